@@ -1,0 +1,46 @@
+/** A call as its handler sees it: facts, a stream of events, and one way to perform a command. */
+import type { CallEvent, Command, CommandFailure, Gathered } from "./vocabulary.ts";
+
+/** What is known of a call before its handler starts. Texts are what the peer sent: untrusted, control characters included. */
+export interface CallFacts {
+  /** Short and unique in this process, for logs and file names: `[a-z0-9]+`. */
+  id: string;
+  direction: "incoming" | "outgoing";
+  callId: string;
+  /** The URI of the remote end, such as `sip:alice@example.com`. */
+  remoteUri: string;
+  /** The remote end as From or To gave it: `"Alice" <sip:alice@example.com>`. */
+  remoteId: string;
+  /** The remote end's Contact URI; empty when not known yet. */
+  remoteContact: string;
+  /** Our end: the Request-URI that was called, or the From that we call with. */
+  localUri: string;
+  /** Display name, user and host of the remote end, decoded. */
+  remoteName: string;
+  remoteUser: string;
+  remoteHost: string;
+  localUser: string;
+  localHost: string;
+  /** The INVITE's header fields (incoming) in order, names as sent. */
+  headers: readonly (readonly [name: string, value: string])[];
+}
+
+export type Outcome = { ok: true; value?: Gathered | undefined } | { ok: false; failure: CommandFailure };
+
+export interface CallControl {
+  readonly facts: CallFacts;
+  /** Takes the one listener. Events that came before are delivered at once, in order. ENDED is always the last. */
+  listen(listener: (event: CallEvent) => void): void;
+  /** Starts a command. `done` is called exactly once, never before `perform` returns its caller's turn for slow ones. */
+  perform(command: Command, done: (outcome: Outcome) => void): void;
+  /**
+   * The handler is through with the call. A call still up is ended: `returned` with BYE (or 480 while unanswered),
+   * `failed` with BYE (or 500). No effect after ENDED.
+   */
+  finish(how: { type: "returned" } | { type: "failed"; reason: string }): void;
+}
+
+/** Runs calls: a script host, a process spawner, or a function of a library user's. */
+export interface Handler {
+  start(call: CallControl): void;
+}
