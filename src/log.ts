@@ -60,7 +60,10 @@ function renderPretty(time: Date, level: Level, message: string, fields: Fields)
 
 /** What peers and scripts send must not forge a line or drive a terminal: control characters are shown escaped. */
 function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(
+    /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 function quoted(text: string): string {

@@ -24,7 +24,12 @@ function textKind(expected: string, accept: (text: string) => boolean): Kind<str
 
 function numberKind(expected: string, accept: (n: number) => boolean): Kind<number> {
   const fromValue = (value: unknown) => (typeof value === "number" && accept(value) ? value : undefined);
-  return { type: "number", expected, fromValue, fromText: (text) => (/^\d+$/.test(text) ? fromValue(Number(text)) : undefined) };
+  return {
+    type: "number",
+    expected,
+    fromValue,
+    fromText: (text) => (/^\d+$/.test(text) ? fromValue(Number(text)) : undefined),
+  };
 }
 
 const integer = (from: number, to: number) => (n: number) => Number.isInteger(n) && n >= from && n <= to;
@@ -100,7 +105,8 @@ export const commands = {
     settles: "when the refusal is sent",
   },
   REDIRECT: {
-    summary: "Sends an incoming call that is not answered yet elsewhere (302): the caller's side calls that address itself.",
+    summary:
+      "Sends an incoming call that is not answered yet elsewhere (302): the caller's side calls that address itself.",
     args: { uri: { kind: "uri", summary: "where the caller should call instead" } },
     result: "void",
     settles: "when the 302 is sent",
@@ -166,14 +172,35 @@ export const commands = {
     result: "void",
     settles: "at once",
   },
+  ECHO: {
+    summary: "Sends the other side its own sound back, as an echo test does, or stops doing so.",
+    args: { on: { kind: "flag", summary: "echo or not", optional: true, default: "on" } },
+    result: "void",
+    settles: "at once",
+  },
   GATHER: {
     summary: "Collects keys that the other side presses. Ends by itself by count, by terminator or by time.",
     named: true,
     args: {
       max: { kind: "count", summary: "how many keys at most", optional: true, default: "32" },
-      terminator: { kind: "terminator", summary: "keys that end the entry and are not part of it", optional: true, default: "#" },
-      timeout: { kind: "milliseconds", summary: "how long to wait for the first key", optional: true, default: "10000" },
-      interdigit: { kind: "milliseconds", summary: "how long to wait for each further key", optional: true, default: "4000" },
+      terminator: {
+        kind: "terminator",
+        summary: "keys that end the entry and are not part of it",
+        optional: true,
+        default: "#",
+      },
+      timeout: {
+        kind: "milliseconds",
+        summary: "how long to wait for the first key",
+        optional: true,
+        default: "10000",
+      },
+      interdigit: {
+        kind: "milliseconds",
+        summary: "how long to wait for each further key",
+        optional: true,
+        default: "4000",
+      },
     },
     result: "Gathered",
     settles: "when the entry has ended; keys pressed since the last GATHER, or since the call began, count",
@@ -229,7 +256,8 @@ export const events = {
       by: { kind: "reason", summary: "who ended it: `remote`, `local` (the handler) or `system`" },
       cause: {
         kind: "reason",
-        summary: "`hangup`, `cancelled`, `rejected`, `redirected`, `unanswered`, `timeout`, `expired`, `error` or `shutdown`",
+        summary:
+          "`hangup`, `cancelled`, `rejected`, `redirected`, `unanswered`, `timeout`, `expired`, `error` or `shutdown`",
       },
       code: { kind: "status", summary: "the SIP status code that tells it best: 200 for an ordinary end" },
     },
