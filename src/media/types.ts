@@ -1,0 +1,139 @@
+/** What the rest of the program and the media engine say to each other: the types of `media/index.ts`. */
+import type { Log } from "../log.ts";
+
+export type Codec = "PCMU" | "PCMA";
+/** Which way RTP may flow, seen from us (RFC 3264 §5.1). */
+export type Direction = "sendrecv" | "sendonly" | "recvonly" | "inactive";
+export type Family = "ipv4" | "ipv6";
+/**
+ * Which sources a session may take for its peer besides the signalled address; see `latch.ts`.
+ * `private`: any address while the signalled one is private; true: any address; false: only the signalled IP address.
+ */
+export type LatchRule = boolean | "private";
+
+export interface MediaOptions {
+  /** First and last UDP port for RTP and RTCP, both included. */
+  ports: readonly [first: number, last: number];
+  log: Log;
+  /** Which wildcard addresses to bind: `ipv4` 0.0.0.0, `ipv6` ::. IPv4 alone by default. */
+  families?: readonly Family[];
+  /** `private` by default. */
+  latch?: LatchRule;
+  /** Report `silent` after so many ms without RTP or RTCP of a peer that is allowed to send; 0, the default: never. */
+  mediaTimeout?: number;
+  /** How many port pairs to keep bound and free for new sessions; 32 by default. */
+  freePorts?: number;
+}
+
+/** The engine: one worker thread with all sessions. */
+export interface MediaEngine {
+  /**
+   * Takes a pair of ports for a new session. `host` is an address of ours: its family chooses the pool.
+   * @throws MediaError `no-ports` when the range is used up, `no-family` for a family that was not asked for, `closed`.
+   */
+  open(options: { host: string }): MediaSession;
+  /** Ends all sessions, completes their recordings and ends the worker. */
+  close(): Promise<void>;
+  readonly stats: EngineStats;
+}
+
+export interface EngineStats {
+  sessions: number;
+  /** Port pairs that are bound and free. */
+  free: number;
+  /** Port pairs that the range has in all, for all families. */
+  pairs: number;
+  /** How often the worker had to be started anew. */
+  restarts: number;
+}
+
+/** A remote media address of SDP. `host` is an IP literal. */
+export interface RemoteAddress {
+  host: string;
+  port: number;
+  /** From a=rtcp (RFC 3605) or port + 1. Not used with `rtcpMux`. */
+  rtcpPort: number;
+}
+
+export interface Configuration {
+  /** Undefined: nothing is sent yet, and everything that comes is dropped. */
+  remote: RemoteAddress | undefined;
+  codec: Codec;
+  /** RTP payload type of the codec, both ways. */
+  payloadType: number;
+  /** RTP payload type of telephone-event, both ways; undefined when not negotiated. */
+  dtmfPayloadType?: number | undefined;
+  direction: Direction;
+  /** Packet length that we send, ms: 10 to 60 in steps of 10; 20 by default. What comes in may have any. */
+  ptime?: number | undefined;
+  /** RTCP on the RTP port (RFC 5761). */
+  rtcpMux?: boolean | undefined;
+  /** Overrides the engine's rule for this session. */
+  latch?: LatchRule | undefined;
+}
+
+export interface MediaSession {
+  readonly rtpPort: number;
+  readonly rtcpPort: number;
+  /** What offer and answer have agreed upon; may be called again at any time. */
+  configure(configuration: Configuration): void;
+  /** Plays a WAV file once, mixed with what already plays. `file` is an absolute path. Ends with `played` or `error`. */
+  play(id: number, file: string): void;
+  /** Stops the file that was started last. No effect when nothing plays. */
+  stop(): void;
+  /** Starts recording both sides to a file, or stops (undefined). `recording`, and at the end `recorded`, or `error`. */
+  record(file: string | undefined, layout?: "mono" | "stereo"): void;
+  /** Sends digits (0-9 * # A-D) as telephone-events, after those still being sent. Ends with `dtmf-sent` or `error`. */
+  dtmf(id: number, digits: string): void;
+  /** Sends silence instead of what plays, or sound again. */
+  mute(on: boolean): void;
+  /** Ends the session with an RTCP BYE. `closed` follows and is the last event. May be called again. */
+  close(): void;
+  /** Takes events; set it in the same turn as `open`. */
+  listener: (event: MediaEvent) => void;
+}
+
+export type MediaEvent =
+  | { type: "played"; id: number; file: string; reason: "end" | "stopped" }
+  /** A key was released (or its end was lost). `digit`: one of 0-9 * # A-D. `duration` in ms. */
+  | { type: "dtmf"; digit: string; duration: number }
+  | { type: "dtmf-sent"; id: number }
+  /** The file is open and takes sound. */
+  | { type: "recording"; file: string }
+  /** The file is complete. */
+  | { type: "recorded"; file: string; milliseconds: number }
+  /** A command failed; the session goes on. */
+  | { type: "error"; command: "PLAY" | "RECORD" | "DTMF"; id?: number; file?: string; reason: string }
+  /** No RTP or RTCP came for `mediaTimeout` ms. Once, until some comes again. */
+  | { type: "silent" }
+  /** The last event. `error` when the session did not end by `close`: the media worker died. */
+  | { type: "closed"; stats: RtpStats; error?: string };
+
+export interface RtpStats {
+  sentPackets: number;
+  /** Payload octets, without headers. */
+  sentOctets: number;
+  receivedPackets: number;
+  receivedOctets: number;
+  /** Packets expected and not received (RFC 3550 §6.4.1); may be negative with duplicates. */
+  lost: number;
+  /** Interarrival jitter, ms. */
+  jitter: number;
+  /** Last round trip by RTCP, ms; undefined when none was measured. */
+  roundTrip: number | undefined;
+  /** What the peer reported of our stream by RTCP: packets lost; undefined when it reported nothing. */
+  remoteLost: number | undefined;
+  /** Datagrams refused: wrong source, wrong payload type, not RTP. */
+  dropped: number;
+}
+
+export type MediaErrorCode = "no-ports" | "no-family" | "closed" | "failed";
+
+export class MediaError extends Error {
+  readonly code: MediaErrorCode;
+  constructor(code: MediaErrorCode, message: string) {
+    super(message);
+    this.name = "MediaError";
+    this.code = code;
+  }
+}
