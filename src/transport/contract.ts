@@ -1,0 +1,78 @@
+/** What the transport layer and its users agree on: listen addresses, events, limits, errors. */
+import type { Flow } from "../sip/flow.ts";
+import type { ParseFailure, Request, Response } from "../sip/message.ts";
+
+/** One address to listen on, from `udp://0.0.0.0:5060`. `host` is an IP literal without brackets; port 0 lets the system choose. */
+export interface ListenUrl {
+  transport: "udp" | "tcp";
+  host: string;
+  port: number;
+}
+
+export interface TransportEvents {
+  /**
+   * One whole message. For a request `flow` is the way of its responses (RFC 3261 §18.2.2, RFC 3581 §4): `flow.remote`
+   * is where the request came from, `flow.send` obeys its topmost Via. Flows of one connection share `flow.id`.
+   */
+  message(message: Request | Response, flow: Flow): void;
+  /** Octets that are no message. After a `fatal` failure the connection is closed once what this callback sent has left. */
+  failure(failure: ParseFailure, flow: Flow): void;
+  /** A stream connection that was open is gone. Never called for UDP. */
+  closed(flow: Flow): void;
+}
+
+/** Sizes in octets, times in milliseconds. */
+export interface TransportLimits {
+  /** Start line and header lines of one message. */
+  maxHead: number;
+  maxBody: number;
+  /** A connection without a received octet for so long is closed. */
+  idleTimeout: number;
+  /** How long one message may take to arrive on a connection once its first octet is there. */
+  messageTimeout: number;
+  connectTimeout: number;
+  /** How long queued octets may wait without the peer taking any. */
+  writeTimeout: number;
+  resolveTimeout: number;
+  /** Stream connections in all, both directions. */
+  maxConnections: number;
+  /** Inbound connections from one IP address; loopback is exempt. */
+  maxConnectionsPerSource: number;
+  /** Octets waiting for one slow peer; above, its connection is closed. */
+  maxQueued: number;
+  /** A request on UDP above this goes over TCP (RFC 3261 §18.1.1). */
+  maxDatagram: number;
+}
+
+export const defaultLimits: Readonly<TransportLimits> = {
+  maxHead: 16 * 1024,
+  maxBody: 64 * 1024,
+  idleTimeout: 600_000,
+  messageTimeout: 10_000,
+  connectTimeout: 4_000,
+  writeTimeout: 32_000,
+  resolveTimeout: 5_000,
+  maxConnections: 10_000,
+  maxConnectionsPerSource: 100,
+  maxQueued: 1024 * 1024,
+  maxDatagram: 1300,
+};
+
+export type TransportErrorCode =
+  | "address-in-use"
+  | "address-unavailable"
+  | "permission"
+  | "bad-address"
+  | "bind-failed";
+
+/** Why a listener could not be opened; the message names the address. */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+  readonly code: TransportErrorCode;
+  readonly url: string;
+  constructor(code: TransportErrorCode, url: string, message: string) {
+    super(message);
+    this.code = code;
+    this.url = url;
+  }
+}

@@ -1,0 +1,24 @@
+/** Where a response goes: RFC 3261 §18.2.2 with RFC 3581 §4. */
+import type { Address } from "../sip/flow.ts";
+
+/** The parts of a topmost Via that steer a response. */
+export interface ResponseVia {
+  readonly port?: number | undefined;
+  /** The value of the rport parameter, "" for the bare flag, undefined when there is none. */
+  readonly params: { get(name: string): string | undefined };
+}
+
+/**
+ * The address for the response to a request that came from `source` with the topmost `via`.
+ *
+ * Over UDP: the source address and port when the Via asks for it with rport, else the source address and the port of
+ * sent-by. Over a stream this is where to connect when the request's own connection is gone: the source address and
+ * the port of sent-by. `maddr` is ignored on purpose: it would let anybody aim our responses at a third party or at a
+ * multicast group. A `received` in the request is ignored too: the peer cannot know better than the packet.
+ */
+export function responseTarget(via: ResponseVia, source: Address, flow: { readonly reliable: boolean }): Address {
+  if (!flow.reliable && via.params.get("rport") !== undefined) return source;
+  const port = via.port ?? 5060;
+  if (port === source.port) return source;
+  return { host: source.host, port: port >= 1 && port <= 65535 ? port : source.port };
+}
