@@ -1,0 +1,10 @@
+/** The transaction layer of RFC 3261 §17, with RFC 4320 and RFC 6026. The only door to this folder. */
+export { type LayerOptions, TransactionLayer } from "./layer.ts";
+export { defaultTimers, type Timers } from "./timers.ts";
+export type {
+  ClientTransaction,
+  ClientUser,
+  ServerTransaction,
+  StatelessOptions,
+  TransactionUser,
+} from "./user.ts";
