@@ -1,0 +1,105 @@
+/** The configuration as the rest of the program sees it: complete, checked, paths absolute, units resolved. */
+import type { Level, LogFormat } from "../log.ts";
+import type { LatchRule } from "../media/index.ts";
+import type { Pattern } from "../routing/pattern.ts";
+import type { ListenUrl } from "../transport/index.ts";
+
+export interface Config {
+  /** Absolute path of the file that this was read from. */
+  readonly file: string;
+  /** Absolute path of its folder: relative paths in the file count from here, and `exec` handlers start here. */
+  readonly folder: string;
+  /** At least one; no two the same. */
+  readonly listen: readonly ListenUrl[];
+  /** IP address or host name to put into Via, Contact and SDP instead of the bound one. */
+  readonly advertise: string | undefined;
+  /** Who we are, in lower case; empty: any. */
+  readonly domains: readonly string[];
+  /** The first that matches decides. */
+  readonly routes: readonly Route[];
+  readonly scripts: ScriptSettings;
+  readonly media: MediaSettings;
+  readonly log: LogSettings;
+  readonly limits: LimitSettings;
+}
+
+/** What a request must be like, and what then happens to it. An undefined condition holds for every request. */
+export interface Route {
+  /** On `user@host` of the Request-URI. */
+  readonly to: Pattern | undefined;
+  /** On `user@host` of the From header. */
+  readonly from: Pattern | undefined;
+  /** Upper case names; undefined: any method. */
+  readonly methods: readonly string[] | undefined;
+  readonly action: RouteAction;
+  /** Where the route stands in the file, for logs; both from 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export type RouteAction =
+  | { readonly type: "script" /** Absolute path. */; readonly file: string }
+  | {
+      readonly type: "exec" /** Not empty; a program with a `/` in it is an absolute path. */;
+      readonly argv: readonly string[];
+    }
+  | { readonly type: "reply"; readonly code: number; readonly reason: string | undefined }
+  /** `$1` … `$9` stand for groups of the `to` pattern: see `expandGroups` in routing/pattern.ts. */
+  | { readonly type: "redirect"; readonly uri: string };
+
+export interface ScriptSettings {
+  /** Octets of memory that one script may take. */
+  readonly memory: number;
+  /** Milliseconds that a script may run without waiting for anything. */
+  readonly cpu: number;
+  /** Milliseconds that a handler may live. */
+  readonly timeout: number;
+  readonly allow: ScriptPermissions;
+}
+
+/** What scripts may touch; nothing that is not named here. */
+export interface ScriptPermissions {
+  /** Absolute paths of folders and files. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Hosts, in lower case: `api.example.com`, `*.example.com`, `api.example.com:8443`. */
+  readonly net: readonly string[];
+  /** Which `user@host` may be called. */
+  readonly dial: readonly Pattern[];
+  /** Names of environment variables; `exec` handlers get these too. */
+  readonly env: readonly string[];
+}
+
+export interface MediaSettings {
+  /** First and last UDP port for RTP and RTCP, both included. */
+  readonly ports: readonly [first: number, last: number];
+  /** In order of preference; at least one. */
+  readonly codecs: readonly ("PCMU" | "PCMA")[];
+  readonly latch: LatchRule;
+}
+
+export interface LogSettings {
+  readonly level: Level;
+  readonly format: LogFormat;
+}
+
+export interface LimitSettings {
+  /** Calls at a time; more are answered 503. */
+  readonly calls: number;
+  /** Calls at a time from one IP address. */
+  readonly callsPerSource: number;
+  /** TCP connections at a time. */
+  readonly connections: number;
+  /** TCP connections at a time from one IP address. */
+  readonly connectionsPerSource: number;
+  /** Milliseconds that `siproc run` waits for calls to end when it is told to stop. */
+  readonly drain: number;
+}
+
+/** What is wrong in a file, and where. `line` and `column` from 1; the message says what was found, what was expected, what to do. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
