@@ -1,0 +1,222 @@
+/**
+ * baresip (Debian's baresip-core) without sound card or screen: what it says comes from a WAV file, what it hears goes to
+ * a WAV file, and it is driven over its own TCP control port.
+ */
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { temporaryFolder } from "./folder.ts";
+import { freePort, untilBound } from "./ports.ts";
+import { Program, ProgramError } from "./program.ts";
+import { sine, writeWav } from "./sound.ts";
+
+export interface BaresipOptions {
+  /** The user part of its own address. */
+  user?: string;
+  transport?: "udp" | "tcp";
+  /** Order of preference. */
+  codecs?: readonly ("PCMU" | "PCMA")[];
+  /** What it says: a tone in Hz at −10 dBFS for a minute, or a WAV file (8 kHz, mono, 16 bit); a 440 Hz tone by default. */
+  says?: { tone: number } | { file: string };
+  /** Answers every call at once. */
+  autoAnswer?: boolean;
+  /** Further lines of its account, such as `100rel=required` or `ptime=40`. */
+  account?: readonly string[];
+  config?: readonly string[];
+}
+
+export interface BaresipEvent {
+  type: string;
+  /** The other end's URI. */
+  peer: string;
+  /** More about it, such as why a call was closed or which key was pressed. */
+  detail: string;
+}
+
+const modules = "/usr/lib/baresip/modules";
+const digest = (value: unknown, name: string): string => {
+  const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof found === "string" ? found : "";
+};
+
+export class Baresip {
+  readonly port: number;
+  readonly uri: string;
+  readonly program: Program;
+  readonly events: BaresipEvent[] = [];
+  readonly #control: Socket;
+  readonly #folder: string;
+  readonly #waiting = new Set<() => void>();
+  #token = 0;
+  readonly #responses = new Map<string, (ok: boolean, detail: string) => void>();
+
+  private constructor(program: Program, control: Socket, folder: string, port: number, uri: string) {
+    this.program = program;
+    this.port = port;
+    this.uri = uri;
+    this.#folder = folder;
+    this.#control = control;
+    let pending = Buffer.alloc(0);
+    control.on("data", (bytes: Buffer) => {
+      pending = Buffer.concat([pending, bytes]);
+      for (;;) {
+        // Netstrings: `12:{"type": …},`
+        const colon = pending.indexOf(":");
+        if (colon < 0) return;
+        const end = colon + 1 + Number(pending.toString("latin1", 0, colon));
+        if (pending.length <= end) return;
+        this.#take(JSON.parse(pending.toString("utf8", colon + 1, end)));
+        pending = pending.subarray(end + 1);
+      }
+    });
+    control.on("error", () => {});
+  }
+
+  /** Starts it; resolves when it takes calls and commands. */
+  static async start(options: BaresipOptions = {}): Promise<Baresip> {
+    const port = await freePort();
+    const controlPort = await freePort();
+    const transport = options.transport ?? "udp";
+    const user = options.user ?? "baresip";
+    const folder = temporaryFolder("baresip");
+    const says = options.says ?? { tone: 440 };
+    const source = "file" in says ? says.file : join(folder, "says.wav");
+    if ("tone" in says) await writeWav(source, 8000, sine(says.tone, 60_000, 0.316));
+    const codecs = (options.codecs ?? ["PCMU", "PCMA"]).map((codec) => codec.toLowerCase()).join(",");
+    const account = [
+      `<sip:${user}@127.0.0.1;transport=${transport}>`,
+      "regint=0",
+      `audio_codecs=${codecs}`,
+      ...(options.autoAnswer ? ["answermode=auto"] : []),
+      ...(options.account ?? []),
+    ].join(";");
+    await Bun.write(join(folder, "accounts"), `${account}\n`);
+    await Bun.write(join(folder, "contacts"), "");
+    await Bun.write(
+      join(folder, "config"),
+      [
+        "poll_method epoll",
+        `sip_listen 127.0.0.1:${port}`,
+        "call_local_timeout 120",
+        "call_max_calls 20",
+        `audio_source aufile,${source}`,
+        // Nobody listens: what is heard is written by sndfile before it gets here.
+        "audio_player aubridge,nowhere",
+        "audio_alert aubridge,nowhere",
+        "ausrc_srate 8000",
+        "auplay_srate 8000",
+        "ausrc_channels 1",
+        "auplay_channels 1",
+        "ausrc_format s16",
+        "auplay_format s16",
+        "auenc_format s16",
+        "audec_format s16",
+        "audio_buffer 20-160",
+        "jitter_buffer_delay 1-10",
+        `rtp_ports ${await freePort()}-${last(await freePort())}`,
+        `module_path ${modules}`,
+        "module g711.so",
+        "module sndfile.so",
+        "module aufile.so",
+        "module aubridge.so",
+        "module_tmp uuid.so",
+        "module_tmp account.so",
+        "module_app menu.so",
+        "module_app ctrl_tcp.so",
+        `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
+        "menu_bell no",
+        "ringback_disabled yes",
+        `snd_path ${folder}`,
+        ...(options.config ?? []),
+        "",
+      ].join("\n"),
+    );
+    const program = new Program({ command: ["baresip", "-4", "-f", folder, "-v"], cwd: folder });
+    if (!(await untilBound(controlPort, "tcp")) || !(await untilBound(port, "udp"))) {
+      await program.stop();
+      throw new ProgramError(`baresip did not start:\n${program.lines.slice(-30).join("\n")}`);
+    }
+    const control = connect(controlPort, "127.0.0.1");
+    await new Promise<void>((resolve, reject) => control.once("connect", resolve).once("error", reject));
+    const uri = `sip:${user}@127.0.0.1:${port}${transport === "tcp" ? ";transport=tcp" : ""}`;
+    return new Baresip(program, control, folder, port, uri);
+  }
+
+  #take(message: unknown): void {
+    if (digest(message, "type") !== "") {
+      const detail = digest(message, "param");
+      this.events.push({ type: digest(message, "type"), peer: digest(message, "peeruri"), detail });
+      for (const wake of [...this.#waiting]) wake();
+      return;
+    }
+    const ok: unknown = typeof message === "object" && message !== null ? Reflect.get(message, "ok") : false;
+    this.#responses.get(digest(message, "token"))?.(ok === true, digest(message, "data"));
+  }
+
+  /**
+   * One of baresip's own long commands, such as `dial`, `hangup`, `hold`, `resume`.
+   * @throws ProgramError when baresip refuses it.
+   */
+  async command(command: string, params = ""): Promise<void> {
+    const token = `${++this.#token}`;
+    const text = JSON.stringify({ command, params, token });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#responses.set(token, (ok, detail) =>
+      ok ? resolve() : reject(new ProgramError(`baresip refused ${command} ${params}: ${detail}`)),
+    );
+    this.#control.write(`${Buffer.byteLength(text)}:${text},`);
+    await promise;
+    this.#responses.delete(token);
+  }
+
+  dial(uri: string): Promise<void> {
+    return this.command("dial", uri);
+  }
+
+  hangup(): Promise<void> {
+    return this.command("hangup");
+  }
+
+  /** Presses keys as RFC 4733 events, one after another. */
+  async press(keys: string): Promise<void> {
+    for (const key of keys) {
+      await this.command("sndcode", key);
+      await Bun.sleep(400);
+    }
+  }
+
+  /**
+   * The first event of that type, past or to come, from number `from` of `events` on.
+   * Types: CALL_RINGING, CALL_PROGRESS, CALL_ESTABLISHED, CALL_CLOSED, CALL_DTMF_START, CALL_RTCP, …
+   * @throws ProgramError when it does not come within `ms` milliseconds.
+   */
+  async event(type: string, ms = 10_000, from = 0): Promise<BaresipEvent> {
+    const end = performance.now() + ms;
+    for (;;) {
+      const found = this.events.slice(from).find((event) => event.type === type);
+      if (found !== undefined) return found;
+      const left = end - performance.now();
+      if (left <= 0)
+        throw new ProgramError(
+          `baresip saw no ${type} in ${ms} ms; it saw ${this.events.map((event) => event.type).join(", ")}\n${this.program.lines.slice(-20).join("\n")}`,
+        );
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.add(resolve);
+      const timer = setTimeout(resolve, left);
+      await promise;
+      clearTimeout(timer);
+      this.#waiting.delete(resolve);
+    }
+  }
+
+  /** The WAV files of what it heard, one per call, oldest first. Complete once the call is closed. */
+  heard(): string[] {
+    return [...new Bun.Glob("dump-*-dec*.wav").scanSync({ cwd: this.#folder, absolute: true })].sort();
+  }
+
+  async stop(): Promise<void> {
+    this.#control.end();
+    await this.program.stop();
+  }
+}
+
+const last = (port: number) => port + 20;

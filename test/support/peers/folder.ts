@@ -1,0 +1,22 @@
+/** A folder for one test's files, gone when the test run ends. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const made: string[] = [];
+process.on("exit", () => {
+  // SIPROC_KEEP leaves logs, captures and recordings to be looked at.
+  if (process.env.SIPROC_KEEP) console.error(`kept:\n${made.join("\n")}`);
+  else for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Makes a folder holding `files` (path inside it → content). */
+export function temporaryFolder(name: string, files: Readonly<Record<string, string | Uint8Array>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), `siproc-${name}-`));
+  made.push(folder);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+  return folder;
+}

@@ -1,0 +1,41 @@
+/** Ports on 127.0.0.1 that nobody uses now: each call gives another one. */
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
+
+// Below the kernel's ephemeral range (32768 on Linux), so that no outgoing connection takes one meanwhile.
+const first = 21_000;
+const last = 31_000;
+let next = first + 4 * Math.floor(Math.random() * ((last - first) / 4));
+
+/** An even port, free on UDP and TCP together with its odd neighbour. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = next;
+    next = next + 2 > last ? first : next + 2;
+    if ((await udpFree(port)) && (await udpFree(port + 1)) && (await tcpFree(port))) return port;
+  }
+}
+
+function udpFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = createSocket("udp4");
+  socket.once("error", () => resolve(false));
+  socket.bind(port, "127.0.0.1", () => socket.close(() => resolve(true)));
+  return promise;
+}
+
+function tcpFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", () => resolve(false));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  return promise;
+}
+
+/** Waits until a program has bound `port`; false when it has not within `ms` milliseconds. */
+export async function untilBound(port: number, transport: "udp" | "tcp", ms = 5000): Promise<boolean> {
+  const free = transport === "udp" ? udpFree : tcpFree;
+  for (const end = performance.now() + ms; performance.now() < end; await Bun.sleep(20))
+    if (!(await free(port))) return true;
+  return false;
+}

@@ -1,0 +1,71 @@
+/** The built binary, dist/siproc, serving one test: its own folder, its own ports, its log. */
+import { cpSync, existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { temporaryFolder } from "./folder.ts";
+import { freePort } from "./ports.ts";
+import { Program, ProgramError } from "./program.ts";
+
+export const repository = resolve(import.meta.dir, "../../..");
+export const binary = process.env.SIPROC_BINARY ?? resolve(repository, "dist/siproc");
+
+export interface ServerOptions {
+  /** The YAML after `listen` and `media.ports`, which are set here: routes, scripts, log, … */
+  config: string;
+  /** Handlers, sounds and whatever else stands in the folder: path → content. */
+  files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Also put a copy of the repository's own scripts/ there. */
+  scripts?: boolean;
+  env?: Record<string, string | undefined>;
+  /** 127.0.0.1 by default; `::1` for IPv6. */
+  host?: string;
+  /** RTP ports to use, an even number; 200 by default. */
+  mediaPorts?: number;
+  /** Words put before the command, such as `taskset -c 0`. */
+  prefix?: readonly string[];
+}
+
+export interface Server {
+  host: string;
+  /** SIP over UDP and TCP. */
+  port: number;
+  /** `host:port`, as SIPp wants it. */
+  address: string;
+  folder: string;
+  program: Program;
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number>;
+}
+
+/** Starts dist/siproc; resolves when it listens. */
+export async function siproc(options: ServerOptions): Promise<Server> {
+  if (!existsSync(binary))
+    throw new ProgramError(`${binary} is not built: run npm run build, or npm test, which builds it`);
+  const port = await freePort();
+  const host = options.host ?? "127.0.0.1";
+  const shown = host.includes(":") ? `[${host}]` : host;
+  const first = mediaRange(options.mediaPorts ?? 200);
+  const config = [
+    `listen: ["udp://${shown}:${port}", "tcp://${shown}:${port}"]`,
+    `media: { ports: ${first}-${first + (options.mediaPorts ?? 200) - 1} }`,
+    options.config,
+    "",
+  ].join("\n");
+  const folder = temporaryFolder("server", { ...options.files, "siproc.yaml": config });
+  if (options.scripts) cpSync(resolve(repository, "scripts"), resolve(folder, "scripts"), { recursive: true });
+  const program = new Program({
+    command: [...(options.prefix ?? []), binary, "run", "siproc.yaml"],
+    cwd: folder,
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  await program.line(/listening/i);
+  return { host, port, address: `${shown}:${port}`, folder, program, stop: () => program.stop() };
+}
+
+/** Each server of one test run gets RTP ports of its own, so that a test's late packets reach nobody else. */
+let nextRange = 40_000;
+function mediaRange(size: number): number {
+  if (nextRange + size > 60_000) nextRange = 40_000;
+  const first = nextRange;
+  nextRange += size;
+  return first;
+}
