@@ -1,6 +1,7 @@
 /** IP addresses as this layer spells and judges them: canonical text, what may be sent to, listen URLs. */
 import { isIP, isIPv4 } from "node:net";
 import type { Address } from "../sip/flow.ts";
+import { formatHost } from "../sip/host.ts";
 import type { ListenUrl } from "./contract.ts";
 
 /** Whether `host` is an IP address, in brackets or not. */
@@ -19,16 +20,12 @@ export function formatAddress(address: Address): string {
   return `${formatHost(address.host)}:${address.port}`;
 }
 
-export function formatHost(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
-}
-
 /**
  * One spelling for each IP address, so that texts can be compared: no brackets, lower case, IPv6 compressed as RFC 5952
  * says, IPv4 carried in IPv6 (`::ffff:192.0.2.1`, as dual-stack sockets report it) as IPv4. Names are only put into
  * lower case.
  */
-export function canonicalHost(host: string): string {
+export function socketHost(host: string): string {
   if (isIPv4(host)) return host;
   const bare = unbracket(host).toLowerCase();
   if (isIP(bare) !== 6) return bare;
@@ -111,7 +108,7 @@ export function parseListenUrl(text: string): ListenUrl | undefined {
   const match = /^(udp|tcp):\/\/(\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[0-9.]+)(?::(\d{1,5}))?$/i.exec(text);
   if (match === null) return undefined;
   const [, scheme = "", literal = "", digits] = match;
-  const host = canonicalHost(literal);
+  const host = socketHost(literal);
   const port = digits === undefined ? 5060 : Number(digits);
   if (ipFamily(host) === 0 || port > 65535) return undefined;
   return { transport: scheme.toLowerCase() === "udp" ? "udp" : "tcp", host, port };

@@ -9,6 +9,7 @@ export {
   type TransportEvents,
   type TransportLimits,
 } from "./contract.ts";
+export type { Lookup } from "./host-lookup.ts";
 export { type FlowTarget, type Listening, TransportLayer, type TransportOptions } from "./layer.ts";
 export { responseTarget } from "./response-target.ts";
 export { SystemClock } from "./system-clock.ts";

@@ -11,6 +11,8 @@ const slotsPerLevel = 1 << bits;
 const mask = slotsPerLevel - 1;
 const levelCount = 4;
 const longest = 2 ** 31 - 1;
+/** The wheel is turned at least this often while timers wait, so that its reach is counted from a recent tick. */
+const longestSleep = 3_600_000;
 
 export interface SystemClockOptions {
   /** Milliseconds since a fixed point; `performance.now` by default. */
@@ -105,15 +107,16 @@ export class SystemClock implements Clock {
     const distance = entry.due - this.#current;
     let level = 0;
     while (level < levelCount - 1 && distance >= 1 << (bits * (level + 1))) level++;
-    const shift = bits * level;
-    this.#levels[level]?.[(entry.due >>> shift) & mask]?.append(entry);
-    return level === 0 ? entry.due : (entry.due >>> shift) * 2 ** shift;
+    const span = 1 << (bits * level);
+    const slot = Math.floor(entry.due / span);
+    this.#levels[level]?.[slot & mask]?.append(entry);
+    return slot * span;
   }
 
   #arm(at: number, now: number): void {
     this.#disarm?.();
     this.#armed = at;
-    this.#disarm = this.#schedule(Math.min(Math.max(1, Math.ceil(at * tick - now)), longest), this.#wake);
+    this.#disarm = this.#schedule(Math.min(Math.max(1, Math.ceil(at * tick - now)), longestSleep), this.#wake);
   }
 
   #advance(): void {
@@ -137,10 +140,10 @@ export class SystemClock implements Clock {
     let first = Number.POSITIVE_INFINITY;
     for (let level = 0; level < levelCount; level++) {
       const slots = this.#levels[level];
-      const shift = bits * level;
-      const base = Math.floor(this.#current / 2 ** shift);
+      const span = 1 << (bits * level);
+      const base = Math.floor(this.#current / span);
       for (let step = 1; step <= slotsPerLevel; step++) {
-        const at = (base + step) * 2 ** shift;
+        const at = (base + step) * span;
         if (at >= first) break;
         if (slots?.[(base + step) & mask]?.empty === false) first = at;
       }
@@ -150,7 +153,7 @@ export class SystemClock implements Clock {
 
   #cascade(at: number): void {
     for (let level = levelCount - 1; level > 0; level--) {
-      const span = 2 ** (bits * level);
+      const span = 1 << (bits * level);
       if (at % span !== 0) continue;
       const slot = this.#levels[level]?.[(at / span) & mask];
       if (slot === undefined) continue;

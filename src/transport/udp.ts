@@ -1,0 +1,178 @@
+/** SIP over UDP: one socket per listener, one message per datagram, flows that cost nothing to make. */
+import type { Address, Flow } from "../sip/flow.ts";
+import { parseMessage, type Request } from "../sip/message.ts";
+import { bindUdp, type UdpSocket } from "../udp.ts";
+import { formatAddress, refusesSending, socketHost } from "./address.ts";
+import { type Failed, failLater, type TransportContext } from "./context.ts";
+import { responseTarget } from "./response-target.ts";
+
+/** The most that UDP over IPv4 carries. */
+const largestDatagram = 65_507;
+/** Datagrams that wait for the socket's buffer; more are refused. */
+const maxBacklog = 1_000;
+/** Bursts of SIP are small datagrams by the thousand: what the kernel keeps while the loop is busy. */
+const receiveBuffer = 4 * 1024 * 1024;
+
+interface Waiting {
+  bytes: Uint8Array;
+  target: Address;
+  failed: Failed | undefined;
+}
+
+export class UdpTransport {
+  /** The bound address with its real port. */
+  readonly local: Address;
+  readonly context: TransportContext;
+  readonly #socket: UdpSocket;
+  #backlog: Waiting[] = [];
+  #closed = false;
+
+  /** @throws UdpBindError */
+  static async open(bind: Address, context: TransportContext): Promise<UdpTransport> {
+    let transport: UdpTransport | undefined;
+    const socket = await bindUdp({
+      host: bind.host,
+      port: bind.port,
+      receiveBuffer,
+      onPacket: (datagram, port, host) => transport?.receive(datagram, port, host),
+    });
+    transport = new UdpTransport(socket, bind.host, context);
+    return transport;
+  }
+
+  private constructor(socket: UdpSocket, host: string, context: TransportContext) {
+    this.#socket = socket;
+    this.context = context;
+    this.local = { host, port: socket.port };
+  }
+
+  /** A flow to `remote`, whose host is a canonical IP literal. */
+  flow(remote: Address): Flow {
+    return new UdpFlow(this, remote, remote);
+  }
+
+  /** Takes one datagram off the socket. */
+  receive(datagram: Uint8Array, port: number, kernelHost: string): void {
+    if (isKeepAlive(datagram) || isStun(datagram)) return;
+    const source = { host: kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port };
+    try {
+      const message = parseMessage(datagram, "datagram");
+      switch (message.type) {
+        case "request":
+          this.context.deliver.message(message, this.#responseFlow(message, source));
+          return;
+        case "response":
+          this.context.deliver.message(message, this.flow(source));
+          return;
+        case "failure": {
+          const { request } = message;
+          const flow = request === undefined ? this.flow(source) : this.#responseFlow(request, source);
+          this.context.deliver.failure(message, flow);
+          return;
+        }
+      }
+    } catch (error) {
+      this.context.deliver.threw(error, this.flow(source));
+    }
+  }
+
+  #responseFlow(request: Request, source: Address): Flow {
+    let target = source;
+    try {
+      target = responseTarget(request.via, source, { reliable: false });
+    } catch {
+      // A Via that cannot be read asks for nothing: back to where the request came from.
+    }
+    return new UdpFlow(this, source, target);
+  }
+
+  send(bytes: Uint8Array, target: Address, failed: Failed | undefined): void {
+    const refusal = this.#closed ? "the listener is closed" : refusesSending(target);
+    if (refusal !== undefined) {
+      failLater(failed, refusal, "lost");
+      return;
+    }
+    if (bytes.length > largestDatagram) {
+      failLater(failed, "message too large for UDP", "lost");
+      return;
+    }
+    if (this.#backlog.length === 0 && this.#socket.send(bytes, target.port, target.host)) return;
+    // A full buffer, most likely: tried once more at the clock's next tick, in order with what comes meanwhile.
+    if (this.#backlog.length >= maxBacklog) {
+      failLater(failed, "the UDP send buffer is full", "lost");
+      return;
+    }
+    if (this.#backlog.length === 0) this.context.clock.after(0, () => this.#retry());
+    this.#backlog.push({ bytes, target, failed });
+  }
+
+  #retry(): void {
+    const waiting = this.#backlog;
+    this.#backlog = [];
+    for (const { bytes, target, failed } of waiting) {
+      if (this.#closed || !this.#socket.send(bytes, target.port, target.host)) {
+        failLater(failed, `cannot send to ${formatAddress(target)}`, "lost");
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+}
+
+class UdpFlow implements Flow {
+  readonly transport = "udp";
+  readonly reliable = false;
+  readonly remote: Address;
+  readonly #udp: UdpTransport;
+  readonly #target: Address;
+
+  /** `target` differs from `remote` for responses that a Via without rport sends to another port. */
+  constructor(udp: UdpTransport, remote: Address, target: Address) {
+    this.#udp = udp;
+    this.remote = remote;
+    this.#target = target;
+  }
+
+  get local(): Address {
+    return this.#udp.context.localToward(this.#udp.local, this.remote.host);
+  }
+
+  get id(): string {
+    return `udp:${formatAddress(this.#udp.local)}-${formatAddress(this.remote)}`;
+  }
+
+  send(bytes: Uint8Array, failed?: Failed): void {
+    this.#udp.send(bytes, this.#target, failed);
+  }
+}
+
+const cr = 0x0d;
+const lf = 0x0a;
+const hello = [0x68, 0x65, 0x6c, 0x6c, 0x6f];
+
+/** What peers send to keep a NAT open: nothing, CRLFs, NULs, or `hello`. */
+export function isKeepAlive(datagram: Uint8Array): boolean {
+  let end = datagram.length;
+  while (end > 0 && isFiller(datagram[end - 1])) end--;
+  return end === 0 || (end === hello.length && hello.every((octet, i) => datagram[i] === octet));
+}
+
+function isFiller(octet: number | undefined): boolean {
+  return octet === 0 || octet === cr || octet === lf || octet === 0x20;
+}
+
+/** STUN as keep-alive (RFC 5626 §3.5.2): the cookie of RFC 8489 §5 behind two zero bits. Not answered. */
+function isStun(datagram: Uint8Array): boolean {
+  return (
+    datagram.length >= 20 &&
+    (datagram[0] ?? 255) < 4 &&
+    datagram[4] === 0x21 &&
+    datagram[5] === 0x12 &&
+    datagram[6] === 0xa4 &&
+    datagram[7] === 0x42
+  );
+}
