@@ -6,10 +6,10 @@ const root = process.env.SIPROC_TEST_DATA ?? new URL("../../../shared/data", imp
 
 /** The test vectors are not where they were looked for. */
 export class TestDataMissing extends Error {
+  override readonly name = "TestDataMissing";
   readonly code = "test-data-missing";
-  constructor(readonly path: string) {
-    super(`No test data at ${path}: set SIPROC_TEST_DATA to the folder that holds it (see docs on testing).`);
-    this.name = "TestDataMissing";
+  constructor(path: string) {
+    super(`No test data at ${path}: set SIPROC_TEST_DATA to the folder that holds it.`);
   }
 }
 

@@ -1,0 +1,120 @@
+/** Building messages: a head string in one go, checked so that no value can forge a line (RFC 3261 §7, §8.1.1, §8.2.6). */
+import { InvalidHeaderValue } from "./errors.ts";
+import { canonicalName } from "./header-lines.ts";
+import { parseNameAddr } from "./name-addr.ts";
+import { type HeaderList, Request, Response } from "./request-response.ts";
+import { reasonPhrase } from "./status.ts";
+import { endOfElement, isToken } from "./text.ts";
+import { formatVia, parseVia } from "./via.ts";
+
+const nothing = new Uint8Array(0);
+/** CR, LF, NUL; and what one octet cannot hold, since its low octet might be one of them. */
+const unsendable = /[\0\r\n\u0100-\uffff]/;
+
+export interface BuildRequestParts {
+  readonly method: string;
+  readonly uri: string;
+  /** In this order; Content-Length is added, and one given is left out. */
+  readonly headers: HeaderList;
+  readonly body?: Uint8Array | undefined;
+}
+
+/** @throws InvalidHeaderValue */
+export function buildRequest(parts: BuildRequestParts): Request {
+  const { method, uri, headers, body = nothing } = parts;
+  if (!isToken(method)) throw new InvalidHeaderValue("a method", method);
+  if (uri === "" || /[\x00-\x20\x7f\u0100-\uffff]/.test(uri)) throw new InvalidHeaderValue("a Request-URI", uri);
+  const head = `${method} ${uri} SIP/2.0\r\n${formatHeaders(headers)}Content-Length: ${body.length}\r\n`;
+  return new Request(head, body, method, uri);
+}
+
+export interface BuildResponseOptions {
+  /** Instead of the registered reason phrase. */
+  readonly reason?: string | undefined;
+  /** Added to To when the request's has none. Every final response needs one (RFC 3261 §8.2.6.2). */
+  readonly toTag?: string | undefined;
+  /** After the copied ones, in this order. */
+  readonly headers?: HeaderList | undefined;
+  readonly body?: Uint8Array | undefined;
+  /** Where the request came from: noted in the topmost Via as `received` and `rport` (RFC 3261 §18.2.1, RFC 3581 §4). */
+  readonly source?: { readonly host: string; readonly port: number } | undefined;
+  /** For responses that make a dialog (§12.1.1). */
+  readonly copyRecordRoute?: boolean | undefined;
+}
+
+/**
+ * A response with the request's Via, From, To, Call-ID and CSeq, and the Timestamp in a 100 (RFC 3261 §8.2.6). What the
+ * request lacks is left out, so that a request that failed to parse can be answered.
+ * @throws InvalidHeaderValue
+ */
+export function buildResponse(request: Request, status: number, options: BuildResponseOptions = {}): Response {
+  const { reason = reasonPhrase(status), toTag, headers, body = nothing, source } = options;
+  if (!Number.isInteger(status) || status < 100 || status > 699) {
+    throw new InvalidHeaderValue("a status code", String(status));
+  }
+  if (unsendable.test(reason)) throw new InvalidHeaderValue("a reason phrase", reason);
+  const lines = request.lines;
+  let head = `SIP/2.0 ${status} ${reason}\r\n`;
+  const top = lines.find("via");
+  if (top >= 0) {
+    head += source === undefined ? `${lines.raw(top)}\r\n` : `Via: ${noteSource(lines.value(top), source)}\r\n`;
+    head += copyLines(request, "via", top);
+  }
+  if (options.copyRecordRoute === true) head += copyLines(request, "record-route", -1);
+  head += copyFirst(request, "from");
+  head += copyTo(request, toTag);
+  head += copyFirst(request, "call-id");
+  head += copyFirst(request, "cseq");
+  if (status === 100) head += copyFirst(request, "timestamp");
+  if (headers !== undefined) head += formatHeaders(headers);
+  return new Response(`${head}Content-Length: ${body.length}\r\n`, body, status, reason);
+}
+
+function copyFirst(request: Request, name: string): string {
+  const line = request.lines.find(name);
+  return line < 0 ? "" : `${request.lines.raw(line)}\r\n`;
+}
+
+/** The lines of that name after the line `after`. */
+function copyLines(request: Request, name: string, after: number): string {
+  let text = "";
+  const lines = request.lines;
+  for (let line = lines.find(name, after); line >= 0; line = lines.find(name, line)) text += `${lines.raw(line)}\r\n`;
+  return text;
+}
+
+function copyTo(request: Request, tag: string | undefined): string {
+  const lines = request.lines;
+  const line = lines.find("to");
+  if (line < 0) return "";
+  if (tag === undefined) return `${lines.raw(line)}\r\n`;
+  if (!isToken(tag)) throw new InvalidHeaderValue("a tag", tag);
+  // A To that is malformed, a broken quote say, has no place for a tag.
+  const to = parseNameAddr(lines.value(line));
+  return to === undefined || to.tag !== undefined ? `${lines.raw(line)}\r\n` : `${lines.raw(line)};tag=${tag}\r\n`;
+}
+
+/** The Via line's value with `received` and `rport` in its first element. */
+function noteSource(value: string, source: { host: string; port: number }): string {
+  const end = endOfElement(value, 0);
+  const via = parseVia(value.slice(0, end).trimEnd());
+  if (via === undefined) return value;
+  const params = via.params.clone();
+  const rport = params.has("rport");
+  if (rport) params.set("rport", String(source.port));
+  // A `received` that the peer has put there itself is a lie.
+  params.delete("received");
+  if (rport || via.host !== source.host) params.set("received", source.host);
+  return formatVia({ transport: via.transport, host: via.host, port: via.port, params }) + value.slice(end);
+}
+
+function formatHeaders(headers: HeaderList): string {
+  let text = "";
+  for (const [name, value] of headers) {
+    if (!isToken(name)) throw new InvalidHeaderValue("a header name", name);
+    if (unsendable.test(value)) throw new InvalidHeaderValue(name, value);
+    if (canonicalName(name) === "content-length") continue;
+    text += `${name}: ${value}\r\n`;
+  }
+  return text;
+}

@@ -1,0 +1,170 @@
+/**
+ * The index of a head: where each header line starts, where its name and itself end. Values are cut out on demand, and
+ * a proxy can insert, remove or replace lines by these offsets and leave all other octets as they came.
+ */
+import { isToken, trimLws } from "./text.ts";
+
+/** More header lines than any honest message has; what walks over all lines stays cheap. */
+const maxLines = 512;
+
+/** Compact forms (RFC 3261 §7.3.3 and the IANA registry of header fields). */
+const compact: ReadonlyMap<string, string> = new Map([
+  ["a", "accept-contact"],
+  ["b", "referred-by"],
+  ["c", "content-type"],
+  ["d", "request-disposition"],
+  ["e", "content-encoding"],
+  ["f", "from"],
+  ["i", "call-id"],
+  ["j", "reject-contact"],
+  ["k", "supported"],
+  ["l", "content-length"],
+  ["m", "contact"],
+  ["n", "identity-info"],
+  ["o", "event"],
+  ["r", "refer-to"],
+  ["s", "subject"],
+  ["t", "to"],
+  ["u", "allow-events"],
+  ["v", "via"],
+  ["x", "session-expires"],
+  ["y", "identity"],
+]);
+
+/** Names as nearly everybody spells them: one look instead of checking and lowering. Fixed, so it cannot grow. */
+const common: ReadonlyMap<string, string> = new Map(
+  [
+    ...[
+      ..."Via From To Call-ID CSeq Contact Max-Forwards Content-Type Content-Length Route Record-Route Allow Supported".split(
+        " ",
+      ),
+    ],
+    ...[
+      ..."Require Proxy-Require Unsupported User-Agent Server Expires Min-Expires Event Subscription-State Accept".split(
+        " ",
+      ),
+    ],
+    ...[
+      ..."Accept-Encoding Accept-Language Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate".split(
+        " ",
+      ),
+    ],
+    ...[
+      ..."Session-Expires Min-SE RSeq RAck Refer-To Referred-By Replaces Subject Date Timestamp Allow-Events".split(
+        " ",
+      ),
+    ],
+    ...[
+      ..."P-Asserted-Identity Privacy Retry-After Reason Warning Organization MIME-Version Content-Disposition".split(
+        " ",
+      ),
+    ],
+  ].flatMap((name) => [[name, name.toLowerCase()] as const, [name.toLowerCase(), name.toLowerCase()] as const]),
+);
+
+/** A header's name as this library knows it: lower case, long form. Undefined when it is no token. */
+export function canonicalName(name: string): string | undefined {
+  const known = common.get(name);
+  if (known !== undefined) return known;
+  const trimmed = trimLws(name);
+  if (!isToken(trimmed)) return undefined;
+  const lower = trimmed.toLowerCase();
+  return compact.get(lower) ?? lower;
+}
+
+export class HeaderLines {
+  readonly head: string;
+  /** The canonical name of each line. */
+  readonly names: string[] = [];
+  /** What was wrong with a line; such a line is not in the index. */
+  fault: string | undefined;
+  /** Three per line: where it starts, where its colon is, where it ends (before its line end). */
+  readonly #offsets: number[] = [];
+
+  /** Indexes the header lines of `head`, whose start line ends (line end included) at `from`. Linear in time. */
+  constructor(head: string, from: number) {
+    this.head = head;
+    const crlf = head.charCodeAt(from - 2) === 0x0d;
+    // Another element may see a line end where we see none, or the other way round: a door for smuggled headers.
+    if (!crlf && /\r(?!\n)/.test(head)) this.fault = "a CR without LF";
+    const names = this.names;
+    const offsets = this.#offsets;
+    let colon = -1;
+    for (let at = from; at < head.length; ) {
+      let lf = head.indexOf("\n", at);
+      if (lf < 0) lf = head.length;
+      const end = head.charCodeAt(lf - 1) === 0x0d ? lf - 1 : lf;
+      const start = at;
+      at = lf + 1;
+      if (crlf && (end === lf || head.indexOf("\r", start) !== end)) {
+        this.fault = "a CR without LF, or a LF without CR";
+        continue;
+      }
+      const first = head.charCodeAt(start);
+      if (first === 0x20 || first === 0x09) {
+        if (offsets.length === 0) this.fault = "a folded line after the start line";
+        else offsets[offsets.length - 1] = end;
+        continue;
+      }
+      if (colon < start) colon = head.indexOf(":", start);
+      if (colon < 0) colon = head.length;
+      const name =
+        colon < end ? (common.get(head.slice(start, colon)) ?? canonicalName(head.slice(start, colon))) : undefined;
+      if (name === undefined) {
+        this.fault = "a header line without a name and a colon";
+        continue;
+      }
+      if (names.length === maxLines) {
+        this.fault = `more than ${maxLines} header lines`;
+        break;
+      }
+      names.push(name);
+      offsets.push(start, colon, end);
+    }
+  }
+
+  get count(): number {
+    return this.names.length;
+  }
+
+  /** The line with that canonical name, from `after` + 1 on; -1 when there is none. */
+  find(name: string, after = -1): number {
+    return this.names.indexOf(name, after + 1);
+  }
+
+  /** Where the line starts in the head. */
+  start(line: number): number {
+    return this.#offsets[line * 3] ?? this.head.length;
+  }
+
+  /** Where the line's value ends in the head, before its line end. */
+  end(line: number): number {
+    return this.#offsets[line * 3 + 2] ?? this.head.length;
+  }
+
+  /** Where the line after this one starts: `start` to `next` is the whole line with its folds and line ends. */
+  next(line: number): number {
+    const lf = this.head.indexOf("\n", this.end(line));
+    return lf < 0 ? this.head.length : lf + 1;
+  }
+
+  /** The name as sent. */
+  nameAsSent(line: number): string {
+    return trimLws(this.head.slice(this.start(line), this.#offsets[line * 3 + 1]));
+  }
+
+  /** The value, unfolded and trimmed. */
+  value(line: number): string {
+    const head = this.head;
+    let from = (this.#offsets[line * 3 + 1] ?? head.length) + 1;
+    if (head.charCodeAt(from) === 0x20) from++;
+    const value = trimLws(head.slice(from, this.end(line)));
+    return value.includes("\n") ? value.replace(/\r?\n[ \t]+/g, " ") : value;
+  }
+
+  /** The line as it may be sent again, without its line end. */
+  raw(line: number): string {
+    const text = this.head.slice(this.start(line), this.end(line));
+    return text.includes("\n") ? `${this.nameAsSent(line)}: ${this.value(line)}` : text;
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The two kinds of SIP message (RFC 3261 §7): the octets as they came, an index of the header lines, and typed headers
+ * read on demand. Built messages (build.ts) are of the same classes.
+ */
+import { type CSeq, parseCSeq } from "./cseq.ts";
+import { MalformedHeader } from "./errors.ts";
+import { HeaderLines } from "./header-lines.ts";
+import { type NameAddr, parseNameAddr } from "./name-addr.ts";
+import { endOfElement, splitList, trimLws } from "./text.ts";
+import { parseUri, type Uri } from "./uri.ts";
+import { parseVia, type Via } from "./via.ts";
+
+/** Header names and values in the order of sending. Values are octet strings (see text.ts). */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+export abstract class Message {
+  /** Start line and header lines with their line ends, one char per octet; without the empty line. */
+  readonly head: string;
+  readonly body: Uint8Array;
+  #lines: HeaderLines | undefined;
+  #wire: Uint8Array | undefined;
+  #via: Via | undefined;
+  #from: NameAddr | undefined;
+  #to: NameAddr | undefined;
+  #callId: string | undefined;
+  #cseq: CSeq | undefined;
+  #contact: NameAddr | null | undefined;
+
+  /** `lines` and `wire` are the index and the octets of a message that came; a built one makes both when asked. */
+  constructor(head: string, body: Uint8Array, lines?: HeaderLines, wire?: Uint8Array) {
+    this.head = head;
+    this.body = body;
+    this.#lines = lines;
+    this.#wire = wire;
+  }
+
+  /** The index of the header lines. */
+  get lines(): HeaderLines {
+    this.#lines ??= new HeaderLines(this.head, this.head.indexOf("\n") + 1);
+    return this.#lines;
+  }
+
+  /** The wire form; for a message that came, the octets that came. Not to be changed: the message keeps it. */
+  bytes(): Uint8Array {
+    if (this.#wire === undefined) {
+      const head = this.head;
+      const wire = Buffer.allocUnsafe(head.length + 2 + this.body.length);
+      wire.write(head, 0, "latin1");
+      wire[head.length] = 0x0d;
+      wire[head.length + 1] = 0x0a;
+      wire.set(this.body, head.length + 2);
+      this.#wire = wire;
+    }
+    return this.#wire;
+  }
+
+  /** The value of the first line of that name, unfolded and trimmed. `name` is the long form in lower case: "via". */
+  header(name: string): string | undefined {
+    const lines = this.lines;
+    const line = lines.find(name);
+    return line < 0 ? undefined : lines.value(line);
+  }
+
+  /** The values of all lines of that name, one per line, in order. */
+  headers(name: string): readonly string[] {
+    const lines = this.lines;
+    const values: string[] = [];
+    for (let line = lines.find(name); line >= 0; line = lines.find(name, line)) values.push(lines.value(line));
+    return values;
+  }
+
+  /** The elements of the comma-separated list that all lines of that name make; commas in quotes and in <> do not split. */
+  values(name: string): readonly string[] {
+    const lines = this.lines;
+    const values: string[] = [];
+    for (let line = lines.find(name); line >= 0; line = lines.find(name, line)) splitList(lines.value(line), values);
+    return values;
+  }
+
+  /** All lines in order: names as sent, values unfolded and trimmed. */
+  *fields(): Iterable<[name: string, value: string]> {
+    const lines = this.lines;
+    for (let line = 0; line < lines.count; line++) yield [lines.nameAsSent(line), lines.value(line)];
+  }
+
+  /** The topmost Via. @throws MalformedHeader */
+  get via(): Via {
+    this.#via ??= this.#required("via", parseVia(firstElement(this.header("via") ?? "")));
+    return this.#via;
+  }
+
+  /** @throws MalformedHeader */
+  get from(): NameAddr {
+    this.#from ??= this.#required("from", parseNameAddr(this.header("from") ?? ""));
+    return this.#from;
+  }
+
+  /** @throws MalformedHeader */
+  get to(): NameAddr {
+    this.#to ??= this.#required("to", parseNameAddr(this.header("to") ?? ""));
+    return this.#to;
+  }
+
+  /** @throws MalformedHeader */
+  get callId(): string {
+    this.#callId ??= this.#required("call-id", this.header("call-id") || undefined);
+    return this.#callId;
+  }
+
+  /** @throws MalformedHeader */
+  get cseq(): CSeq {
+    this.#cseq ??= this.#required("cseq", parseCSeq(this.header("cseq") ?? ""));
+    return this.#cseq;
+  }
+
+  /** The first Contact; undefined when there is none, or `*`. @throws MalformedHeader */
+  get contact(): NameAddr | undefined {
+    if (this.#contact === undefined) {
+      const value = this.header("contact");
+      this.#contact =
+        value === undefined || value === "*" ? null : this.#required("contact", parseNameAddr(firstElement(value)));
+    }
+    return this.#contact ?? undefined;
+  }
+
+  /** The media type in lower case without parameters: "application/sdp". */
+  get contentType(): string | undefined {
+    const value = this.header("content-type");
+    if (value === undefined) return undefined;
+    const semicolon = value.indexOf(";");
+    return trimLws(semicolon < 0 ? value : value.slice(0, semicolon)).toLowerCase();
+  }
+
+  #required<T>(name: string, value: T | undefined): T {
+    if (value === undefined) throw new MalformedHeader(name, this.header(name));
+    return value;
+  }
+}
+
+export class Request extends Message {
+  readonly type = "request";
+  readonly method: string;
+  /** The Request-URI as sent. */
+  readonly uri: string;
+  #target: Uri | null | undefined;
+
+  constructor(head: string, body: Uint8Array, method: string, uri: string, lines?: HeaderLines, wire?: Uint8Array) {
+    super(head, body, lines, wire);
+    this.method = method;
+    this.uri = uri;
+  }
+
+  /** The Request-URI; undefined when it is malformed (`checkRequest` answers that with 400). */
+  get target(): Uri | undefined {
+    if (this.#target === undefined) this.#target = parseUri(this.uri) ?? null;
+    return this.#target ?? undefined;
+  }
+}
+
+export class Response extends Message {
+  readonly type = "response";
+  readonly status: number;
+  /** The reason phrase as sent, an octet string. */
+  readonly reason: string;
+
+  constructor(head: string, body: Uint8Array, status: number, reason: string, lines?: HeaderLines, wire?: Uint8Array) {
+    super(head, body, lines, wire);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+function firstElement(list: string): string {
+  if (!list.includes(",")) return list;
+  return trimLws(list.slice(0, endOfElement(list, 0)));
+}
