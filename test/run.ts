@@ -1,0 +1,115 @@
+/**
+ * What `npm test` does: types, lint, the binary, unit tests, then calls with other programs, and at the end one line
+ * `N passed, N failed` (and `, N skipped`). Exits 1 if anything failed.
+ *
+ *     npm test                       everything
+ *     npm test -- test/sip/uri       only the test files whose path holds one of these words
+ *
+ * Where a peer program or the shared test vectors are missing, the tests that need them are skipped and it is said; with the
+ * environment variable CI set, that is a failure.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { buildHere, isStale } from "../tools/build.ts";
+import { MissingPeer, missing } from "./support/peers/available.ts";
+import { temporaryFolder } from "./support/peers/folder.ts";
+
+const root = resolve(import.meta.dir, "..");
+const testData = process.env.SIPROC_TEST_DATA ?? resolve(root, "../shared/data");
+const inCi = Boolean(process.env.CI);
+const words = process.argv.slice(2);
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+
+function count(name: string, outcome: Count): void {
+  total.passed += outcome.passed;
+  total.failed += outcome.failed;
+  total.skipped += outcome.skipped;
+  if (outcome.failed > 0) failures.push(`${name}: ${outcome.failed} failed`);
+}
+
+/** A step that passes or fails as a whole. */
+function step(name: string, good: boolean): boolean {
+  count(name, { passed: good ? 1 : 0, failed: good ? 0 : 1, skipped: 0 });
+  return good;
+}
+
+function run(command: readonly string[]): boolean {
+  return Bun.spawnSync([...command], { cwd: root, stdout: "inherit", stderr: "inherit", stdin: "ignore" }).success;
+}
+
+function title(text: string): void {
+  console.log(`\n== ${text}`);
+}
+
+function checkSurroundings(): void {
+  const absent = missing();
+  const complaints = absent.length > 0 ? [new MissingPeer(absent).message] : [];
+  if (!existsSync(testData))
+    complaints.push(`no test vectors at ${testData}: set SIPROC_TEST_DATA to the folder that holds them`);
+  for (const complaint of complaints)
+    console.log(inCi ? complaint : `${complaint}. The tests that need it are skipped.`);
+  if (inCi) step("what the tests need", complaints.length === 0);
+}
+
+async function build(): Promise<boolean> {
+  if (!isStale()) return true;
+  title("build");
+  try {
+    await buildHere();
+  } catch (error) {
+    console.error(error);
+    return false;
+  }
+  return true;
+}
+
+/** Runs test files in one Bun process and counts by its report. A process that dies, or fails outside a test, counts too. */
+function bunTest(name: string, files: readonly string[], timeout: number): void {
+  if (files.length === 0) return;
+  title(`${name}: ${files.length} files`);
+  const report = join(temporaryFolder("report"), "report.xml");
+  const good = run([
+    ...[process.execPath, "test", "--only-failures", "--timeout", `${timeout}`, "--reporter=junit", `--reporter-outfile=${report}`],
+    ...files.map((file) => `./${file}`),
+  ]);
+  const summary = existsSync(report) ? (/<testsuites\b[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] ?? "") : "";
+  const number = (attribute: string) => Number(new RegExp(`\\b${attribute}="(\\d+)"`).exec(summary)?.[1] ?? 0);
+  const failed = number("failures") + number("errors");
+  const skipped = number("skipped");
+  count(name, {
+    passed: Math.max(0, number("tests") - failed - skipped),
+    failed: failed === 0 && !good ? 1 : failed,
+    skipped,
+  });
+}
+
+const tests = [...new Bun.Glob("{src,test}/**/*.test.ts").scanSync({ cwd: root })].sort();
+const chosen = tests.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+const isInterop = (file: string) => file.startsWith("test/interop/");
+
+checkSurroundings();
+if (words.length === 0) {
+  title("typecheck");
+  step("typecheck", run([join(root, "node_modules/.bin/tsc"), "--noEmit"]));
+  title("lint");
+  step("lint", run([join(root, "node_modules/.bin/biome"), "check", "."]));
+}
+bunTest(
+  "unit tests",
+  chosen.filter((file) => !isInterop(file)),
+  30_000,
+);
+const interop = chosen.filter(isInterop);
+if (interop.length > 0 && step("build", await build())) bunTest("interop tests", interop, 60_000);
+
+for (const failure of failures) console.error(`\n${failure}`);
+const { passed, failed, skipped } = total;
+console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exitCode = failed > 0 ? 1 : 0;
