@@ -1,9 +1,16 @@
-/** The transaction layer: finds the transaction that a message belongs to, and makes new ones. */
+/** The transaction layer: finds the transaction that a message belongs to, makes new ones, and keeps their number bounded. */
 import type { Clock } from "../clock.ts";
 import type { Flow } from "../flow.ts";
-import type { Request, Response } from "../message.ts";
+import { buildResponse, Request, type Response } from "../message.ts";
 import type { Random } from "../random.ts";
-import type { Timers } from "./timers.ts";
+import type { Client, ClientSurroundings } from "./client.ts";
+import { InviteClient } from "./client-invite.ts";
+import { NonInviteClient } from "./client-non-invite.ts";
+import { clientKey, hasStatelessTag, serverKey, statelessTag } from "./key.ts";
+import { Handle, type Server, type ServerSurroundings } from "./server.ts";
+import { InviteServer } from "./server-invite.ts";
+import { NonInviteServer } from "./server-non-invite.ts";
+import { defaultTimers, type Timers } from "./timers.ts";
 import type { ClientTransaction, ClientUser, StatelessOptions, TransactionUser } from "./user.ts";
 
 export interface LayerOptions {
@@ -11,24 +18,186 @@ export interface LayerOptions {
   random: Random;
   user: TransactionUser;
   timers?: Partial<Timers>;
-  /** Above this many open transactions, requests that open a dialog get 503; at twice as many, every request does. 200,000 by default. */
+  /**
+   * With this many open transactions (200,000 by default), requests that are not `established` get 503; with twice as
+   * many, every new request does.
+   */
   maxTransactions?: number;
   /** Seconds in the Retry-After of these 503; 10 by default. */
   retryAfter?: number;
-  /** Whether a request belongs to something already established, which is preferred under overload; by default: it has a To tag. */
+  /** Whether a request belongs to a dialog that stands, and so is preferred; by default: it has a To tag. */
   established?: (request: Request) => boolean;
-  /** The flow for the responses to a request (RFC 3261 §18.2.2: a UDP client without rport listens where its Via says); by default the one it came on. */
+  /**
+   * The flow for the responses to a request, by default the one it came on. RFC 3261 §18.2.2: a UDP client that does not
+   * say `rport` listens at the port of its Via. The request may be one that failed to parse.
+   */
   responseFlow?: (request: Request, flow: Flow) => Flow;
 }
 
-export declare class TransactionLayer {
-  constructor(options: LayerOptions);
+/** A request that cannot become a client transaction: a mistake of the caller's. */
+export class TransactionError extends Error {
+  readonly code: "no-branch" | "branch-in-use" | "ack";
+  constructor(code: TransactionError["code"], request: Request) {
+    super(`cannot send ${request.method} ${request.uri} as a client transaction: ${code}`);
+    this.name = "TransactionError";
+    this.code = code;
+  }
+}
+
+/** Methods but INVITE of which a CANCEL is answered 200, though it has no effect (RFC 3261 §9.2). */
+const cancellable = [
+  "OPTIONS",
+  "REGISTER",
+  "BYE",
+  "MESSAGE",
+  "SUBSCRIBE",
+  "NOTIFY",
+  "REFER",
+  "PUBLISH",
+  "INFO",
+  "UPDATE",
+];
+
+export class TransactionLayer {
+  readonly #clients = new Map<string, Client>();
+  readonly #invites = new Map<string, InviteServer>();
+  /** By key and method. */
+  readonly #others = new Map<string, Server>();
+  readonly #user: TransactionUser;
+  readonly #max: number;
+  readonly #retryAfter: string;
+  readonly #established: (request: Request) => boolean;
+  readonly #responseFlow: (request: Request, flow: Flow) => Flow;
+  readonly #secret: number;
+  readonly #around: ClientSurroundings & ServerSurroundings;
+
+  constructor(options: LayerOptions) {
+    const { clock, random, user, timers, maxTransactions = 200_000, retryAfter = 10 } = options;
+    this.#user = user;
+    this.#max = maxTransactions;
+    this.#retryAfter = String(retryAfter);
+    this.#established = options.established ?? hasToTag;
+    this.#responseFlow = options.responseFlow ?? sameFlow;
+    this.#secret = Number.parseInt(random.token(4), 16) | 0;
+    this.#around = {
+      clock,
+      timers: { ...defaultTimers, ...timers },
+      request: (request, flow, clientUser) => this.request(request, flow, clientUser),
+      clientGone: (client) => void this.#clients.delete(client.key),
+      serverGone: (server) => void (server instanceof InviteServer ? this.#invites : this.#others).delete(server.key),
+      replyStateless: (request, flow, status, stateless) => this.replyStateless(request, flow, status, stateless),
+      ackFor2xx: (ack, flow) => user.ack(ack, flow),
+    };
+  }
+
   /** Open transactions, clients and servers. */
-  get size(): number;
+  get size(): number {
+    return this.#clients.size + this.#invites.size + this.#others.size;
+  }
+
   /** Takes a message that passed `checkRequest` or `checkResponse`. */
-  receive(message: Request | Response, flow: Flow): void;
-  /** Sends a request that has its Via with a fresh branch. An ACK is no transaction: send it with `flow.send`. */
-  request(request: Request, flow: Flow, user: ClientUser): ClientTransaction;
-  /** Answers without a transaction, such as a request that failed `checkRequest`. An ACK is not answered. */
-  replyStateless(request: Request, flow: Flow, status: number, options?: StatelessOptions): void;
+  receive(message: Request | Response, flow: Flow): void {
+    if (!(message instanceof Request)) this.#receiveResponse(message, flow);
+    else if (message.method === "ACK") this.#receiveAck(message, flow);
+    else if (message.method === "CANCEL") this.#receiveCancel(message, flow);
+    else this.#receiveRequest(message, flow);
+  }
+
+  /**
+   * Sends a request that has its Via with a fresh branch. An ACK is no transaction: `flow.send` it.
+   * @throws TransactionError
+   */
+  request(request: Request, flow: Flow, user: ClientUser): ClientTransaction {
+    const key = clientKey(request);
+    if (key === undefined) throw new TransactionError("no-branch", request);
+    if (request.method === "ACK") throw new TransactionError("ack", request);
+    if (this.#clients.has(key)) throw new TransactionError("branch-in-use", request);
+    const machine = request.method === "INVITE" ? InviteClient : NonInviteClient;
+    const client = new machine(this.#around, key, request, flow, user);
+    this.#clients.set(key, client);
+    client.start();
+    return client;
+  }
+
+  /** Answers without a transaction, such as a request that failed to parse or `checkRequest`. An ACK is not answered. */
+  replyStateless(request: Request, flow: Flow, status: number, options: StatelessOptions = {}): void {
+    if (request.method === "ACK") return;
+    const toTag = status === 100 ? undefined : statelessTag(request, this.#secret);
+    const response = buildResponse(request, status, { ...options, toTag, source: flow.remote });
+    this.#responseFlow(request, flow).send(response.bytes());
+  }
+
+  #receiveResponse(response: Response, flow: Flow): void {
+    const key = clientKey(response);
+    const client = key === undefined ? undefined : this.#clients.get(key);
+    if (client === undefined) this.#user.strayResponse(response, flow);
+    else client.receive(response);
+  }
+
+  #receiveRequest(request: Request, flow: Flow): void {
+    const invite = request.method === "INVITE";
+    const key = invite ? serverKey(request) : serverKey(request) + request.method;
+    const existing = invite ? this.#invites.get(key) : this.#others.get(key);
+    if (existing !== undefined) existing.again();
+    else if (this.#refuses(request)) {
+      this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter]] });
+      this.#user.refused?.(request, flow);
+    } else if (invite) {
+      const server = new InviteServer(this.#around, key, this.#responseFlow(request, flow));
+      this.#invites.set(key, server);
+      this.#serve(server, request, flow);
+    } else {
+      const server = new NonInviteServer(this.#around, key, this.#responseFlow(request, flow));
+      this.#others.set(key, server);
+      this.#serve(server, request, flow);
+    }
+  }
+
+  #serve(server: InviteServer | NonInviteServer, request: Request, flow: Flow): void {
+    const handle = new Handle(this.#around, server, request, flow);
+    server.bind(handle);
+    try {
+      this.#user.request(handle, request);
+    } finally {
+      // Most requests are answered by now, and need no timer for being not.
+      server.awaitUser();
+    }
+  }
+
+  #receiveAck(ack: Request, flow: Flow): void {
+    const server = this.#invites.get(serverKey(ack));
+    if (server !== undefined && server.isAcknowledgedBy(ack)) server.acknowledged({ request: ack, flow });
+    else if (!hasStatelessTag(ack, this.#secret)) this.#user.ack(ack, flow);
+  }
+
+  /** RFC 3261 §9.2. */
+  #receiveCancel(cancel: Request, flow: Flow): void {
+    const key = serverKey(cancel);
+    const existing = this.#others.get(`${key}CANCEL`);
+    if (existing !== undefined) return existing.again();
+    const invite = this.#invites.get(key);
+    if (invite === undefined && !cancellable.some((method) => this.#others.has(key + method))) {
+      if (this.#user.strayCancel?.(cancel, flow) !== true) this.replyStateless(cancel, flow, 481);
+      return;
+    }
+    const server = new NonInviteServer(this.#around, `${key}CANCEL`, this.#responseFlow(cancel, flow));
+    this.#others.set(server.key, server);
+    const toTag = invite?.toTag ?? statelessTag(cancel, this.#secret);
+    server.respond(buildResponse(cancel, 200, { toTag, source: flow.remote }));
+    if (invite?.state === "proceeding" && invite.handle !== undefined) this.#user.cancel(invite.handle, cancel);
+  }
+
+  /** Established dialogs go first: they have a reserve as large as what everybody may use. */
+  #refuses(request: Request): boolean {
+    const { size } = this;
+    return size >= this.#max && (size >= 2 * this.#max || !this.#established(request));
+  }
+}
+
+function hasToTag(request: Request): boolean {
+  return request.to.tag !== undefined;
+}
+
+function sameFlow(_request: Request, flow: Flow): Flow {
+  return flow;
 }

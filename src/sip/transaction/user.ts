@@ -16,6 +16,11 @@ export interface TransactionUser {
   ack(request: Request, flow: Flow): void;
   /** A CANCEL for an INVITE without a final response yet; the CANCEL is answered already. Answer the INVITE with 487. */
   cancel(transaction: ServerTransaction, cancel: Request): void;
+  /**
+   * A CANCEL that belongs to no transaction. True: taken, as by a stateless proxy, which sends it on (RFC 3261 §16.10);
+   * otherwise, or without this method, the layer answers 481.
+   */
+  strayCancel?(cancel: Request, flow: Flow): boolean;
   /** A response that belongs to no client transaction. Drop it (RFC 6026 §7.2), unless you are a stateless proxy. */
   strayResponse(response: Response, flow: Flow): void;
   /** A request was refused with 503 because too many transactions are open. For counting and logging. */
@@ -56,7 +61,7 @@ export interface StatelessOptions {
   headers?: HeaderList;
 }
 
-/** Takes what comes of a request that was sent. Nothing is called before `TransactionLayer.request` has returned. */
+/** Takes what comes of a request that was sent; not before `TransactionLayer.request` has returned. */
 export interface ClientUser {
   /** Each provisional response; the final one once, except 2xx to INVITE, which come each time (and from each fork). */
   response(response: Response, transaction: ClientTransaction): void;

@@ -1,0 +1,54 @@
+/** How a message finds its transaction (RFC 3261 §17.1.3, §17.2.3), as keys of maps. */
+import type { Request, Response } from "../message.ts";
+import { magicCookie } from "../random.ts";
+
+const legacyMark = "2543\n";
+
+/**
+ * The key of the server transaction that a request belongs to, but for its method: an ACK or CANCEL has that of its INVITE.
+ * Without a branch that starts with the magic cookie the rules of RFC 2543 apply; the To tag is left out of them, since
+ * it differs in an ACK and cannot differ alone in anything else.
+ */
+export function serverKey(request: Request): string {
+  const via = request.via;
+  const branch = via.branch;
+  if (branch?.startsWith(magicCookie) && branch.length > magicCookie.length)
+    return `${branch}\n${via.host.toLowerCase()}\n${via.port ?? ""}\n`;
+  const topVia = request.values("via")[0] ?? "";
+  return `${legacyMark}${request.uri}\n${request.from.tag ?? ""}\n${request.callId}\n${request.cseq.number}\n${topVia}\n`;
+}
+
+/** Was this key made by the rules of RFC 2543? Then an ACK matches only with the To tag of the response (§17.2.3). */
+export function isLegacy(key: string): boolean {
+  return key.startsWith(legacyMark);
+}
+
+/** The key of the client transaction of a request that we send, or of a response to it; undefined without a branch. */
+export function clientKey(message: Request | Response): string | undefined {
+  const branch = message.via.branch;
+  return branch === undefined ? undefined : `${branch}\n${message.cseq.method}`;
+}
+
+const tagMark = "sl-";
+
+/**
+ * The To tag of stateless responses: the same for a request and the ACK to its response, so that nothing has to be
+ * remembered to recognise that ACK. The secret keeps others from guessing the tags of other servers, no more.
+ */
+export function statelessTag(request: Request, secret: number): string {
+  const identity = `${request.header("call-id")}\n${Number.parseInt(request.header("cseq") ?? "", 10)}`;
+  return tagMark + fnv1a(identity, secret).toString(16) + fnv1a(identity, ~secret).toString(16);
+}
+
+/** Does this ACK answer one of our stateless responses? */
+export function hasStatelessTag(ack: Request, secret: number): boolean {
+  const tag = ack.to.tag;
+  return tag?.startsWith(tagMark) === true && tag === statelessTag(ack, secret);
+}
+
+/** FNV-1a with 32 bits, over UTF-16 units. */
+function fnv1a(text: string, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
+}

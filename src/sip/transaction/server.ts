@@ -1,0 +1,141 @@
+/**
+ * What both server transactions have in common (RFC 3261 §17.2). Each is two objects: the machine, which the layer keeps
+ * until its last timer, and the handle, which the user keeps. With the final response the machine lets go of its handle,
+ * and so of the request, unless the user asked to be told of what happens after it.
+ */
+
+import type { Flow } from "../flow.ts";
+import type { Request, Response } from "../message.ts";
+import { buildResponse } from "../message.ts";
+import { type Figure, Machine, type Surroundings } from "./figure.ts";
+import type { InviteServerState, NonInviteServerState, ServerTransaction, StatelessOptions } from "./user.ts";
+
+export interface ServerSurroundings extends Surroundings {
+  replyStateless(request: Request, flow: Flow, status: number, options?: StatelessOptions): void;
+  ackFor2xx(ack: Request, flow: Flow): void;
+  serverGone(server: Server): void;
+}
+
+/** A request (an ACK) and where it came from. */
+export interface Arrival {
+  readonly request: Request;
+  readonly flow: Flow;
+}
+
+/** A server transaction as the layer and the handle know it. */
+export interface Server {
+  readonly key: string;
+  readonly state: InviteServerState | NonInviteServerState;
+  /** The request came again. */
+  again(): void;
+  respond(response: Response): boolean;
+  /** The user has seen the request: starts the time in which it should answer. */
+  awaitUser(): void;
+  /** Ends at once and in silence. */
+  forget(): void;
+}
+
+export abstract class ServerMachine<
+    State extends InviteServerState | NonInviteServerState,
+    Input extends string,
+    Action extends string,
+  >
+  extends Machine<State, Input, Action, Response | Arrival>
+  implements Server
+{
+  readonly key: string;
+  protected readonly around: ServerSurroundings;
+  /** Where responses go. */
+  protected readonly flow: Flow;
+  #handle: Handle | undefined;
+
+  constructor(
+    around: ServerSurroundings,
+    figure: Figure<State, Input, Action>,
+    initial: State,
+    key: string,
+    flow: Flow,
+  ) {
+    super(around.clock, figure, initial);
+    this.around = around;
+    this.key = key;
+    this.flow = flow;
+  }
+
+  abstract again(): void;
+  abstract respond(response: Response): boolean;
+  abstract awaitUser(): void;
+  abstract forget(): void;
+  protected abstract fail(reason: string): void;
+
+  /** There until the final response; after it, only if the user listens. */
+  get handle(): Handle | undefined {
+    return this.#handle;
+  }
+
+  bind(handle: Handle): void {
+    this.#handle = handle;
+  }
+
+  protected release(when: "unless heard" | "always"): void {
+    if (when === "always" || this.#handle?.heard === false) this.#handle = undefined;
+  }
+
+  protected send(bytes: Uint8Array): void {
+    this.flow.send(bytes, this.#failed);
+  }
+
+  /** A 100 that the user did not give. */
+  protected trying(): Response | undefined {
+    const handle = this.#handle;
+    return handle && buildResponse(handle.request, 100, { source: handle.flow.remote });
+  }
+
+  readonly #failed = (reason: string) => this.fail(reason);
+}
+
+/** What the user holds. */
+export class Handle implements ServerTransaction {
+  readonly request: Request;
+  readonly flow: Flow;
+  onTimeout: (() => void) | undefined = undefined;
+  onTransportError: ((reason: string) => void) | undefined = undefined;
+  onAck: ((ack: Request) => void) | undefined = undefined;
+  readonly #machine: Server;
+  readonly #around: ServerSurroundings;
+
+  constructor(around: ServerSurroundings, machine: Server, request: Request, flow: Flow) {
+    this.#around = around;
+    this.#machine = machine;
+    this.request = request;
+    this.flow = flow;
+  }
+
+  get state(): InviteServerState | NonInviteServerState {
+    return this.#machine.state;
+  }
+
+  get finalSent(): boolean {
+    const state = this.#machine.state;
+    return state !== "trying" && state !== "proceeding";
+  }
+
+  /** Does the user want to know what happens? */
+  get heard(): boolean {
+    return this.onTimeout !== undefined || this.onTransportError !== undefined || this.onAck !== undefined;
+  }
+
+  respond(response: Response): boolean {
+    return this.#machine.respond(response);
+  }
+
+  respondStateless(status: number, options?: StatelessOptions): void {
+    if (this.finalSent) return;
+    this.#machine.forget();
+    this.#around.replyStateless(this.request, this.flow, status, options);
+  }
+
+  forget(): void {
+    if (!this.finalSent) this.#machine.forget();
+  }
+}
