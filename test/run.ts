@@ -76,7 +76,15 @@ function bunTest(name: string, files: readonly string[], timeout: number): void 
   title(`${name}: ${files.length} files`);
   const report = join(temporaryFolder("report"), "report.xml");
   const good = run([
-    ...[process.execPath, "test", "--only-failures", "--timeout", `${timeout}`, "--reporter=junit", `--reporter-outfile=${report}`],
+    ...[
+      process.execPath,
+      "test",
+      "--only-failures",
+      "--timeout",
+      `${timeout}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+    ],
     ...files.map((file) => `./${file}`),
   ]);
   const summary = existsSync(report) ? (/<testsuites\b[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] ?? "") : "";
