@@ -166,7 +166,7 @@ export class TransactionLayer {
 
   #receiveAck(ack: Request, flow: Flow): void {
     const server = this.#invites.get(serverKey(ack));
-    if (server !== undefined && server.isAcknowledgedBy(ack)) server.acknowledged({ request: ack, flow });
+    if (server?.isAcknowledgedBy(ack)) server.acknowledged({ request: ack, flow });
     else if (!hasStatelessTag(ack, this.#secret)) this.#user.ack(ack, flow);
   }
 
@@ -174,7 +174,10 @@ export class TransactionLayer {
   #receiveCancel(cancel: Request, flow: Flow): void {
     const key = serverKey(cancel);
     const existing = this.#others.get(`${key}CANCEL`);
-    if (existing !== undefined) return existing.again();
+    if (existing !== undefined) {
+      existing.again();
+      return;
+    }
     const invite = this.#invites.get(key);
     if (invite === undefined && !cancellable.some((method) => this.#others.has(key + method))) {
       if (this.#user.strayCancel?.(cancel, flow) !== true) this.replyStateless(cancel, flow, 481);
