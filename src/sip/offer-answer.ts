@@ -1,17 +1,45 @@
-/** Offer and answer (RFC 3264) for the one audio stream of a call: who may offer when, and what both sides agreed on. */
-import type { Direction, Family } from "./sdp.ts";
+/**
+ * Offer and answer (RFC 3264, in SIP: RFC 3261 §13 and §14, RFC 3262 §5, RFC 3311, RFC 6337) for the one audio stream of
+ * a call: who may offer when, and what both sides agreed on. Knows no messages: its user carries the descriptions.
+ *
+ *            offer()                         receiveAnswer()
+ *   stable -----------------> offered -----------------------> stable
+ *            receiveOffer()                      answer()
+ *   stable -----------------> offer-received ----------------> stable      rollback(): back to what was agreed before
+ */
+import {
+  type AudioCodec,
+  type CodecType,
+  commonCodecs,
+  directionOf,
+  isPlainRtp,
+  meet,
+  type Negotiated,
+  nearer,
+  packetLength,
+  receives,
+  remoteOf,
+  sends,
+  telephoneEventType,
+  type Unfit,
+  unfitTransport,
+  warnings,
+} from "./offer-answer-media.ts";
+import { type Layout, type LocalMedia, OwnDescriptions, type OwnLine } from "./offer-answer-write.ts";
+import {
+  type Connection,
+  type Direction,
+  type Family,
+  type MediaDescription,
+  parseSdp,
+  type SessionDescription,
+} from "./sdp.ts";
 
-export type AudioCodec = "PCMU" | "PCMA";
-
-/** Where our media listens. `host` is the address to advertise: an IP literal without brackets. */
-export interface LocalMedia {
-  host: string;
-  port: number;
-  rtcpPort: number;
-}
+export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
+export type { LocalMedia } from "./offer-answer-write.ts";
 
 export interface OfferAnswerOptions {
-  /** Ours, most wanted first: the order of our offers. Answers keep the offerer's order (RFC 3264 §6.1). */
+  /** Ours, most wanted first: the order of our offers. Answers follow the offerer's order (RFC 3264 §6.1). */
   codecs: readonly AudioCodec[];
   telephoneEvent: boolean;
   /** The `o=` session id: a decimal number of at most 18 digits, unique to the call. */
@@ -24,68 +52,315 @@ export interface OfferAnswerOptions {
   offerRtcpMux?: boolean;
 }
 
-/** What both sides agreed on, as the media engine needs it. */
-export interface Negotiated {
-  /** Where to send. Undefined while the peer wants nothing (`c=IN IP4 0.0.0.0`). `host` may be a name: the user resolves it. */
-  remote: { host: string; port: number; rtcpPort: number; family: Family } | undefined;
-  codec: AudioCodec;
-  /** RTP payload type that we send `codec` with. */
-  payloadType: number;
-  /** RTP payload types that the peer may send, with their meaning; the first is `codec`. */
-  receivePayloadTypes: readonly { payloadType: number; codec: AudioCodec }[];
-  /** RTP payload type that we send telephone-events with. */
-  dtmfPayloadType: number | undefined;
-  /** RTP payload type of the peer's telephone-events: differs from `dtmfPayloadType` only with odd peers. */
-  dtmfReceivePayloadType: number | undefined;
-  /** Ours: may we send, will we receive. */
-  direction: Direction;
-  /** The peer put us on hold. */
-  remoteHold: boolean;
-  /** Packet length that we send, ms: 10 to 60 in steps of 10. */
-  ptime: number;
-  rtcpMux: boolean;
-}
+/** Reliably: in a request, a 2xx, a reliable 18x. A plain 18x may get lost, so its answer is a preview (RFC 6337 §3.1.1). */
+export type Delivery = "reliable" | "unreliable";
 
-/** A refusal as SIP says it. `warning`: value of a Warning header without the agent (`305`, text), RFC 3261 §20.43. */
+/** An offer that is not taken or cannot be made now, as SIP says it. */
 export interface Refusal {
   ok: false;
+  /** 400: no SDP; 488: nothing in it for us; 491: ours is open; 500: theirs is open. */
   status: 400 | 488 | 491 | 500;
   reason: string;
-  warning?: { code: number; text: string };
-  /** Seconds, with 500 (RFC 3261 §14.2, RFC 3311 §5.2): the user draws 0 to 10. */
+  /** With 500: the response needs a Retry-After of 0 to 10 s, see `retryAfterSeconds` (RFC 3261 §14.2). */
   retryAfter?: true;
+  /** Code and text for a Warning header (RFC 3261 §20.43), with 400 and 488. */
+  warning?: { code: number; text: string };
+  /** An answer that refuses each m-line, with 488: for offers in a 2xx, which no status can refuse (RFC 6337 §2.3). */
+  emptyAnswer?: string;
 }
 
+export interface OfferReceived {
+  ok: true;
+  /** What the address of our media for the answer must be. */
+  family: Family;
+  /** The peer's hold state when this offer is answered. */
+  remoteHold: boolean;
+}
+
+export type OfferMade = { ok: true; sdp: string } | Refusal;
+export type AnswerReceived = { ok: true; negotiated: Negotiated } | { ok: false; reason: string };
 export type ExchangeState = "stable" | "offered" | "offer-received";
 
-/**
- * One call's exchanges. Copies for forked dialogs come from `fork`.
- *
- *            offer()            receiveAnswer(reliable)
- *   stable ----------> offered ------------------------> stable
- *          receiveOffer()                answer(reliable)
- *   stable ----------> offer-received -----------------> stable        rollback(): back to what was agreed before
- */
-export interface OfferAnswerApi {
-  readonly state: ExchangeState;
-  /** What was agreed last, or undefined. While only an unreliable answer is known, that. */
-  readonly negotiated: Negotiated | undefined;
-  /** The direction that we want: `sendrecv`, or as the last successful `offer` said. */
-  readonly wanted: Direction;
-  /** Makes an offer (INVITE, 200 to an INVITE without one, UPDATE, PRACK). Refused with 491 while another is open. */
-  offer(local: LocalMedia, wanted?: Direction): { ok: true; sdp: string } | Refusal;
-  /** Takes the peer's offer. `family`: what our `local` for the answer must be. A refusal changes nothing. */
-  receiveOffer(body: Uint8Array | string): { ok: true; family: Family; remoteHold: boolean } | Refusal;
+interface Agreed {
+  layout: Layout;
+  own: OwnLine;
+  negotiated: Negotiated;
+}
+
+type Exchange =
+  | { state: "stable" }
+  | { state: "offered"; layout: Layout; own: OwnLine; wanted: Direction; preview: Agreed | undefined }
+  | {
+      state: "offer-received";
+      offer: SessionDescription;
+      audio: number;
+      media: MediaDescription;
+      prepared: { sdp: string; agreed: Agreed } | undefined;
+    };
+
+const stable: Exchange = { state: "stable" };
+const initialLayout: Layout = { lines: [{ kind: "audio", protocol: "RTP/AVP", formats: [] }], audio: 0 };
+const staticType: Readonly<Record<AudioCodec, number>> = { PCMU: 0, PCMA: 8 };
+const usualTelephoneEventType = 101;
+
+/** The exchanges of one dialog. */
+export class OfferAnswer {
+  readonly #options: OfferAnswerOptions;
+  readonly #families: readonly Family[];
+  #exchange: Exchange = stable;
+  #agreed: Agreed | undefined;
+  #wanted: Direction = "sendrecv";
+  readonly #descriptions: OwnDescriptions;
+  /** What the peer's and our payload types have come to mean: a number never changes its meaning (RFC 3264 §8.3.2). */
+  #types = new Map<number, string>();
+
+  constructor(options: OfferAnswerOptions) {
+    this.#options = options;
+    this.#families = options.families ?? ["ipv4"];
+    this.#descriptions = new OwnDescriptions(options.sessionId, options.ptime ?? 20);
+  }
+
+  get state(): ExchangeState {
+    return this.#exchange.state;
+  }
+
+  /** What was agreed last; while an answer is only known from a plain 18x, that. */
+  get negotiated(): Negotiated | undefined {
+    const exchange = this.#exchange;
+    if (exchange.state === "offered" && exchange.preview !== undefined) return exchange.preview.negotiated;
+    if (exchange.state === "offer-received" && exchange.prepared !== undefined)
+      return exchange.prepared.agreed.negotiated;
+    return this.#agreed?.negotiated;
+  }
+
+  /** The direction that we want, whatever the peer does: `sendrecv`, or as the last agreed `offer` said. */
+  get wanted(): Direction {
+    return this.#exchange.state === "offered" ? this.#exchange.wanted : this.#wanted;
+  }
+
   /**
-   * The answer to the offer received; the same text again when asked again. `unreliable` (a plain 18x) leaves the
-   * exchange open, so that the 200 repeats it (RFC 6337 §2.2). Undefined when there is no offer to answer.
+   * Makes an offer: for an INVITE, the 200 (or first reliable 18x) to an INVITE without one, an UPDATE or a PRACK.
+   * To hold, want `sendonly` or `inactive`; to resume, `sendrecv`, whatever the peer holds (RFC 6337 §5.3).
+   * Refused with 491 while an exchange is open; wait with `glareDelay` or for the state to be stable.
    */
-  answer(local: LocalMedia, delivery?: "reliable" | "unreliable"): { sdp: string; negotiated: Negotiated } | undefined;
-  /** Takes the peer's answer (200, ACK, PRACK, reliable 18x: `reliable`; plain 18x: `unreliable`). */
-  receiveAnswer(
-    body: Uint8Array | string,
-    delivery?: "reliable" | "unreliable",
-  ): { ok: true; negotiated: Negotiated } | { ok: false; reason: string };
-  /** Ends the open exchange without result (the offer was refused): what was agreed before stays. */
-  rollback(): void;
+  offer(local: LocalMedia, wanted: Direction = this.wanted): OfferMade {
+    const busy = this.#busy();
+    if (busy !== undefined) return busy;
+    const layout = this.#agreed?.layout ?? initialLayout;
+    const own: OwnLine = {
+      local,
+      protocol: layout.lines[layout.audio]?.protocol ?? "RTP/AVP",
+      codecs: this.#options.codecs.map((codec) => ({ codec, payloadType: this.#typeOf(codec, staticType[codec]) })),
+      dtmf: this.#options.telephoneEvent ? this.#typeOf("TELEPHONE-EVENT", usualTelephoneEventType) : undefined,
+      direction: wanted,
+      rtcpMux: this.#options.offerRtcpMux === true || this.#agreed?.own.rtcpMux === true,
+    };
+    return this.#offered(layout, own, wanted);
+  }
+
+  /**
+   * Offers what our last agreed description said, unchanged down to its version: a re-INVITE that only refreshes the
+   * session (RFC 4028 §7.4). Without an agreement it is an ordinary offer.
+   */
+  repeat(local: LocalMedia): OfferMade {
+    if (this.#agreed === undefined) return this.offer(local);
+    const busy = this.#busy();
+    if (busy !== undefined) return busy;
+    return this.#offered(this.#agreed.layout, this.#agreed.own, this.#wanted);
+  }
+
+  /** Takes the peer's offer, of which the first m-line that a call can use is kept. A refusal changes nothing. */
+  receiveOffer(body: Uint8Array | string): OfferReceived | Refusal {
+    const busy = this.#busy();
+    if (busy !== undefined) return busy;
+    const offer = parseSdp(body);
+    if ("failure" in offer) {
+      const text = `Session description not understood: ${offer.failure}`;
+      return { ok: false, status: 400, reason: offer.failure, warning: { code: 399, text } };
+    }
+    const chosen = this.#choose(offer);
+    if ("unfit" in chosen) {
+      const warning = warnings[chosen.unfit];
+      return { ok: false, status: 488, reason: warning.text, warning, emptyAnswer: this.#descriptions.refusing(offer) };
+    }
+    const { audio, media } = chosen;
+    this.#exchange = { state: "offer-received", offer, audio, media, prepared: undefined };
+    return { ok: true, family: media.connection?.family ?? "ipv4", remoteHold: !receives(directionOf(media)) };
+  }
+
+  /**
+   * The answer to the offer received: the offerer's first codec that is ours, alone, so that the stream needs no second
+   * codec at hand, and telephone-event if offered. Sent in a plain 18x (`unreliable`) it leaves the exchange open and is
+   * the same text again when asked again, as the 200 must repeat it (RFC 3261 §13.3.1). Undefined without an offer.
+   */
+  answer(local: LocalMedia, delivery: Delivery = "reliable"): { sdp: string; negotiated: Negotiated } | undefined {
+    const exchange = this.#exchange;
+    if (exchange.state !== "offer-received") return undefined;
+    exchange.prepared ??= this.#prepare(local, exchange.offer, exchange.audio, exchange.media);
+    const { sdp, agreed } = exchange.prepared;
+    if (delivery === "reliable") {
+      this.#learn(exchange.media);
+      this.#agree(agreed);
+    }
+    return { sdp, negotiated: agreed.negotiated };
+  }
+
+  /**
+   * Takes the peer's answer. From a plain 18x (`unreliable`) it is a preview: the exchange stays open for the real one,
+   * which then counts even if it differs. When it is refused the exchange stays open: end the call or `rollback`.
+   */
+  receiveAnswer(body: Uint8Array | string, delivery: Delivery = "reliable"): AnswerReceived {
+    const exchange = this.#exchange;
+    if (exchange.state !== "offered") return { ok: false, reason: "no offer of ours is open" };
+    const answer = parseSdp(body);
+    if ("failure" in answer) return { ok: false, reason: answer.failure };
+    const judged = this.#judge(answer, exchange.layout, exchange.own);
+    if (typeof judged === "string") return { ok: false, reason: judged };
+    if (delivery === "unreliable") exchange.preview = judged.agreed;
+    else {
+      this.#learn(judged.media);
+      this.#wanted = exchange.wanted;
+      this.#agree(judged.agreed);
+    }
+    return { ok: true, negotiated: judged.agreed.negotiated };
+  }
+
+  /** Ends the open exchange without result (an offer was refused with 4xx): what was agreed before stays in force. */
+  rollback(): void {
+    this.#exchange = stable;
+  }
+
+  /** The same exchange for another dialog that the INVITE has made (forking, RFC 3261 §13.2.2.4). */
+  fork(): OfferAnswer {
+    const copy = new OfferAnswer(this.#options);
+    copy.#exchange = { ...this.#exchange };
+    copy.#agreed = this.#agreed;
+    copy.#wanted = this.#wanted;
+    copy.#descriptions.continue(this.#descriptions);
+    copy.#types = new Map(this.#types);
+    if (copy.#exchange.state === "offered") copy.#exchange.preview = undefined;
+    return copy;
+  }
+
+  /** RFC 3261 §14.2, RFC 3311 §5.2, RFC 6337 §4.3: one exchange at a time. */
+  #busy(): Refusal | undefined {
+    switch (this.#exchange.state) {
+      case "stable":
+        return undefined;
+      case "offered":
+        return { ok: false, status: 491, reason: "our own offer is open" };
+      case "offer-received":
+        return { ok: false, status: 500, reason: "an earlier offer is not answered yet", retryAfter: true };
+    }
+  }
+
+  #offered(layout: Layout, own: OwnLine, wanted: Direction): OfferMade {
+    this.#exchange = { state: "offered", layout, own, wanted, preview: undefined };
+    return { ok: true, sdp: this.#descriptions.describe(layout, own) };
+  }
+
+  #agree(agreed: Agreed): void {
+    this.#agreed = agreed;
+    this.#exchange = stable;
+  }
+
+  /** The m-line in use if it still fits, else the first that does. */
+  #choose(offer: SessionDescription): { audio: number; media: MediaDescription } | { unfit: Unfit } {
+    let unfit: Unfit = "media";
+    const current = this.#agreed?.layout.audio ?? 0;
+    const order = [current, ...offer.media.keys()];
+    for (const audio of order) {
+      const media = offer.media[audio];
+      if (media === undefined) continue;
+      const why =
+        unfitTransport(media, this.#families) ??
+        (commonCodecs(media.payloads, this.#options.codecs).length === 0 ? "format" : undefined);
+      if (why === undefined) return { audio, media };
+      unfit = nearer(unfit, why);
+    }
+    return { unfit };
+  }
+
+  #prepare(local: LocalMedia, offer: SessionDescription, audio: number, media: MediaDescription) {
+    const { payloads, rtcpMux, protocol } = media;
+    // #choose has found one at least.
+    const [chosen = { codec: "PCMU", payloadType: 0 } as const] = commonCodecs(payloads, this.#options.codecs);
+    const dtmf = this.#options.telephoneEvent ? telephoneEventType(payloads) : undefined;
+    const direction = meet(this.#wanted, directionOf(media));
+    const own: OwnLine = { local, protocol, codecs: [chosen], dtmf, direction, rtcpMux };
+    const layout: Layout = { lines: offer.media, audio };
+    const negotiated: Negotiated = {
+      remote: remoteOf(media, rtcpMux),
+      codec: chosen.codec,
+      payloadType: chosen.payloadType,
+      receivePayloadTypes: [chosen],
+      dtmfPayloadType: dtmf,
+      dtmfReceivePayloadType: dtmf,
+      direction,
+      remoteHold: !receives(directionOf(media)),
+      ptime: packetLength(media),
+      rtcpMux,
+    };
+    return { sdp: this.#descriptions.describe(layout, own), agreed: { layout, own, negotiated } };
+  }
+
+  /** Holds an answer against our offer (RFC 3264 §7); says what is wrong with it, or what is agreed now. */
+  #judge(
+    answer: SessionDescription,
+    layout: Layout,
+    own: OwnLine,
+  ): { agreed: Agreed; media: MediaDescription } | string {
+    if (answer.media.length > layout.lines.length) return "the answer has more m-lines than the offer";
+    // One that has fewer refuses the rest, as some machines do; ours must be there.
+    const media = answer.media[layout.audio];
+    if (media?.kind !== "audio") return "the answer has no audio where the offer has it";
+    if (media.port === 0) return "the answer refuses the audio";
+    if (!isPlainRtp(media.protocol)) return "the answer has another transport than the offer";
+    if (unfitTransport(media, this.#families) !== undefined) return "the answer has no address that we can send to";
+    const common = commonCodecs(this.#named(media, own), this.#options.codecs);
+    const types = common.flatMap(({ codec }) => own.codecs.filter((ours) => ours.codec === codec));
+    const [chosen] = common;
+    if (chosen === undefined) return "the answer has none of the offered codecs";
+    const theirDtmf = own.dtmf === undefined ? undefined : telephoneEventType(this.#named(media, own));
+    const theirs = directionOf(media);
+    const rtcpMux = own.rtcpMux && media.rtcpMux;
+    const negotiated: Negotiated = {
+      remote: remoteOf(media, rtcpMux),
+      codec: chosen.codec,
+      payloadType: chosen.payloadType,
+      receivePayloadTypes: types,
+      dtmfPayloadType: theirDtmf,
+      dtmfReceivePayloadType: theirDtmf === undefined ? undefined : own.dtmf,
+      direction: meet(own.direction, theirs),
+      // An answer says who holds only where the offer left it the choice.
+      remoteHold: sends(own.direction) ? !receives(theirs) : (this.#agreed?.negotiated.remoteHold ?? false),
+      ptime: packetLength(media),
+      rtcpMux,
+    };
+    return { agreed: { layout, own: { ...own, rtcpMux }, negotiated }, media };
+  }
+
+  /** The answer's payload types, where those without rtpmap mean what they meant in our offer. */
+  #named(media: MediaDescription, own: OwnLine): MediaDescription["payloads"] {
+    return media.payloads.map((payload) => {
+      if (payload.encoding !== "") return payload;
+      if (payload.payloadType === own.dtmf) return { ...payload, encoding: "TELEPHONE-EVENT", clockRate: 8000 };
+      const ours = own.codecs.find(({ payloadType }) => payloadType === payload.payloadType);
+      return ours === undefined ? payload : { ...payload, encoding: ours.codec, clockRate: 8000 };
+    });
+  }
+
+  #learn(media: MediaDescription): void {
+    for (const { payloadType, encoding } of media.payloads)
+      if (encoding !== "" && !this.#types.has(payloadType)) this.#types.set(payloadType, encoding);
+  }
+
+  /** The payload type for an encoding in our offers: the one in use, else `usual`, else a free dynamic one. */
+  #typeOf(encoding: string, usual: number): number {
+    for (const [payloadType, meaning] of this.#types) if (meaning === encoding) return payloadType;
+    let payloadType = usual;
+    for (let free = 127; this.#types.has(payloadType) && free >= 96; free--) payloadType = free;
+    this.#types.set(payloadType, encoding);
+    return payloadType;
+  }
 }

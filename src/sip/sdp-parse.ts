@@ -1,10 +1,301 @@
-/** Reads session descriptions of strangers. */
-import type { SdpFailure, SessionDescription } from "./sdp.ts";
+/**
+ * Reads the session descriptions of strangers: one pass over the lines, bounded in every direction. The lines that a
+ * call does not use (`b=`, `k=`, ICE, …) are skipped unread. A test holds the result against the library sdp-transform,
+ * which reads everything and costs seven times as much.
+ */
+import { isHostName, isIPv4, isIPv6 } from "./host.ts";
+import type {
+  Connection,
+  Direction,
+  MediaDescription,
+  Origin,
+  PayloadFormat,
+  SdpFailure,
+  SessionDescription,
+} from "./sdp.ts";
+
+/** Longest description, in octets. A browser's offer with video and a dozen candidates has about 8,000. */
+export const maxSdpSize = 32_768;
+/** Most m-lines of a description. */
+export const maxMediaLines = 32;
+/** Most formats of an m-line: there are no more payload types. */
+const maxFormats = 128;
+const maxCrypto = 16;
+/** Longest m-line: an answer repeats the refused ones. */
+const maxMediaLine = 1024;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Media = Mutable<Omit<MediaDescription, "payloads" | "crypto">> & { payloads: PayloadFormat[]; crypto: string[] };
+interface Session {
+  origin: Origin | undefined;
+  name: string;
+  connection: Connection | undefined;
+  direction: Direction;
+  media: Media[];
+}
+
+/** The meaning of audio payload types without rtpmap (RFC 3551 §6); video ones are of no use here. */
+const staticTypes: readonly (readonly [encoding: string, clockRate: number, channels: number] | undefined)[] = [
+  ["PCMU", 8000, 1],
+  undefined,
+  undefined,
+  ["GSM", 8000, 1],
+  ["G723", 8000, 1],
+  ["DVI4", 8000, 1],
+  ["DVI4", 16000, 1],
+  ["LPC", 8000, 1],
+  ["PCMA", 8000, 1],
+  ["G722", 8000, 1],
+  ["L16", 44100, 2],
+  ["L16", 44100, 1],
+  ["QCELP", 8000, 1],
+  ["CN", 8000, 1],
+  ["MPA", 90000, 1],
+  ["G728", 8000, 1],
+  ["DVI4", 11025, 1],
+  ["DVI4", 22050, 1],
+  ["G729", 8000, 1],
+];
 
 /**
- * Reads a session description (RFC 8866), tolerating what deployed phones get wrong where that is safe.
- * Octets are taken as latin-1. Never throws; what cannot be used comes back as a failure.
+ * Reads a session description (RFC 8866), tolerating what deployed phones get wrong where that is safe: bare LF or CR,
+ * missing `o=`, `s=`, `t=`, unknown lines, space at line ends. Octets are taken as latin-1. Never throws.
+ * Failures: no `v=0`, too long, NUL, a `c=` that is no address, an m-line that cannot be read, payload types beyond 127.
  */
-export function parseSdp(_body: Uint8Array | string): SessionDescription | SdpFailure {
-  return { failure: "not built yet" };
+export function parseSdp(body: Uint8Array | string): SessionDescription | SdpFailure {
+  if (body.length > maxSdpSize) return { failure: `longer than ${maxSdpSize} octets` };
+  let text = typeof body === "string" ? body : latin1(body);
+  if (text.includes("\0")) return { failure: "a NUL octet" };
+  if (loneCr.test(text)) text = text.replace(/\r(?!\n)/g, "\n");
+  const session: Session = { origin: undefined, name: "", connection: undefined, direction: "sendrecv", media: [] };
+  let versionSeen = false;
+  for (let at = 0; at < text.length; ) {
+    let end = text.indexOf("\n", at);
+    if (end < 0) end = text.length;
+    const next = end + 1;
+    while (end > at && text.charCodeAt(end - 1) <= 0x20) end--;
+    if (end > at) {
+      if (!versionSeen) {
+        if (end - at !== 3 || !text.startsWith("v=0", at)) return { failure: "it does not start with v=0" };
+        versionSeen = true;
+      } else if (text.charCodeAt(at + 1) === equals) {
+        const failure = readLine(session, text.charCodeAt(at), text.slice(at + 2, end));
+        if (failure !== undefined) return { failure };
+      }
+    }
+    at = next;
+  }
+  if (!versionSeen) return { failure: "it is empty" };
+  return { origin: session.origin, name: session.name, connection: session.connection, media: session.media };
+}
+
+const equals = 0x3d;
+const loneCr = /\r(?!\n)/;
+
+function latin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("latin1");
+}
+
+/** Takes one line into the session; returns what is fatally wrong with it. */
+function readLine(session: Session, type: number, value: string): string | undefined {
+  const media = session.media[session.media.length - 1];
+  switch (type) {
+    case 0x61: // a
+      if (media === undefined) session.direction = directionOf(value) ?? session.direction;
+      else readAttribute(media, value);
+      return undefined;
+    case 0x63: {
+      // c
+      const connection = parseConnection(value);
+      if (connection === undefined) return "a c= line without a usable address";
+      if (media === undefined) session.connection = connection;
+      else media.connection = connection;
+      return undefined;
+    }
+    case 0x6d: {
+      // m
+      if (session.media.length === maxMediaLines) return `more than ${maxMediaLines} m= lines`;
+      const line = parseMediaLine(value, session);
+      if (typeof line === "string") return line;
+      session.media.push(line);
+      return undefined;
+    }
+    case 0x6f: // o
+      session.origin = parseOrigin(value);
+      return undefined;
+    case 0x73: // s
+      session.name = value;
+      return undefined;
+  }
+  return undefined;
+}
+
+function parseOrigin(value: string): Origin | undefined {
+  const parts = value.split(" ");
+  const [username = "", sessionId = "", version = "", net = "", type = "", host = ""] = parts;
+  if (parts.length < 6 || !digits.test(sessionId) || !digits.test(version)) return undefined;
+  const connection = connectionOf(net, type, host);
+  return connection === undefined ? undefined : { username, sessionId, version, connection };
+}
+
+const digits = /^\d{1,64}$/;
+
+/** `IN IP4 host`, with or without the TTL and count of multicast. */
+function parseConnection(value: string): Connection | undefined {
+  const first = value.indexOf(" ");
+  const second = value.indexOf(" ", first + 1);
+  if (first < 0 || second < 0) return undefined;
+  const slash = value.indexOf("/", second);
+  return connectionOf(
+    value.slice(0, first),
+    value.slice(first + 1, second),
+    value.slice(second + 1, slash < 0 ? undefined : slash),
+  );
+}
+
+/** An address says itself what family it is of: phones are known to write `IN IP4` before an IPv6 one. */
+function connectionOf(net: string, type: string, host: string): Connection | undefined {
+  if (net !== "IN" || (type !== "IP4" && type !== "IP6")) return undefined;
+  if (isIPv4(host)) return { family: "ipv4", host };
+  if (host.includes(":")) return isIPv6(host) ? { family: "ipv6", host } : undefined;
+  return isHostName(host) && !onlyDigitsAndDots.test(host)
+    ? { family: type === "IP4" ? "ipv4" : "ipv6", host }
+    : undefined;
+}
+
+/** `1.2.3` or `999.1.1.1` is a broken address; resolvers would take it for an address, each for another. */
+const onlyDigitsAndDots = /^[\d.]+$/;
+
+const spaces = / +/;
+const readableMediaLine = /^[A-Za-z][\x21-\x7e]* \d+(?:\/\d+)? [\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
+const rtpProtocol = /(?:^|\/)RTP\//i;
+
+/** `audio 49170 RTP/AVP 0 8 101`. A port beyond 65535 (RFC 4475 has one) makes the stream unusable: port 0. */
+function parseMediaLine(value: string, session: Session): Media | string {
+  if (value.length > maxMediaLine) return "an m= line that is too long";
+  const line = value.includes("  ") ? value.replace(/ +/g, " ") : value;
+  if (!readableMediaLine.test(line)) return "an m= line that cannot be read";
+  const [kind = "", portText = "", protocol = "", ...formats] = line.split(spaces);
+  if (formats.length > maxFormats) return `an m= line with more than ${maxFormats} formats`;
+  const port = Number.parseInt(portText, 10);
+  const payloads: PayloadFormat[] = [];
+  if (rtpProtocol.test(protocol)) {
+    for (const format of formats) {
+      const payloadType = payloadTypeOf(format);
+      if (payloadType === undefined) return "a payload type that is not 0 to 127";
+      if (findPayload(payloads, payloadType) === undefined) payloads.push(payloadFormat(payloadType));
+    }
+  }
+  return {
+    kind: kind.toLowerCase(),
+    port: port <= 65535 ? port : 0,
+    protocol,
+    formats,
+    payloads,
+    connection: session.connection,
+    direction: session.direction,
+    ptime: undefined,
+    maxptime: undefined,
+    rtcp: undefined,
+    rtcpMux: false,
+    mid: undefined,
+    crypto: [],
+  };
+}
+
+function payloadTypeOf(text: string): number | undefined {
+  if (text.length < 1 || text.length > 3) return undefined;
+  let number = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+  }
+  return number <= 127 ? number : undefined;
+}
+
+function payloadFormat(payloadType: number): PayloadFormat {
+  const [encoding, clockRate, channels] = staticTypes[payloadType] ?? ["", 0, 1];
+  return { payloadType, encoding, clockRate, channels, fmtp: undefined };
+}
+
+function findPayload(payloads: readonly PayloadFormat[], payloadType: number): PayloadFormat | undefined {
+  for (const payload of payloads) if (payload.payloadType === payloadType) return payload;
+  return undefined;
+}
+
+function directionOf(value: string): Direction | undefined {
+  switch (value) {
+    case "sendrecv":
+    case "sendonly":
+    case "recvonly":
+    case "inactive":
+      return value;
+  }
+  return undefined;
+}
+
+function readAttribute(media: Media, attribute: string): void {
+  const colon = attribute.indexOf(":");
+  if (colon < 0) {
+    if (attribute === "rtcp-mux") media.rtcpMux = true;
+    else media.direction = directionOf(attribute) ?? media.direction;
+    return;
+  }
+  const value = attribute.slice(colon + 1);
+  switch (attribute.slice(0, colon)) {
+    case "rtpmap":
+      readRtpmap(media, value);
+      return;
+    case "fmtp": {
+      const space = value.indexOf(" ");
+      const payload = space < 0 ? undefined : payloadNamed(media, value.slice(0, space));
+      if (payload !== undefined) payload.fmtp = value.slice(space + 1);
+      return;
+    }
+    case "ptime":
+      media.ptime = milliseconds(value) ?? media.ptime;
+      return;
+    case "maxptime":
+      media.maxptime = milliseconds(value) ?? media.maxptime;
+      return;
+    case "rtcp": {
+      const port = Number.parseInt(value, 10);
+      const space = value.indexOf(" ");
+      if (port > 0 && port <= 65535)
+        media.rtcp = { port, connection: space < 0 ? undefined : parseConnection(value.slice(space + 1)) };
+      return;
+    }
+    case "mid":
+      media.mid = value;
+      return;
+    case "crypto":
+      if (media.crypto.length < maxCrypto) media.crypto.push(value);
+      return;
+  }
+}
+
+function payloadNamed(media: Media, text: string): PayloadFormat | undefined {
+  const payloadType = payloadTypeOf(text);
+  return payloadType === undefined ? undefined : findPayload(media.payloads, payloadType);
+}
+
+/** `101 telephone-event/8000`, `98 iLBC`, `111 opus/48000/2`. Types that the m-line does not list are skipped. */
+function readRtpmap(media: Media, value: string): void {
+  const space = value.indexOf(" ");
+  const payload = space < 0 ? undefined : payloadNamed(media, value.slice(0, space));
+  if (payload === undefined) return;
+  const slash = value.indexOf("/", space);
+  const encoding = value.slice(space + 1, slash < 0 ? undefined : slash).trim();
+  const rate = slash < 0 ? 0 : Number.parseInt(value.slice(slash + 1), 10) || 0;
+  const second = slash < 0 ? -1 : value.indexOf("/", slash + 1);
+  payload.encoding = encoding.toUpperCase();
+  payload.clockRate = rate;
+  payload.channels = second < 0 ? 1 : Number.parseInt(value.slice(second + 1), 10) || 1;
+}
+
+/** A packet length from 1 ms to 10 s; fractions are cut. */
+function milliseconds(value: string): number | undefined {
+  const number = Number.parseInt(value, 10);
+  return number >= 1 && number <= 10_000 ? number : undefined;
 }

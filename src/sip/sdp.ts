@@ -1,6 +1,6 @@
 /** Session descriptions (SDP, RFC 8866) as far as calls use them: the types, and the door to parser and writer. */
 export { formatSdp } from "./sdp-format.ts";
-export { parseSdp } from "./sdp-parse.ts";
+export { maxMediaLines, maxSdpSize, parseSdp } from "./sdp-parse.ts";
 
 export type Family = "ipv4" | "ipv6";
 
@@ -40,11 +40,11 @@ export interface MediaDescription {
   kind: string;
   /** 0: rejected or removed (RFC 3264 §6, §8.2). */
   port: number;
-  /** `RTP/AVP` and the like, upper case except for unknown ones. */
+  /** `RTP/AVP` and the like, as written. */
   protocol: string;
   /** The format list as written; for RTP the payload types. */
   formats: readonly string[];
-  /** The same for RTP protocols, in the same order; empty for others. */
+  /** The same for RTP protocols, in the same order, each type once; empty for others. */
   payloads: readonly PayloadFormat[];
   connection: Connection | undefined;
   direction: Direction;

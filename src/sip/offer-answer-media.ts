@@ -1,0 +1,127 @@
+/** The arithmetic of offer and answer on one m-line (RFC 3264 §5 to §8): what fits, which direction, what to send. */
+import type { Connection, Direction, Family, MediaDescription, PayloadFormat } from "./sdp.ts";
+
+export type AudioCodec = "PCMU" | "PCMA";
+
+/** A codec under a payload type. */
+export interface CodecType {
+  payloadType: number;
+  codec: AudioCodec;
+}
+
+/** What both sides agreed on, as the media engine needs it. */
+export interface Negotiated {
+  /**
+   * Where to send. Undefined while the peer wants nothing (`c=IN IP4 0.0.0.0`, RFC 3264 §8.4). `host` may be a name,
+   * which the user resolves. The address in a peer's `a=rtcp` is not used, its port is: RTCP goes where RTP goes.
+   */
+  remote: { host: string; port: number; rtcpPort: number; family: Family } | undefined;
+  codec: AudioCodec;
+  /** RTP payload type that we send `codec` with. */
+  payloadType: number;
+  /** RTP payload types that the peer may send, with their meaning; the first is `codec`. */
+  receivePayloadTypes: readonly CodecType[];
+  /** RTP payload type that we send telephone-events with; undefined when the peer takes none. */
+  dtmfPayloadType: number | undefined;
+  /** RTP payload type of the peer's telephone-events: differs from `dtmfPayloadType` only with odd peers. */
+  dtmfReceivePayloadType: number | undefined;
+  /** Ours: may we send, will we receive. */
+  direction: Direction;
+  /** The peer takes no media from us: it put us on hold. */
+  remoteHold: boolean;
+  /** Packet length that we send, ms: 10 to 60 in steps of 10. */
+  ptime: number;
+  rtcpMux: boolean;
+}
+
+/** Why an m-line cannot be used, in the order of how near it came to being used. */
+export type Unfit = "media" | "transport" | "address" | "multicast" | "format";
+
+/** Warn-codes of RFC 3261 §20.43 with a phrase each. */
+export const warnings: Readonly<Record<Unfit, { code: number; text: string }>> = {
+  media: { code: 304, text: "Media type not available: no audio is offered" },
+  transport: { code: 302, text: "Incompatible transport protocol: RTP/AVP and RTP/AVPF are accepted" },
+  address: { code: 301, text: "Incompatible network address formats" },
+  multicast: { code: 330, text: "Multicast not available" },
+  format: { code: 305, text: "Incompatible media format: PCMU and PCMA at 8000 Hz are accepted" },
+};
+const nearness: readonly Unfit[] = ["media", "transport", "address", "multicast", "format"];
+
+export function nearer(one: Unfit | undefined, other: Unfit): Unfit {
+  return one !== undefined && nearness.indexOf(one) >= nearness.indexOf(other) ? one : other;
+}
+
+export function sends(direction: Direction): boolean {
+  return direction === "sendrecv" || direction === "sendonly";
+}
+
+export function receives(direction: Direction): boolean {
+  return direction === "sendrecv" || direction === "recvonly";
+}
+
+export function directionFrom(send: boolean, receive: boolean): Direction {
+  return send ? (receive ? "sendrecv" : "sendonly") : receive ? "recvonly" : "inactive";
+}
+
+/** What we may do of what we want when the peer's description says `theirs` (RFC 3264 §6.1). */
+export function meet(wanted: Direction, theirs: Direction): Direction {
+  return directionFrom(sends(wanted) && receives(theirs), receives(wanted) && sends(theirs));
+}
+
+/** The direction of an m-line, where RFC 2543's way to hold, the address 0.0.0.0, says that the peer receives nothing. */
+export function directionOf(media: MediaDescription): Direction {
+  return isUnspecified(media.connection) ? directionFrom(sends(media.direction), false) : media.direction;
+}
+
+/** 0.0.0.0 or :: in any spelling. */
+export function isUnspecified(connection: Connection | undefined): boolean {
+  return connection !== undefined && /^(?:0\.0\.0\.0|[0:]+)$/.test(connection.host);
+}
+
+function isMulticast({ host }: Connection): boolean {
+  return /^(?:22[4-9]|23\d|255)\.\d+\.\d+\.\d+$|^ff[0-9a-f]{2}:/i.test(host);
+}
+
+/** Is it RTP without encryption? RTP/AVPF (RFC 4585) only adds feedback, which may be left out. */
+export function isPlainRtp(protocol: string): boolean {
+  return /^RTP\/AVPF?$/i.test(protocol);
+}
+
+/** Whether a call can use the m-line's transport and address, whatever its formats. */
+export function unfitTransport(media: MediaDescription, families: readonly Family[]): Unfit | undefined {
+  if (media.kind !== "audio" || media.port === 0) return "media";
+  if (!isPlainRtp(media.protocol)) return "transport";
+  if (media.connection === undefined || !families.includes(media.connection.family)) return "address";
+  return isMulticast(media.connection) ? "multicast" : undefined;
+}
+
+/** The payload types of an m-line that are ours, in the peer's order. */
+export function commonCodecs(payloads: readonly PayloadFormat[], codecs: readonly AudioCodec[]): CodecType[] {
+  const common: CodecType[] = [];
+  for (const { payloadType, encoding, clockRate, channels } of payloads) {
+    if (channels > 1 || (clockRate !== 8000 && clockRate !== 0)) continue;
+    for (const codec of codecs) if (codec === encoding) common.push({ payloadType, codec });
+  }
+  return common;
+}
+
+/** The payload type of telephone-event with the clock of our codecs (RFC 4733 §2.1). */
+export function telephoneEventType(payloads: readonly PayloadFormat[]): number | undefined {
+  for (const { payloadType, encoding, clockRate } of payloads)
+    if (encoding === "TELEPHONE-EVENT" && (clockRate === 8000 || clockRate === 0)) return payloadType;
+  return undefined;
+}
+
+/** Length of the packets that the peer wants, as we can make them, ms. */
+export function packetLength({ ptime, maxptime }: MediaDescription): number {
+  const wanted = Math.min(ptime ?? 20, maxptime ?? 60, 60);
+  return Math.max(10, wanted - (wanted % 10));
+}
+
+/** Where to send for this m-line (RFC 3605 for the RTCP port). */
+export function remoteOf(media: MediaDescription, rtcpMux: boolean): Negotiated["remote"] {
+  const { connection, port } = media;
+  if (connection === undefined || isUnspecified(connection)) return undefined;
+  const rtcpPort = rtcpMux ? port : (media.rtcp?.port ?? Math.min(port + 1, 65535));
+  return { host: connection.host, port, rtcpPort, family: connection.family };
+}

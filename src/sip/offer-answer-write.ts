@@ -1,0 +1,100 @@
+/** Our own descriptions in offers and answers: their text, and the version in `o=` that counts their changes. */
+import { isIPv6 } from "./host.ts";
+import type { CodecType } from "./offer-answer-media.ts";
+import type { Connection, Direction, MediaDescription, SessionDescription } from "./sdp.ts";
+import { formatConnection } from "./sdp-format.ts";
+
+/** Where our media listens. `host` is the address to advertise: an IP literal without brackets. */
+export interface LocalMedia {
+  host: string;
+  port: number;
+  rtcpPort: number;
+}
+
+/** Our side of the audio m-line, as it stands in an offer or answer of ours. */
+export interface OwnLine {
+  local: LocalMedia;
+  protocol: string;
+  codecs: readonly CodecType[];
+  dtmf: number | undefined;
+  direction: Direction;
+  rtcpMux: boolean;
+}
+
+type Line = Pick<MediaDescription, "kind" | "protocol" | "formats">;
+
+/** All m-lines in order; each but the one at `audio` is refused. Their number never falls (RFC 3264 §8). */
+export interface Layout {
+  lines: readonly Line[];
+  audio: number;
+}
+
+/** Writes the descriptions of one session. */
+export class OwnDescriptions {
+  readonly #sessionId: string;
+  readonly #ptime: number;
+  /** The last one, without its version and origin. */
+  #sent: { text: string; version: number; origin: Connection } | undefined;
+
+  constructor(sessionId: string, ptime: number) {
+    this.#sessionId = sessionId;
+    this.#ptime = ptime;
+  }
+
+  /** Goes on from where `other` is. */
+  continue(other: OwnDescriptions): void {
+    this.#sent = other.#sent;
+  }
+
+  describe({ lines, audio }: Layout, own: OwnLine): string {
+    const { host } = own.local;
+    const connection: Connection = { family: isIPv6(host) ? "ipv6" : "ipv4", host };
+    const address = formatConnection(connection);
+    let text = `s=-\r\nc=${address}\r\nt=0 0\r\n`;
+    lines.forEach((line, at) => {
+      text += at === audio ? this.#audioLine(own, address) : refusedLine(line);
+    });
+    return this.#versioned(text, connection);
+  }
+
+  /** An answer that refuses all of an offer. */
+  refusing(offer: SessionDescription): string {
+    const connection: Connection = this.#sent?.origin ?? { family: "ipv4", host: "0.0.0.0" };
+    let text = `s=-\r\nc=${formatConnection(connection)}\r\nt=0 0\r\n`;
+    for (const line of offer.media) text += refusedLine(line);
+    return this.#versioned(text, connection);
+  }
+
+  #audioLine({ local, protocol, codecs, dtmf, direction, rtcpMux }: OwnLine, address: string): string {
+    let line = `m=audio ${local.port} ${protocol}`;
+    let attributes = "";
+    for (const { payloadType, codec } of codecs) {
+      line += ` ${payloadType}`;
+      attributes += `a=rtpmap:${payloadType} ${codec}/8000\r\n`;
+    }
+    if (dtmf !== undefined) {
+      line += ` ${dtmf}`;
+      attributes += `a=rtpmap:${dtmf} telephone-event/8000\r\na=fmtp:${dtmf} 0-16\r\n`;
+    }
+    attributes += `a=ptime:${this.#ptime}\r\n`;
+    if (rtcpMux) attributes += "a=rtcp-mux\r\n";
+    // In an offer with rtcp-mux it is for the peer that cannot multiplex (RFC 5761 §5.1.1).
+    if (local.rtcpPort !== local.port + 1) attributes += `a=rtcp:${local.rtcpPort} ${address}\r\n`;
+    return `${line}\r\n${attributes}a=${direction}\r\n`;
+  }
+
+  /** The version grows by one when the text is not what was sent last (RFC 3264 §8). */
+  #versioned(text: string, connection: Connection): string {
+    const sent = this.#sent;
+    const version = sent === undefined ? 1 : sent.text === text ? sent.version : sent.version + 1;
+    // The origin names the session: it stays when the media moves (RFC 8866 §5.2).
+    const origin = sent?.origin ?? connection;
+    this.#sent = { text, version, origin };
+    return `v=0\r\no=- ${this.#sessionId} ${version} ${formatConnection(origin)}\r\n${text}`;
+  }
+}
+
+/** A refused m-line needs no attributes, but one format at least, though machines exist that offer none. */
+function refusedLine({ kind, protocol, formats }: Line): string {
+  return `m=${kind} 0 ${protocol} ${formats.length === 0 ? "0" : formats.join(" ")}\r\n`;
+}
