@@ -97,7 +97,8 @@ describe("files", () => {
   });
 
   test("stay under 400 lines", () => {
-    const long = files("{src,test,tools,scripts}/**/*.ts")
+    const long = ["src", "test", "tools", "scripts"]
+      .flatMap((folder) => files(`${folder}/**/*.ts`))
       .map((file) => ({ file, lines: read(file).split("\n").length - 1 }))
       .filter(({ lines }) => lines > 400);
     expect(long).toEqual([]);
@@ -110,7 +111,7 @@ describe("files", () => {
 });
 
 describe("documents", () => {
-  const documents = files("{*.md,docs/**/*.md}");
+  const documents = [...files("*.md"), ...files("docs/**/*.md")];
 
   test.each(documents)("%s links only to what is there", (document) => {
     const wrong = [...read(document).matchAll(/\]\(([^)\s]+)\)/g)]
