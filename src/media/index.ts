@@ -1,12 +1,21 @@
 /** The media engine's only door: sessions on the main thread, their packets in a worker. */
-import { type MediaEngine, MediaError, type MediaOptions } from "./types.ts";
+import { MainThread, type WorkerPort } from "./main-thread.ts";
+import type { MediaEngine, MediaOptions } from "./types.ts";
 
 export * from "./types.ts";
 
+/** In a compiled binary `src/media/worker.ts` must be a further entry point. */
+function createWorker(): WorkerPort {
+  return new Worker(new URL("./worker.ts", import.meta.url).href);
+}
+
 /**
  * Starts the media worker and waits until its first ports are bound.
- * @throws MediaError `no-ports` when no pair of ports in the range can be bound.
+ * @param worker makes the worker; for tests
+ * @throws MediaError `no-ports` when no pair of ports in the range can be bound, `failed` when the worker cannot start.
  */
-export function startMedia(_options: MediaOptions): Promise<MediaEngine> {
-  return Promise.reject(new MediaError("failed", "the media engine is not built yet"));
+export async function startMedia(options: MediaOptions, worker: () => WorkerPort = createWorker): Promise<MediaEngine> {
+  const engine = new MainThread(options, worker);
+  await engine.start();
+  return engine;
 }

@@ -1,0 +1,130 @@
+/** The worker's side: sessions on their ports, driven by the pacer and by messages of the main thread. */
+import { Pacer, type PacerClock } from "./pacer.ts";
+import { type PortPair, Ports } from "./ports.ts";
+import type { ToMain, ToWorker } from "./protocol.ts";
+import { Session, type SessionWorld } from "./session.ts";
+import { Tracks } from "./tracks.ts";
+import type { Family } from "./types.ts";
+
+interface Entry {
+  readonly id: number;
+  readonly session: Session;
+  readonly pair: PortPair;
+  paced: boolean;
+}
+
+export interface EngineWorld {
+  clock: PacerClock;
+  wall(now: number): number;
+  random(): number;
+}
+
+export class Engine {
+  #post: (message: ToMain) => void;
+  #pacer: Pacer;
+  #ports: Ports;
+  #world: SessionWorld;
+  #entries = new Map<number, Entry>();
+
+  constructor(start: ToWorker & { type: "start" }, world: EngineWorld, post: (message: ToMain) => void) {
+    this.#post = post;
+    const failed = (session: object, error: unknown) => this.#failed(session, error);
+    this.#pacer = new Pacer(world.clock, failed);
+    this.#ports = new Ports(start.ports, failed);
+    this.#world = {
+      tracks: new Tracks(),
+      now: () => world.clock.now(),
+      wall: world.wall,
+      random: world.random,
+      latch: start.latch,
+      mediaTimeout: start.mediaTimeout,
+    };
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.type) {
+      case "start":
+        return;
+      case "grow":
+        void this.#grow(message.family, message.count);
+        return;
+      case "open":
+        this.#open(message);
+        return;
+      case "end":
+        void this.#end();
+        return;
+      default: {
+        const entry = this.#entries.get(message.session);
+        if (entry !== undefined) this.#command(entry, message);
+      }
+    }
+  }
+
+  #command(entry: Entry, message: Exclude<ToWorker, { type: "start" | "grow" | "open" | "end" }>): void {
+    const { session } = entry;
+    switch (message.type) {
+      case "configure":
+        session.configure(message.configuration);
+        if (!entry.paced) this.#pacer.add(session);
+        entry.paced = true;
+        return;
+      case "play":
+        session.play(message.id, message.file);
+        return;
+      case "stop":
+        session.stop();
+        return;
+      case "record":
+        session.record(message.file, message.layout);
+        return;
+      case "dtmf":
+        session.dtmf(message.id, message.digits);
+        return;
+      case "mute":
+        session.mute(message.on);
+        return;
+      case "close":
+        void this.#close(entry);
+    }
+  }
+
+  async #grow(family: Family, count: number): Promise<void> {
+    this.#post({ type: "ports", family, asked: count, ports: await this.#ports.grow(family, count) });
+  }
+
+  #open({ session: id, family, rtpPort }: ToWorker & { type: "open" }): void {
+    const pair = this.#ports.get(family, rtpPort);
+    if (pair === undefined) return;
+    const wire = {
+      rtp: (packet: Uint8Array, port: number, host: string) => void pair.rtp.send(packet, port, host),
+      rtcp: (packet: Uint8Array, port: number, host: string) => void pair.rtcp.send(packet, port, host),
+    };
+    const session = new Session(this.#world, wire, (event) => this.#post({ type: "event", session: id, event }));
+    pair.user = session;
+    this.#entries.set(id, { id, session, pair, paced: false });
+  }
+
+  async #close(entry: Entry): Promise<void> {
+    if (!this.#entries.delete(entry.id)) return;
+    if (entry.paced) this.#pacer.remove(entry.session);
+    const closing = entry.session.close();
+    entry.pair.user = undefined;
+    this.#post({ type: "free", family: entry.pair.family, rtpPort: entry.pair.rtp.port });
+    await closing;
+  }
+
+  /** A fault of ours in one session ends that session alone. */
+  #failed(session: object, error: unknown): void {
+    const entry = [...this.#entries.values()].find((other) => other.session === session);
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#post({ type: "log", level: "error", message: "a media session failed and is ended", reason });
+    if (entry !== undefined) void this.#close(entry);
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map((entry) => this.#close(entry)));
+    this.#ports.close();
+    this.#post({ type: "ended" });
+  }
+}

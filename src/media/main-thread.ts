@@ -1,0 +1,252 @@
+/** The main thread's side: hands out ports at once, and carries commands and events to and from the worker. */
+import type { Log } from "../log.ts";
+import { pairsIn } from "./ports.ts";
+import { Batch, type ToMain, type ToWorker } from "./protocol.ts";
+import {
+  type Configuration,
+  type EngineStats,
+  type Family,
+  type MediaEngine,
+  MediaError,
+  type MediaEvent,
+  type MediaOptions,
+  type MediaSession,
+  type RtpStats,
+} from "./types.ts";
+
+/** What of a Worker is used here, so that tests can stand in for one. */
+export interface WorkerPort {
+  postMessage(batch: ToWorker[]): void;
+  onmessage: ((event: MessageEvent<ToMain[]>) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+  terminate(): void;
+}
+
+interface Pool {
+  free: number[];
+  /** Pairs asked for and not yet there. */
+  coming: number;
+  /** The worker has no more to bind. */
+  exhausted: boolean;
+}
+
+const noStats: RtpStats = {
+  sentPackets: 0,
+  sentOctets: 0,
+  receivedPackets: 0,
+  receivedOctets: 0,
+  lost: 0,
+  jitter: 0,
+  roundTrip: undefined,
+  remoteLost: undefined,
+  dropped: 0,
+};
+
+/** A worker that keeps dying is started this many times. */
+const maxRestarts = 10;
+
+export class MainThread implements MediaEngine {
+  #options: MediaOptions;
+  #log: Log;
+  #createWorker: () => WorkerPort;
+  #worker: WorkerPort | undefined;
+  #batch = new Batch<ToWorker>((batch) => this.#worker?.postMessage(batch));
+  #pools = new Map<Family, Pool>();
+  #sessions = new Map<number, Session>();
+  #lastSession = 0;
+  #restarts = 0;
+  #started: { resolve(): void; reject(error: MediaError): void } | undefined;
+  #ending: { promise: Promise<void>; done(): void } | undefined;
+
+  constructor(options: MediaOptions, createWorker: () => WorkerPort) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#createWorker = createWorker;
+  }
+
+  /** Starts the worker; resolves once each family has ports. */
+  start(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#started = { resolve, reject };
+    this.#startWorker();
+    return promise;
+  }
+
+  #startWorker(): void {
+    const worker = this.#createWorker();
+    this.#worker = worker;
+    worker.onmessage = ({ data }) => {
+      for (const message of data) this.#receive(message);
+    };
+    worker.onerror = (event) => this.#workerFailed(worker, event.message || "unknown error");
+    const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"] } = this.#options;
+    this.#batch.add({ type: "start", ports, latch, mediaTimeout });
+    this.#pools.clear();
+    for (const family of families) {
+      this.#pools.set(family, { free: [], coming: 0, exhausted: false });
+      this.#refill(family);
+    }
+  }
+
+  /** Keeps enough pairs free; grows with the load, up to the whole range. */
+  #refill(family: Family): void {
+    const pool = this.#pools.get(family);
+    if (pool === undefined || pool.exhausted) return;
+    const wanted = this.#options.freePorts ?? 32;
+    const missing = wanted - pool.free.length - pool.coming;
+    // Some at a time: one message for many.
+    if (missing < Math.max(1, wanted / 4)) return;
+    pool.coming += missing;
+    this.#batch.add({ type: "grow", family, count: missing });
+  }
+
+  #receive(message: ToMain): void {
+    switch (message.type) {
+      case "ports":
+        this.#newPorts(message.family, message.asked, message.ports);
+        return;
+      case "free":
+        this.#pools.get(message.family)?.free.push(message.rtpPort);
+        return;
+      case "event": {
+        const session = this.#sessions.get(message.session);
+        if (message.event.type === "closed") this.#sessions.delete(message.session);
+        session?.tell(message.event);
+        return;
+      }
+      case "log":
+        this.#log[message.level](message.message, { reason: message.reason });
+        return;
+      case "ended":
+        this.#ending?.done();
+    }
+  }
+
+  #newPorts(family: Family, asked: number, ports: number[]): void {
+    const pool = this.#pools.get(family);
+    if (pool === undefined) return;
+    if (ports.length < asked) pool.exhausted = true;
+    pool.coming -= asked;
+    pool.free.push(...ports);
+    if (this.#started === undefined) return;
+    if (ports.length === 0) {
+      const [first, last] = this.#options.ports;
+      const reason = `no pair of UDP ports between ${first} and ${last} can be bound (${family})`;
+      this.#started.reject(new MediaError("no-ports", reason));
+      this.#started = undefined;
+    } else if ([...this.#pools.values()].every((other) => other.free.length > 0)) {
+      this.#started.resolve();
+      this.#started = undefined;
+    }
+  }
+
+  open({ host }: { host: string }): MediaSession {
+    if (this.#ending !== undefined) throw new MediaError("closed", "the media engine is closed");
+    const family: Family = host.includes(":") ? "ipv6" : "ipv4";
+    const pool = this.#pools.get(family);
+    if (pool === undefined) throw new MediaError("no-family", `media has no ${family} ports (for ${host})`);
+    const rtpPort = pool.free.shift();
+    this.#refill(family);
+    if (rtpPort === undefined) {
+      const [first, last] = this.#options.ports;
+      throw new MediaError("no-ports", `all media ports between ${first} and ${last} are in use`);
+    }
+    const id = ++this.#lastSession;
+    const session = new Session(id, rtpPort, (message) => this.#batch.add(message));
+    this.#sessions.set(id, session);
+    this.#batch.add({ type: "open", session: id, family, rtpPort });
+    return session;
+  }
+
+  get stats(): EngineStats {
+    const [first, last] = this.#options.ports;
+    const pools = [...this.#pools.values()];
+    return {
+      sessions: this.#sessions.size,
+      free: pools.reduce((sum, pool) => sum + pool.free.length, 0),
+      pairs: pairsIn(first, last) * pools.length,
+      restarts: this.#restarts,
+    };
+  }
+
+  #workerFailed(worker: WorkerPort, reason: string): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    worker.terminate();
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    this.#log.error("the media worker failed; its sessions are ended", { reason, sessions: sessions.length });
+    if (this.#ending !== undefined) this.#ending.done();
+    else if (this.#started !== undefined) {
+      this.#started.reject(new MediaError("failed", `the media worker cannot start: ${reason}`));
+      this.#started = undefined;
+    } else if (this.#restarts < maxRestarts) {
+      this.#restarts++;
+      this.#startWorker();
+    } else for (const pool of this.#pools.values()) pool.free = [];
+    for (const session of sessions)
+      session.tell({ type: "closed", stats: { ...noStats }, error: `the media worker failed: ${reason}` });
+  }
+
+  close(): Promise<void> {
+    if (this.#ending === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const done = () => {
+        this.#worker?.terminate();
+        this.#worker = undefined;
+        resolve();
+      };
+      this.#ending = { promise, done };
+      if (this.#worker === undefined) done();
+      else this.#batch.add({ type: "end" });
+    }
+    return this.#ending.promise;
+  }
+}
+
+class Session implements MediaSession {
+  readonly rtpPort: number;
+  readonly rtcpPort: number;
+  listener: (event: MediaEvent) => void = () => {};
+  #id: number;
+  #send: (message: ToWorker) => void;
+
+  constructor(id: number, rtpPort: number, send: (message: ToWorker) => void) {
+    this.#id = id;
+    this.rtpPort = rtpPort;
+    this.rtcpPort = rtpPort + 1;
+    this.#send = send;
+  }
+
+  tell(event: MediaEvent): void {
+    this.listener(event);
+  }
+
+  configure(configuration: Configuration): void {
+    this.#send({ type: "configure", session: this.#id, configuration });
+  }
+
+  play(id: number, file: string): void {
+    this.#send({ type: "play", session: this.#id, id, file });
+  }
+
+  stop(): void {
+    this.#send({ type: "stop", session: this.#id });
+  }
+
+  record(file: string | undefined, layout: "mono" | "stereo" = "mono"): void {
+    this.#send({ type: "record", session: this.#id, file, layout });
+  }
+
+  dtmf(id: number, digits: string): void {
+    this.#send({ type: "dtmf", session: this.#id, id, digits });
+  }
+
+  mute(on: boolean): void {
+    this.#send({ type: "mute", session: this.#id, on });
+  }
+
+  close(): void {
+    this.#send({ type: "close", session: this.#id });
+  }
+}

@@ -1,0 +1,100 @@
+/** The RTP that a session sends: one stream of frames and telephone-events with one sequence and one time line. */
+import { frameMs, frameSamples, writeRtpHeader } from "./rtp.ts";
+
+/** Octets of a packet's payload at most: 60 ms. */
+const maxPayload = 480;
+const headerSize = 12;
+
+export interface SenderSettings {
+  payloadType: number;
+  /** ms, 10 to 60 in steps of 10. */
+  ptime: number;
+}
+
+export class Sender {
+  readonly ssrc: number;
+  packets = 0;
+  octets = 0;
+  /** RTP timestamp of the tick that is being sent. */
+  timestamp: number;
+  #sequence: number;
+  #packet = new Uint8Array(headerSize + maxPayload);
+  #event = new Uint8Array(headerSize + 4);
+  /** Views of `#packet` with the length of what is sent: made once. */
+  #audio = this.#packet.subarray(0, headerSize + frameSamples);
+  #payloadSize = frameSamples;
+  #filled = 0;
+  #marker = true;
+  #payloadType = 0;
+
+  /** @param random three 32-bit numbers, unpredictable (RFC 3550 §5.1) */
+  constructor(random: readonly [ssrc: number, sequence: number, timestamp: number]) {
+    this.ssrc = random[0] >>> 0;
+    this.#sequence = random[1] & 0xffff;
+    this.timestamp = random[2] >>> 0;
+  }
+
+  configure(settings: SenderSettings): void {
+    this.#payloadType = settings.payloadType;
+    const size = Math.min(6, Math.max(1, Math.round((settings.ptime || frameMs) / 10))) * (frameSamples / 2);
+    if (size !== this.#payloadSize) {
+      this.#payloadSize = size;
+      this.#audio = this.#packet.subarray(0, headerSize + size);
+      this.#filled = 0;
+    }
+  }
+
+  /** Time goes on by so many ticks of 20 ms, whether or not something was sent in them. */
+  advance(ticks: number): void {
+    this.timestamp = (this.timestamp + ticks * frameSamples) >>> 0;
+  }
+
+  /** The next audio packet begins anew after a pause: with the marker, and nothing left over before it. */
+  pause(): void {
+    this.#marker = true;
+    this.#filled = 0;
+  }
+
+  /** Adds 20 ms of encoded sound, `from` at `offset`, and sends what makes whole packets. */
+  audio(from: Uint8Array, offset: number, send: (packet: Uint8Array) => void): void {
+    const packet = this.#packet;
+    let taken = 0;
+    while (taken < frameSamples) {
+      const at = headerSize + this.#filled;
+      const count = Math.min(this.#payloadSize - this.#filled, frameSamples - taken);
+      for (let i = 0; i < count; i++) packet[at + i] = from[offset + taken + i] ?? 0;
+      taken += count;
+      this.#filled += count;
+      if (this.#filled < this.#payloadSize) break;
+      // The packet's time is that of its first sample.
+      const start = (this.timestamp + taken - this.#payloadSize) >>> 0;
+      writeRtpHeader(packet, this.#payloadType, this.#marker, this.#sequence, start, this.ssrc);
+      this.#sent(this.#payloadSize);
+      this.#filled = 0;
+      this.#marker = false;
+      send(this.#audio);
+    }
+  }
+
+  /** Sends one telephone-event packet. */
+  event(
+    payload: Uint8Array,
+    payloadType: number,
+    marker: boolean,
+    timestamp: number,
+    send: (packet: Uint8Array) => void,
+  ): void {
+    writeRtpHeader(this.#event, payloadType, marker, this.#sequence, timestamp, this.ssrc);
+    this.#event.set(payload, headerSize);
+    this.#sent(payload.length);
+    // Audio was interrupted: what was collected of it is not continued.
+    this.#filled = 0;
+    send(this.#event);
+  }
+
+  #sent(octets: number): void {
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    this.packets++;
+    this.octets += octets;
+  }
+}

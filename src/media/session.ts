@@ -1,0 +1,251 @@
+/** One session: what goes out each 20 ms, what comes in, and the commands of its call. No sockets and no timers here. */
+import { decode, g711 } from "./codecs/g711.ts";
+import { Playout, silentFrame } from "./playout.ts";
+import { Receiver } from "./receiver.ts";
+import { RtcpSession } from "./rtcp-session.ts";
+import { clockRate, frameMs, frameSamples } from "./rtp.ts";
+import { Sender } from "./sender.ts";
+import { EventSender } from "./telephone-event.ts";
+import type { Tracks } from "./tracks.ts";
+import type { Configuration, LatchRule, MediaEvent, RtpStats } from "./types.ts";
+import { WavWriter } from "./wav-writer.ts";
+
+/** What a session needs of the world. */
+export interface SessionWorld {
+  readonly tracks: Tracks;
+  /** ms on a steady clock, and the wall-clock time (ms since 1970) at such a time. */
+  now(): number;
+  wall(now: number): number;
+  /** 32 unpredictable bits. */
+  random(): number;
+  readonly latch: LatchRule;
+  /** ms; 0 for never. */
+  readonly mediaTimeout: number;
+}
+
+/** The session's two ports. */
+export interface Wire {
+  rtp(packet: Uint8Array, port: number, host: string): void;
+  rtcp(packet: Uint8Array, port: number, host: string): void;
+}
+
+/** Recordings that are being completed while the next is made. */
+const maxWriters = 8;
+
+export class Session {
+  #world: SessionWorld;
+  #wire: Wire;
+  #emit: (event: MediaEvent) => void;
+  #configuration: Configuration | undefined;
+  #sends = false;
+  #sender: Sender;
+  #receiver: Receiver;
+  #rtcp: RtcpSession;
+  #keys = new EventSender();
+  #playout: Playout;
+  #muted = false;
+  #recorder: { file: string; writer: WavWriter } | undefined;
+  #writers = new Set<WavWriter>();
+  #local = new Int16Array(frameSamples);
+  #remote = new Int16Array(frameSamples);
+  /** Since when the peer should be heard, ms; undefined when it need not be, or once its silence was told. */
+  #listeningSince: number | undefined;
+  #silenceTold = false;
+  #closed = false;
+
+  constructor(world: SessionWorld, wire: Wire, emit: (event: MediaEvent) => void) {
+    this.#world = world;
+    this.#wire = wire;
+    this.#emit = emit;
+    this.#sender = new Sender([world.random(), world.random(), world.random()]);
+    this.#receiver = new Receiver((digit, duration) => emit({ type: "dtmf", digit, duration }));
+    const hex = () => (world.random() >>> 0).toString(16).padStart(8, "0");
+    this.#rtcp = new RtcpSession(hex() + hex(), () => (world.random() >>> 0) / 0x100000000, world.wall);
+    this.#playout = new Playout(world.tracks, {
+      played: (id, file, reason) => emit({ type: "played", id, file, reason }),
+      failed: (id, file, reason) => emit({ type: "error", command: "PLAY", id, file, reason }),
+    });
+  }
+
+  configure(configuration: Configuration): void {
+    const { codec, payloadType, dtmfPayloadType, direction, remote } = configuration;
+    const law = g711[codec];
+    this.#configuration = configuration;
+    const mux = configuration.rtcpMux === true;
+    this.#receiver.latch.configure(remote, mux, configuration.latch ?? this.#world.latch);
+    const receives = remote !== undefined && (direction === "sendrecv" || direction === "recvonly");
+    this.#receiver.configure({ law, payloadType, dtmfPayloadType, open: receives });
+    this.#sender.configure({ payloadType, ptime: configuration.ptime ?? frameMs });
+    const sends = direction === "sendrecv" || direction === "sendonly";
+    if (sends && !this.#sends) this.#sender.pause();
+    this.#sends = sends;
+    if (!receives) this.#listeningSince = undefined;
+    else this.#listeningSince ??= this.#world.now();
+  }
+
+  play(id: number, file: string): void {
+    this.#playout.play(id, file, g711[this.#configuration?.codec ?? "PCMU"]);
+  }
+
+  stop(): void {
+    this.#playout.stop();
+  }
+
+  mute(on: boolean): void {
+    this.#muted = on;
+  }
+
+  dtmf(id: number, digits: string): void {
+    const fail = (reason: string) => this.#emit({ type: "error", command: "DTMF", id, reason });
+    if (this.#configuration?.dtmfPayloadType === undefined) fail("the other side does not take telephone-events");
+    else if (!this.#sends || this.#receiver.latch.host === undefined) fail("the call is on hold");
+    else if (!this.#keys.enqueue(id, digits)) fail("only 0-9 * # A-D can be sent");
+  }
+
+  /** Starts a recording, or with undefined ends it. A new file ends the one before. */
+  record(file: string | undefined, layout: "mono" | "stereo"): void {
+    const before = this.#recorder;
+    this.#recorder = undefined;
+    if (before !== undefined) void before.writer.end();
+    this.#receiver.listen(file !== undefined);
+    if (file === undefined) return;
+    if (this.#writers.size >= maxWriters) {
+      this.#emit({ type: "error", command: "RECORD", file, reason: "the recordings before it are not complete yet" });
+      return;
+    }
+    const writer = new WavWriter(file, layout === "stereo" ? 2 : 1, {
+      opened: () => this.#emit({ type: "recording", file }),
+      complete: (milliseconds) => {
+        this.#writers.delete(writer);
+        this.#emit({ type: "recorded", file, milliseconds });
+      },
+      failed: (reason) => {
+        this.#writers.delete(writer);
+        if (this.#recorder?.writer === writer) {
+          this.#recorder = undefined;
+          this.#receiver.listen(false);
+        }
+        this.#emit({ type: "error", command: "RECORD", file, reason });
+      },
+    });
+    this.#writers.add(writer);
+    this.#recorder = { file, writer };
+  }
+
+  /**
+   * One step of 20 ms.
+   * @param skipped steps left out before this one, because the process was stalled
+   */
+  tick(now: number, skipped: number): void {
+    const configuration = this.#configuration;
+    if (configuration === undefined || this.#closed) return;
+    const law = g711[configuration.codec];
+    if (skipped > 0) {
+      this.#sender.advance(skipped);
+      this.#sender.pause();
+      this.#recorder?.writer.add(undefined, undefined, skipped * frameSamples);
+    }
+    this.#playout.next(law);
+    const silent = this.#muted || !this.#sends;
+    const octets = silent ? silentFrame(law) : this.#playout.octets;
+    const offset = silent ? 0 : this.#playout.offset;
+    this.#send(configuration, octets, offset);
+    if (this.#recorder !== undefined) {
+      decode(law, octets, offset, this.#local, frameSamples);
+      this.#receiver.pull(this.#remote);
+      this.#recorder.writer.add(this.#local, this.#remote, frameSamples);
+    }
+    this.#receiver.events.tick(now);
+    if (this.#rtcp.due(now)) this.#report(now, false);
+    this.#watch(now);
+    this.#sender.advance(1);
+  }
+
+  #send(configuration: Configuration, octets: Uint8Array, offset: number): void {
+    const { dtmfPayloadType } = configuration;
+    const key =
+      this.#keys.active && this.#keys.tick(this.#sender.timestamp, (id) => this.#emit({ type: "dtmf-sent", id }));
+    if (!this.#sends || this.#receiver.latch.host === undefined) return;
+    if (key && dtmfPayloadType !== undefined)
+      this.#sender.event(this.#keys.payload, dtmfPayloadType, this.#keys.marker, this.#keys.timestamp, this.#toPeer);
+    else this.#sender.audio(octets, offset, this.#toPeer);
+  }
+
+  #toPeer = (packet: Uint8Array): void => {
+    const { host, port } = this.#receiver.latch;
+    if (host !== undefined) this.#wire.rtp(packet, port, host);
+  };
+
+  #report(now: number, bye: boolean): void {
+    const { rtcpHost, rtcpPort } = this.#receiver.latch;
+    const packet = this.#rtcp.report(now, this.#sender, this.#receiver.reception, bye);
+    if (rtcpHost === undefined || rtcpPort === 0) return;
+    if (this.#configuration?.rtcpMux) this.#wire.rtp(packet, rtcpPort, rtcpHost);
+    else this.#wire.rtcp(packet, rtcpPort, rtcpHost);
+  }
+
+  #watch(now: number): void {
+    const { mediaTimeout } = this.#world;
+    if (mediaTimeout === 0 || this.#listeningSince === undefined) return;
+    const quiet = now - Math.max(this.#listeningSince, this.#receiver.lastHeard ?? 0);
+    if (quiet < mediaTimeout) this.#silenceTold = false;
+    else if (!this.#silenceTold) {
+      this.#silenceTold = true;
+      this.#emit({ type: "silent" });
+    }
+  }
+
+  /** Takes a datagram of the RTP port. */
+  receiveRtp(packet: Uint8Array, port: number, host: string): void {
+    const type = packet[1] ?? 0;
+    // RTCP among RTP (RFC 5761 §4) if that was agreed upon; else it is dropped as no RTP.
+    if (this.#configuration?.rtcpMux && type >= 192 && type <= 223) this.#receiveRtcp(packet, port, host, true);
+    else this.#receiver.rtp(packet, port, host, this.#world.now());
+  }
+
+  /** Takes a datagram of the RTCP port. */
+  receiveRtcp(packet: Uint8Array, port: number, host: string): void {
+    if (this.#configuration?.rtcpMux) this.#receiver.dropped++;
+    else this.#receiveRtcp(packet, port, host, false);
+  }
+
+  #receiveRtcp(packet: Uint8Array, port: number, host: string, muxed: boolean): void {
+    const receiver = this.#receiver;
+    const now = this.#world.now();
+    const taken = this.#rtcp.receive(packet, now, this.#sender.ssrc, () =>
+      receiver.latch.acceptRtcp(host, port, muxed),
+    );
+    if (taken === undefined) receiver.dropped++;
+    else receiver.lastHeard = now;
+  }
+
+  get stats(): RtpStats {
+    const receiver = this.#receiver;
+    return {
+      sentPackets: this.#sender.packets,
+      sentOctets: this.#sender.octets,
+      receivedPackets: receiver.packets,
+      receivedOctets: receiver.octets,
+      lost: receiver.lost,
+      jitter: ((receiver.reception?.jitter ?? 0) * 1000) / clockRate,
+      roundTrip: this.#rtcp.roundTrip,
+      remoteLost: this.#rtcp.remoteLost,
+      dropped: receiver.dropped,
+    };
+  }
+
+  /**
+   * Stops playing and sending, says BYE and completes the recordings; then the last event is `closed`.
+   * The ports are free as soon as this returns; the promise waits for the files.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // Without anything sent there is nobody to say goodbye to (RFC 3550 §6.3.7).
+    if (this.#sender.packets > 0) this.#report(this.#world.now(), true);
+    this.#playout.stopAll();
+    this.record(undefined, "mono");
+    if (this.#writers.size > 0) await Promise.all([...this.#writers].map((writer) => writer.end()));
+    this.#emit({ type: "closed", stats: this.stats });
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * Sound files as encoded frames, ready to be sent: decoded once per codec, away from the pacing, and shared.
+ *
+ * A track can be played while it is still being read. The cache keeps the tracks used last, up to a total size. Tracks
+ * in use beyond that are kept as well, up to a hard limit: then further files are refused.
+ */
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { encode, type G711 } from "./codecs/g711.ts";
+import { createResampler } from "./resample.ts";
+import { clockRate, frameSamples } from "./rtp.ts";
+import { readWavHeader, SoundError, sampleDecoder, type WavFormat } from "./wav-reader.ts";
+
+export interface TrackLimits {
+  /** Octets of unused tracks to keep; one second of sound is 8,000. */
+  cache: number;
+  /** Octets of all tracks. */
+  total: number;
+  /** The longest file, seconds. */
+  seconds: number;
+}
+
+export const defaultTrackLimits: TrackLimits = { cache: 64 << 20, total: 512 << 20, seconds: 3600 };
+
+/** Octets decoded in one turn: some 1 ms of work at 48 kHz. */
+const chunkOctets = 16 << 10;
+
+/** One file in one codec. `octets` has whole frames, filled up with silence. */
+export class Track {
+  readonly octets: Uint8Array;
+  /** How many octets are ready, and whether that is all. */
+  ready = 0;
+  complete = false;
+  /** Why reading has ended early. */
+  failure: string | undefined;
+  /** How many players and readers hold it. */
+  users = 0;
+  /** Dropped from the cache while in use. */
+  orphaned = false;
+
+  constructor(size: number, silence: number) {
+    this.octets = new Uint8Array(size).fill(silence);
+  }
+}
+
+export class Tracks {
+  #limits: TrackLimits;
+  /** By path, time of change, size and codec, the one used longest ago first. */
+  #tracks = new Map<string, Track>();
+  #opening = new Map<string, Promise<Track>>();
+  /** Octets of the tracks in `#tracks`, and of those dropped from it that still play. */
+  #cached = 0;
+  #orphaned = 0;
+
+  constructor(limits: TrackLimits = defaultTrackLimits) {
+    this.#limits = limits;
+  }
+
+  /** Octets held. */
+  get size(): number {
+    return this.#cached + this.#orphaned;
+  }
+
+  /**
+   * The track of a file, as soon as its first frames can be played. Each must be given back by `release`.
+   * @throws SoundError
+   */
+  async open(path: string, law: G711): Promise<Track> {
+    const info = await stat(path).catch((error: unknown) => {
+      throw new SoundError(`it cannot be read (${systemCode(error)})`);
+    });
+    if (!info.isFile()) throw new SoundError("it is not a regular file");
+    const key = `${law.name} ${info.mtimeMs} ${info.size} ${path}`;
+    const known = this.#tracks.get(key);
+    if (known !== undefined) {
+      this.#tracks.delete(key);
+      this.#tracks.set(key, known);
+      known.users++;
+      return known;
+    }
+    const opening = this.#opening.get(key) ?? this.#load(key, path, info.size, law);
+    this.#opening.set(key, opening);
+    try {
+      const track = await opening;
+      track.users++;
+      return track;
+    } finally {
+      this.#opening.delete(key);
+    }
+  }
+
+  release(track: Track): void {
+    track.users--;
+    if (track.users > 0) return;
+    if (track.orphaned) this.#orphaned -= track.octets.length;
+    this.#evict();
+  }
+
+  #evict(): void {
+    for (const [key, track] of this.#tracks) {
+      if (this.#cached <= this.#limits.cache) return;
+      this.#drop(key, track);
+    }
+  }
+
+  #drop(key: string, track: Track): void {
+    if (this.#tracks.get(key) !== track) return;
+    this.#tracks.delete(key);
+    this.#cached -= track.octets.length;
+    if (track.users === 0) return;
+    track.orphaned = true;
+    this.#orphaned += track.octets.length;
+  }
+
+  async #load(key: string, path: string, size: number, law: G711): Promise<Track> {
+    const file = await open(path, "r").catch((error: unknown) => {
+      throw new SoundError(`it cannot be read (${systemCode(error)})`);
+    });
+    try {
+      const format = await readWavHeader((position, length) => readAt(file, position, length), size);
+      const frames = format.length / format.frame;
+      const seconds = frames / format.rate;
+      if (seconds > this.#limits.seconds)
+        throw new SoundError(`it is ${Math.round(seconds)} s long: ${this.#limits.seconds} s are the limit`);
+      const samples = Math.ceil((frames * clockRate) / format.rate);
+      const octets = Math.ceil(samples / frameSamples) * frameSamples;
+      if (this.size + octets > this.#limits.total) this.#makeRoom(octets);
+      const track = new Track(octets, law.silence);
+      this.#tracks.set(key, track);
+      this.#cached += octets;
+      track.users++;
+      const steps = decodeInto(track, samples, file, format, law);
+      // The first chunk here, so that errors at once are errors of `open`; the rest while it plays.
+      await steps.next();
+      void this.#finish(key, track, steps, file);
+      return track;
+    } catch (error) {
+      await file.close();
+      throw error instanceof SoundError ? error : new SoundError(`it cannot be read (${systemCode(error)})`);
+    }
+  }
+
+  #makeRoom(octets: number): void {
+    for (const [key, track] of this.#tracks) {
+      if (this.size + octets <= this.#limits.total) return;
+      if (track.users === 0) this.#drop(key, track);
+    }
+    if (this.size + octets > this.#limits.total)
+      throw new SoundError(`too much sound is playing at once: ${this.#limits.total >> 20} MiB are the limit`);
+  }
+
+  async #finish(key: string, track: Track, steps: AsyncGenerator<void>, file: FileHandle): Promise<void> {
+    try {
+      while (!(await steps.next()).done);
+    } catch (error) {
+      track.failure = error instanceof SoundError ? error.message : `it cannot be read on (${systemCode(error)})`;
+      this.#drop(key, track);
+    } finally {
+      track.complete = true;
+      await file.close().catch(() => {});
+      this.release(track);
+    }
+  }
+}
+
+/** Decodes chunk by chunk; each step is short, and between them others have their turn. */
+async function* decodeInto(
+  track: Track,
+  samples: number,
+  file: FileHandle,
+  format: WavFormat,
+  law: G711,
+): AsyncGenerator<void> {
+  const toSamples = sampleDecoder(format);
+  const resampler = createResampler(format.rate);
+  const chunk = chunkOctets - (chunkOctets % format.frame);
+  const linear = new Float32Array(chunk / format.frame);
+  const out = new Int16Array(linear.length + resampler.tail + 1);
+  const put = (count: number) => {
+    const take = Math.min(count, samples - track.ready);
+    encode(law, out, track.octets, track.ready, take);
+    track.ready += take;
+  };
+  for (let at = 0; at < format.length; ) {
+    const octets = await readAt(file, format.offset + at, Math.min(chunk, format.length - at));
+    if (octets.length < format.frame) throw new SoundError("it became shorter while it was read");
+    const whole = octets.subarray(0, octets.length - (octets.length % format.frame));
+    put(resampler.push(linear, toSamples(whole, linear), out));
+    at += whole.length;
+    yield;
+  }
+  put(resampler.flush(out));
+  // The last frame is filled up with silence.
+  track.ready = track.octets.length;
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const octets = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(octets, filled, length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return octets.subarray(0, filled);
+}
+
+/** The system's code of an IO error, such as ENOENT. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
+}
