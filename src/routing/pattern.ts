@@ -4,6 +4,8 @@ import { compileRegex } from "./regex.ts";
 export interface Pattern {
   /** As the configuration wrote it. */
   readonly source: string;
+  /** How many groups a match gives besides [0]; 0 for a glob. */
+  readonly groups: number;
   /**
    * The groups of the match ([0]: all of it), or undefined when `userAtHost` does not match. The user is compared with
    * case, the host without (RFC 3261 §19.1.4); give both decoded, an IPv6 host with or without brackets. A text without
@@ -58,6 +60,7 @@ function compileSlashed(text: string): CompiledPattern {
     ok: true,
     pattern: {
       source: text,
+      groups: regex.groups,
       match: (userAtHost) => {
         const { user, host } = split(userAtHost);
         return regex.match(host === undefined ? user : `${user}@${host}`);
@@ -99,7 +102,7 @@ function asPattern(
   accepts: (address: { user: string; host: string | undefined }) => boolean,
 ): CompiledPattern {
   const match = (userAtHost: string) => (accepts(split(userAtHost)) ? [userAtHost] : undefined);
-  return { ok: true, pattern: { source, match } };
+  return { ok: true, pattern: { source, groups: 0, match } };
 }
 
 /** The last `@` divides: a user may hold one (escaped in the URI), a host cannot. */

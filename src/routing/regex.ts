@@ -7,6 +7,8 @@
 import { type Node, parseRegex, type RegexFault } from "./regex-syntax.ts";
 
 export interface Regex {
+  /** How many groups it has. */
+  readonly groups: number;
   /** The groups of the first match (0: all of it), or undefined. */
   match(text: string): readonly (string | undefined)[] | undefined;
 }
@@ -40,7 +42,7 @@ export function compileRegex(source: string, ignoreCase: boolean): { ok: true; r
     };
   program.push({ op: "save", slot: 1 }, { op: "matched" });
   const slots = 2 * (parsed.groups + 1);
-  return { ok: true, regex: { match: (text) => run(program, slots, text) } };
+  return { ok: true, regex: { groups: parsed.groups, match: (text) => run(program, slots, text) } };
 }
 
 /** Appends the instructions of `node`; false when the program has become too long. */

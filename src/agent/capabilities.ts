@@ -1,0 +1,75 @@
+/** What this user agent can do, as its responses and requests say it (RFC 3261 §11, §20). */
+import type { HeaderList, Request } from "../sip/message.ts";
+
+export const methods = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "MESSAGE"] as const;
+/** Option tags that a peer may require of us. */
+export const extensions: readonly string[] = ["100rel", "timer"];
+export const acceptedBodies = ["application/sdp"] as const;
+
+export const allow = methods.join(", ");
+export const supported = extensions.join(", ");
+
+/** The headers of an answer to OPTIONS: Allow, Accept, Accept-Encoding, Accept-Language, Supported. */
+export const optionsHeaders: HeaderList = [
+  ["Allow", allow],
+  ["Accept", `${acceptedBodies.join(", ")}, text/plain`],
+  ["Accept-Encoding", "identity"],
+  ["Accept-Language", "en"],
+  ["Supported", supported],
+];
+
+export interface Refusal {
+  status: number;
+  reason?: string;
+  headers?: HeaderList;
+}
+
+/**
+ * What RFC 3261 §8.2.1 to §8.2.3 ask of a user agent server before it looks at what a request wants: undefined when the
+ * request may go on. Syntax has been checked before; merged requests are the caller's to detect.
+ */
+export function refuse(request: Request): Refusal | undefined {
+  if (!methods.some((method) => method === request.method))
+    return { status: knownMethods.has(request.method) ? 405 : 501, headers: [["Allow", allow]] };
+  const target = request.target;
+  if (target === undefined) return { status: 400, reason: "Bad Request-URI" };
+  if (target.scheme !== "sip" && target.scheme !== "sips" && target.scheme !== "tel") return { status: 416 };
+  if (request.method !== "ACK" && request.method !== "CANCEL") {
+    const missing = request.values("require").filter((tag) => !extensions.includes(tag.toLowerCase()));
+    if (missing.length > 0) return { status: 420, headers: [["Unsupported", missing.join(", ")]] };
+  }
+  return refuseBody(request);
+}
+
+/** RFC 3261 §8.2.3: 415 for bodies that we cannot read and may not ignore; 406 where no body of ours would be read. */
+function refuseBody(request: Request): Refusal | undefined {
+  const type = request.contentType;
+  const carriesSession = request.method !== "MESSAGE" && request.method !== "OPTIONS" && request.method !== "BYE";
+  if (request.body.length > 0 && carriesSession && !optional(request)) {
+    const readable = type === "application/sdp" || type?.startsWith("multipart/") === true;
+    if (!readable) return { status: 415, headers: [["Accept", acceptedBodies.join(", ")]] };
+    const encoding = request.header("content-encoding");
+    if (encoding !== undefined && encoding.toLowerCase() !== "identity")
+      return { status: 415, headers: [["Accept-Encoding", "identity"]] };
+  }
+  if (request.method === "INVITE" && request.header("accept") !== undefined) {
+    const accepted = request.values("accept").map((value) => value.split(";", 1)[0]?.trim().toLowerCase());
+    const fits = ["application/sdp", "application/*", "*/*"];
+    if (accepted.length > 0 && !accepted.some((value) => value !== undefined && fits.includes(value)))
+      return {
+        status: 406,
+        headers: [
+          ["Accept", acceptedBodies.join(", ")],
+          ["Warning", '399 siproc "Answers to INVITE carry application/sdp, which Accept leaves out"'],
+        ],
+      };
+  }
+  return undefined;
+}
+
+function optional(request: Request): boolean {
+  return /;\s*handling\s*=\s*optional/i.test(request.header("content-disposition") ?? "");
+}
+
+/** Methods of RFCs that we know of and do not offer: 405, not 501. */
+const knownMethods = new Set(["REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "REFER"]);

@@ -1,0 +1,42 @@
+/** Ending a session from our side: a final response, CANCEL or BYE, whichever its state asks for. */
+import { request } from "./request.ts";
+import { respond } from "./respond.ts";
+import type { Session, SessionEnd } from "./session.ts";
+
+export function end(session: Session, how: SessionEnd): void {
+  const { phase } = session;
+  switch (phase.name) {
+    case "incoming":
+      respond(session, phase.tx, how.code >= 400 ? how.code : 480);
+      return session.over(how);
+    case "outgoing":
+      // A 2xx may still cross the CANCEL: the session is over with the INVITE's final response.
+      phase.end ??= how;
+      phase.tx?.cancel();
+      return;
+    case "answered":
+      // RFC 3261 §15: no BYE before the ACK. Who hears us no more should not be heard either.
+      phase.end ??= how;
+      return;
+    case "confirmed":
+      session.over({ ...how, code: how.cause === "hangup" ? 200 : how.code });
+      return bye(session);
+    case "over":
+      return;
+  }
+}
+
+/** BYE for a session that is over: the dialog stays known until it is answered, so that a crossing BYE is, too. */
+export function bye(session: Session): void {
+  request(
+    session,
+    "BYE",
+    {},
+    {
+      response: (response) => {
+        if (response.status >= 200) session.forget();
+      },
+      failed: () => session.forget(),
+    },
+  );
+}

@@ -1,0 +1,50 @@
+/** MESSAGE within a call (RFC 3428): plain text both ways. */
+
+import type { Request } from "../sip/message.ts";
+import { decodeUtf8 } from "../sip/text.ts";
+import type { ServerTransaction } from "../sip/transaction/index.ts";
+import { request } from "./request.ts";
+import { respond } from "./respond.ts";
+import type { Done, Session } from "./session.ts";
+
+export function sendMessage(session: Session, text: string, done: Done): void {
+  if (session.phase.name !== "confirmed") return done("a message can be sent once the call is connected");
+  const body = new TextEncoder().encode(text);
+  const headers = [["Content-Type", "text/plain;charset=UTF-8"]] as const;
+  request(
+    session,
+    "MESSAGE",
+    { headers, body },
+    {
+      response: (response) => {
+        if (response.status < 200) return;
+        done(
+          response.status < 300
+            ? undefined
+            : `the other side answered ${response.status} ${decodeUtf8(response.reason)}`,
+        );
+        endIfGone(session, response.status);
+      },
+      failed: (status) => {
+        done(status === 408 ? "the other side did not answer" : "the other side cannot be reached");
+        endIfGone(session, status);
+      },
+    },
+  );
+}
+
+/** RFC 3261 §12.2.1.2: a 481, and a request that nobody answers, end the dialog. */
+export function endIfGone(session: Session, status: number): void {
+  if (status === 481 || status === 408)
+    session.end({ by: "system", cause: status === 408 ? "timeout" : "hangup", code: status });
+}
+
+export function receiveMessage(session: Session, tx: ServerTransaction, received: Request): void {
+  if (received.contentType !== undefined && received.contentType !== "text/plain")
+    return respond(session, tx, 415, { headers: [["Accept", "text/plain"]] });
+  const text = decodeUtf8(
+    Buffer.from(received.body.buffer, received.body.byteOffset, received.body.byteLength).toString("latin1"),
+  );
+  respond(session, tx, 200);
+  if (session.phase.name !== "over") session.user.message(text);
+}

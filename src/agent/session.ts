@@ -1,0 +1,248 @@
+/**
+ * An INVITE session: one call's dialog, its offers and answers, and what can be done to it. Each verb has its file:
+ * `incoming.ts` (ring, accept, reject), `outgoing.ts` (invite, cancel), `modify.ts` (hold, re-INVITE, UPDATE),
+ * `message.ts`, and `end.ts`; this file holds the state that they share and decides who handles what.
+ */
+import type { Dialog } from "../sip/dialog.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { Request } from "../sip/message.ts";
+import type { LocalMedia, Negotiated, OfferAnswer } from "../sip/offer-answer.ts";
+import type { ReliableSender } from "../sip/reliable.ts";
+import type { SessionTimer } from "../sip/session-timer.ts";
+import type { ClientTransaction, ServerTransaction } from "../sip/transaction/index.ts";
+import type { AgentContext } from "./context.ts";
+import { end } from "./end.ts";
+import { accept, early, receiveAck, receivePrack, redirect, reject, ring } from "./incoming.ts";
+import { receiveMessage, sendMessage } from "./message.ts";
+import { hold, receiveReinvite, receiveUpdate } from "./modify.ts";
+import type { OkRetransmission } from "./ok-retransmission.ts";
+import { respond } from "./respond.ts";
+import { createTimer } from "./session-refresh.ts";
+
+export type EndCause =
+  | "hangup"
+  | "cancelled"
+  | "rejected"
+  | "redirected"
+  | "unanswered"
+  | "timeout"
+  | "expired"
+  | "error"
+  | "shutdown";
+
+/** Why a session is over; `code` is the SIP status that tells it best, 200 for an ordinary end. */
+export interface SessionEnd {
+  by: "remote" | "local" | "system";
+  cause: EndCause;
+  code: number;
+}
+
+/** Whoever owns the session: is told what happens to it, and opens its audio. */
+export interface SessionUser {
+  /** Opens the audio, or gives the ports of the open one. May throw when there are no ports. `host`: our address. */
+  openAudio(host: string): { rtpPort: number; rtcpPort: number };
+  /** The other side rings. */
+  ringing(): void;
+  /** New parameters for the audio. `audible`: the other side can hear us by now, before or without an answer. */
+  mediaChanged(negotiated: Negotiated, audible: boolean): void;
+  connected(): void;
+  held(on: boolean): void;
+  message(text: string): void;
+  /** Once, last. */
+  ended(end: SessionEnd): void;
+}
+
+/** Reports the end of a verb: without a reason it was done. Called once. */
+export type Done = (reason?: string) => void;
+
+/** Where the session stands. */
+export type Phase =
+  /** An INVITE came and has no final response. */
+  | { name: "incoming"; tx: ServerTransaction; reliable: ReliableSender | undefined; earlyMedia: boolean }
+  /** Our INVITE is out. */
+  | { name: "outgoing"; tx: ClientTransaction | undefined; end: SessionEnd | undefined }
+  /** Our 200 is out, the ACK is not here. */
+  | { name: "answered"; ok: OkRetransmission; done: Done; end: SessionEnd | undefined }
+  | { name: "confirmed" }
+  | { name: "over" };
+
+/** A change of an established session that is under way: only one at a time, RFC 3261 §14. */
+export type Change =
+  | { by: "none" }
+  | { by: "us" }
+  /** Their re-INVITE has its 200, not yet its ACK. */
+  | { by: "them"; ok: OkRetransmission };
+
+export class Session {
+  readonly context: AgentContext;
+  user: SessionUser = idleUser;
+  phase: Phase;
+  change: Change = { by: "none" };
+  /** Undefined in an outgoing call that nobody has answered. */
+  dialog: Dialog | undefined;
+  offerAnswer: OfferAnswer;
+  readonly timer: SessionTimer;
+  /** The way that the first request came or went. */
+  readonly flow: Flow;
+  readonly localTag: string;
+  /** Our Contact in this session. */
+  readonly contact: string;
+  /** Methods that the peer says it understands; undefined when it did not say. */
+  peerAllows: readonly string[] | undefined;
+  /** Whether the peer has put us on hold, as far as the user was told. */
+  heldByPeer = false;
+  /** We made the Call-ID: it decides who waits longer when both change the session at once (RFC 3261 §14.1). */
+  ownsCallId = false;
+  /** Called when an outgoing call rings no more. */
+  onSettled: () => void = () => {};
+  /** Whether we have put the peer on hold. */
+  holding = false;
+
+  constructor(
+    context: AgentContext,
+    first: {
+      phase: Phase;
+      flow: Flow;
+      localTag: string;
+      contact: string;
+      offerAnswer: OfferAnswer;
+      dialog?: Dialog;
+    },
+  ) {
+    this.context = context;
+    this.phase = first.phase;
+    this.flow = first.flow;
+    this.localTag = first.localTag;
+    this.contact = first.contact;
+    this.offerAnswer = first.offerAnswer;
+    this.dialog = first.dialog;
+    this.timer = createTimer(this);
+  }
+
+  // --- what its owner can do ---
+
+  /** An answer is under way: ours waits for its ACK, or theirs is awaited. */
+  get answerExpected(): boolean {
+    return this.phase.name === "answered" || this.phase.name === "outgoing";
+  }
+
+  ring(done: Done): void {
+    ring(this, done);
+  }
+
+  early(done: Done): void {
+    early(this, done);
+  }
+
+  accept(done: Done): void {
+    accept(this, done);
+  }
+
+  reject(code: number, reason: string | undefined, done: Done): void {
+    reject(this, code, reason, done);
+  }
+
+  redirect(uri: string, done: Done): void {
+    redirect(this, uri, done);
+  }
+
+  hold(on: boolean, done: Done): void {
+    hold(this, on, done);
+  }
+
+  message(text: string, done: Done): void {
+    sendMessage(this, text, done);
+  }
+
+  /** Ends the session by what its state asks for: BYE, CANCEL, or a final response (`how.code` from 400 on, else 480). */
+  end(how: SessionEnd): void {
+    end(this, how);
+  }
+
+  // --- what the user agent passes on ---
+
+  /** A request within the dialog, in order. */
+  receive(tx: ServerTransaction, request: Request): void {
+    switch (request.method) {
+      case "BYE":
+        respond(this, tx, 200);
+        return this.over({ by: "remote", cause: "hangup", code: 200 });
+      case "INVITE":
+        return receiveReinvite(this, tx, request);
+      case "UPDATE":
+        return receiveUpdate(this, tx, request);
+      case "PRACK":
+        return receivePrack(this, tx, request);
+      case "MESSAGE":
+        return receiveMessage(this, tx, request);
+      default:
+        respond(this, tx, 501);
+    }
+  }
+
+  receiveAck(request: Request): void {
+    receiveAck(this, request);
+  }
+
+  /** The INVITE was cancelled; its CANCEL is answered. */
+  cancelled(): void {
+    if (this.phase.name !== "incoming") return;
+    respond(this, this.phase.tx, 487);
+    this.over({ by: "remote", cause: "cancelled", code: 487 });
+  }
+
+  // --- what the verbs share ---
+
+  /** Our side of the media; opens the audio when it is not open yet. May throw, as `SessionUser.openAudio` does. */
+  localMedia(): LocalMedia {
+    const { host } = this.context.ways.viaFor(this.flow);
+    const { rtpPort, rtcpPort } = this.user.openAudio(this.flow.local.host);
+    return { host, port: rtpPort, rtcpPort };
+  }
+
+  /** Tells the user of parameters that both sides have agreed on, and of hold when it has changed. */
+  mediaChanged(negotiated: Negotiated, audible: boolean): void {
+    this.user.mediaChanged(negotiated, audible);
+    if (negotiated.remoteHold === this.heldByPeer) return;
+    this.heldByPeer = negotiated.remoteHold;
+    this.user.held(negotiated.remoteHold);
+  }
+
+  /** The session is over, whatever is left to do on the wire. Safe to call again. */
+  over(how: SessionEnd): void {
+    const phase = this.phase;
+    if (phase.name === "over") return;
+    this.phase = { name: "over" };
+    if (phase.name === "incoming") {
+      phase.reliable?.stop();
+      if (!phase.tx.finalSent) respond(this, phase.tx, how.code >= 300 ? how.code : 487);
+    }
+    if (phase.name === "answered") {
+      phase.ok.stop();
+      phase.done("the call ended before it was acknowledged");
+    }
+    if (this.change.by === "them") this.change.ok.stop();
+    this.change = { by: "none" };
+    this.timer.stop();
+    this.user.ended(how);
+    if (this.dialog !== undefined && this.dialog.state !== "confirmed") this.forget();
+  }
+
+  /** Takes the session out of the table: requests in its dialog get 481 from now on. */
+  forget(): void {
+    if (this.dialog === undefined) return;
+    this.dialog.terminate();
+    if (this.context.sessions.get(this.dialog.key) === this) this.context.sessions.delete(this.dialog.key);
+  }
+}
+
+/** Stands in until the owner takes over, in the same turn. */
+const idleUser: SessionUser = {
+  openAudio: () => ({ rtpPort: 0, rtcpPort: 0 }),
+  ringing: () => {},
+  mediaChanged: () => {},
+  connected: () => {},
+  held: () => {},
+  message: () => {},
+  ended: () => {},
+};

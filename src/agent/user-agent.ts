@@ -1,0 +1,123 @@
+/**
+ * The user agent: gives requests within dialogs to their sessions, makes sessions of new INVITEs, and answers what needs
+ * no session. It is the last receiver of the routing chain: `invite` and `reply` are what routes ask of it.
+ */
+import { Dialog, dialogKeyOf } from "../sip/dialog.ts";
+import { buildResponse, type HeaderList, type Request } from "../sip/message.ts";
+import { OfferAnswer } from "../sip/offer-answer.ts";
+import { newTag } from "../sip/random.ts";
+import type { ServerTransaction } from "../sip/transaction/index.ts";
+import { isSipUri } from "../sip/uri.ts";
+import { acceptedBodies, allow, optionsHeaders } from "./capabilities.ts";
+import { type AgentContext, contactOn } from "./context.ts";
+import { prepareIncoming } from "./incoming.ts";
+import { refusalHeaders } from "./respond.ts";
+import { Session, type SessionUser } from "./session.ts";
+
+export class UserAgent {
+  readonly context: AgentContext;
+  /** Unanswered INVITEs, for their CANCELs. */
+  readonly #incoming = new WeakMap<ServerTransaction, Session>();
+
+  constructor(context: AgentContext) {
+    this.context = context;
+  }
+
+  /** Dialogs that are up, in whatever state. */
+  get dialogs(): number {
+    return this.context.sessions.size;
+  }
+
+  /** A request with a To tag: to its session, or 481. */
+  inDialog(tx: ServerTransaction, request: Request): void {
+    const key = dialogKeyOf(request);
+    const session = key === undefined ? undefined : this.context.sessions.get(key);
+    if (session?.dialog === undefined) return this.reply(tx, 481);
+    if (request.method === "OPTIONS") return this.options(tx);
+    const order = session.dialog.receive(request);
+    if (order !== "ok") return this.reply(tx, order.status, { reason: order.reason });
+    session.receive(tx, request);
+  }
+
+  ack(request: Request): void {
+    const key = dialogKeyOf(request);
+    if (key !== undefined) this.context.sessions.get(key)?.receiveAck(request);
+  }
+
+  cancel(tx: ServerTransaction): void {
+    this.#incoming.get(tx)?.cancelled();
+  }
+
+  /**
+   * Makes a session of a new INVITE, or refuses it. `serve` gets the session in the same turn, and gives its user.
+   */
+  invite(tx: ServerTransaction, request: Request, serve: (session: Session, request: Request) => SessionUser): void {
+    const localTag = newTag(this.context.random);
+    const dialog = Dialog.fromRequest(request, { localTag, tls: false });
+    if (!(dialog instanceof Dialog)) return this.reply(tx, dialog.status, { reason: dialog.reason });
+    const offerAnswer = new OfferAnswer({
+      codecs: this.context.settings.codecs,
+      telephoneEvent: true,
+      sessionId: sessionId(this.context),
+      families: [tx.flow.local.host.includes(":") ? "ipv6" : "ipv4"],
+    });
+    if (request.body.length > 0) {
+      const offer = offerAnswer.receiveOffer(request.body);
+      if (!offer.ok)
+        return this.reply(tx, offer.status, { reason: offer.reason, headers: refusalHeaders(this.context, offer) });
+    }
+    const user = request.target !== undefined && isSipUri(request.target) ? request.target.user : undefined;
+    const session = new Session(this.context, {
+      phase: { name: "incoming", tx, reliable: undefined, earlyMedia: false },
+      flow: tx.flow,
+      localTag,
+      contact: contactOn(this.context, tx.flow, user),
+      offerAnswer,
+      dialog,
+    });
+    if (!prepareIncoming(session, tx, request)) return;
+    this.context.sessions.set(dialog.key, session);
+    this.#incoming.set(tx, session);
+    session.user = serve(session, request);
+  }
+
+  /** What we can do (RFC 3261 §11.2). */
+  options(tx: ServerTransaction): void {
+    this.reply(tx, 200, { headers: optionsHeaders });
+  }
+
+  /** A response outside of any session. Refusals keep no memory: they cannot be used to amplify, nor to fill us. */
+  reply(
+    tx: ServerTransaction,
+    status: number,
+    parts: { reason?: string | undefined; headers?: HeaderList } = {},
+  ): void {
+    const reason = parts.reason === undefined ? {} : { reason: parts.reason };
+    const headers: HeaderList = [
+      ...(parts.headers ?? []),
+      ...(status === 405 || status === 501
+        ? [["Allow", allow] as const].filter(() => !has(parts.headers, "Allow"))
+        : []),
+      ...(status === 415 && !has(parts.headers, "Accept") ? [["Accept", acceptedBodies.join(", ")] as const] : []),
+      ["Server", this.context.settings.product],
+    ];
+    if (status >= 300) return tx.respondStateless(status, { ...reason, headers });
+    tx.respond(
+      buildResponse(tx.request, status, {
+        ...reason,
+        headers,
+        toTag: newTag(this.context.random),
+        source: tx.flow.remote,
+      }),
+    );
+  }
+}
+
+function has(headers: HeaderList | undefined, name: string): boolean {
+  return headers?.some(([own]) => own === name) ?? false;
+}
+
+/** The `o=` session id of RFC 8866 §5.2: a decimal number that nobody else has. */
+export function sessionId(context: AgentContext): string {
+  return String(Number.parseInt(context.random.token(6), 16));
+}

@@ -1,0 +1,211 @@
+/**
+ * A call: joins a SIP session, its audio and the handler that decides what happens. It performs the vocabulary's
+ * commands, turns what happens into its events, and takes care that each command is answered and ENDED comes last.
+ */
+import type { Session, SessionEnd, SessionUser } from "../agent/index.ts";
+import type { Log } from "../log.ts";
+import type { MediaEngine, MediaEvent, MediaSession } from "../media/index.ts";
+import type { Clock } from "../sip/clock.ts";
+import type { Negotiated } from "../sip/offer-answer.ts";
+import { performers } from "./commands.ts";
+import type { CallControl, CallFacts, Outcome } from "./control.ts";
+import { Gatherer } from "./gather.ts";
+import type { CallEvent, Command } from "./vocabulary.ts";
+
+export interface CallSurroundings {
+  media: MediaEngine;
+  clock: Clock;
+  log: Log;
+}
+
+type Done = (outcome: Outcome) => void;
+
+/** Events that wait for a listener; a handler that takes longer than this to appear has lost its call anyway. */
+const maxEarlyEvents = 1000;
+
+export class Call implements CallControl, SessionUser {
+  readonly facts: CallFacts;
+  readonly log: Log;
+  readonly session: Session;
+  readonly gatherer: Gatherer;
+  /** Called once when the call is over and its audio released. */
+  onEnded: (call: Call, end: SessionEnd) => void = () => {};
+
+  readonly #media: MediaEngine;
+  #audio: MediaSession | undefined;
+  #audible = false;
+  #listener: ((event: CallEvent) => void) | undefined;
+  #early: CallEvent[] = [];
+  #ended = false;
+  #nextId = 1;
+  readonly #running = new Map<number, { command: Command; done: Done }>();
+  #waitingForAudio: { command: Command; done: Done }[] = [];
+
+  constructor(session: Session, facts: CallFacts, surroundings: CallSurroundings) {
+    this.session = session;
+    this.facts = facts;
+    this.log = surroundings.log.with({ call: facts.id });
+    this.gatherer = new Gatherer(surroundings.clock);
+    this.#media = surroundings.media;
+  }
+
+  // --- what handlers see ---
+
+  listen(listener: (event: CallEvent) => void): void {
+    this.#listener = listener;
+    const early = this.#early;
+    this.#early = [];
+    for (const event of early) listener(event);
+  }
+
+  perform(command: Command, done: Done): void {
+    if (this.#ended) return done(failed(command, "the call is over"));
+    performers[command.name](this, command, done);
+  }
+
+  finish(how: { type: "returned" } | { type: "failed"; reason: string }): void {
+    if (this.#ended) return;
+    if (how.type === "failed") this.log.warn("the handler failed, which ends its call", { reason: how.reason });
+    this.session.end(
+      how.type === "failed" ? { by: "system", cause: "error", code: 500 } : { by: "local", cause: "hangup", code: 480 },
+    );
+  }
+
+  // --- what commands use ---
+
+  emit(event: CallEvent): void {
+    if (this.#listener !== undefined) this.#listener(event);
+    else if (this.#early.length < maxEarlyEvents) this.#early.push(event);
+  }
+
+  /** The audio session, once there is one. */
+  get audio(): MediaSession | undefined {
+    return this.#audio;
+  }
+
+  /**
+   * Runs `start` with the audio as soon as the other side can hear it: at once in an answered call or in early media, after
+   * the acknowledgement while an answer is on its way, never in a call that nobody has answered.
+   */
+  withAudio(command: Command, done: Done, start: (audio: MediaSession) => void): void {
+    if (this.#audio !== undefined && this.#audible) start(this.#audio);
+    else if (this.session.answerExpected) this.#waitingForAudio.push({ command, done });
+    else done(failed(command, "the call has no audio yet: ANSWER it first, or open it early with EARLY"));
+  }
+
+  /** Keeps `done` until the media worker reports on `id`, or the call ends. */
+  track(command: Command, done: Done): number {
+    const id = this.#nextId++;
+    this.#running.set(id, { command, done });
+    return id;
+  }
+
+  settle(id: number, outcome?: Outcome): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    this.#running.delete(id);
+    running.done(outcome ?? { ok: true });
+  }
+
+  // --- what the session tells ---
+
+  openAudio(host: string): { rtpPort: number; rtcpPort: number } {
+    if (this.#audio === undefined) {
+      this.#audio = this.#media.open({ host });
+      this.#audio.listener = this.#onMedia;
+    }
+    return this.#audio;
+  }
+
+  ringing(): void {
+    this.emit({ name: "RINGING" });
+  }
+
+  mediaChanged(negotiated: Negotiated, audible: boolean): void {
+    if (this.#audio === undefined) return;
+    this.#audio.configure({
+      remote: negotiated.remote,
+      codec: negotiated.codec,
+      payloadType: negotiated.payloadType,
+      dtmfPayloadType: negotiated.dtmfPayloadType,
+      direction: negotiated.direction,
+      ptime: negotiated.ptime,
+      rtcpMux: negotiated.rtcpMux,
+    });
+    if (audible) this.#startAudible();
+  }
+
+  connected(): void {
+    this.emit({ name: "CONNECTED" });
+    this.#startAudible();
+  }
+
+  held(on: boolean): void {
+    this.emit({ name: "HOLD", on });
+  }
+
+  message(text: string): void {
+    this.emit({ name: "MESSAGE", text });
+  }
+
+  ended(end: SessionEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.gatherer.cancel();
+    this.#audio?.close();
+    const unfinished = [...this.#running.values(), ...this.#waitingForAudio];
+    this.#running.clear();
+    this.#waitingForAudio = [];
+    for (const { command, done } of unfinished)
+      done(command.name === "HANGUP" ? { ok: true } : failed(command, "the call is over"));
+    this.emit({ name: "ENDED", ...end });
+    this.onEnded(this, end);
+  }
+
+  // --- inside ---
+
+  #startAudible(): void {
+    if (this.#audible) return;
+    this.#audible = true;
+    const waiting = this.#waitingForAudio;
+    this.#waitingForAudio = [];
+    for (const { command, done } of waiting) this.perform(command, done);
+  }
+
+  #onMedia = (event: MediaEvent): void => {
+    if (this.#ended) return;
+    switch (event.type) {
+      case "dtmf":
+        this.emit({ name: "DTMF", digit: event.digit, duration: event.duration });
+        this.gatherer.press(event.digit);
+        return;
+      case "played":
+        this.emit({ name: "STOPPED", file: event.file });
+        return this.settle(event.id);
+      case "dtmf-sent":
+        return this.settle(event.id);
+      case "recorded":
+        this.emit({ name: "RECORDED", file: event.file });
+        for (const [id, { command }] of this.#running) if (command.name === "RECORD") this.settle(id);
+        return;
+      case "error":
+        return this.#mediaFailed(event);
+      case "silent":
+        this.log.debug("no audio arrives any more");
+        return;
+      case "closed":
+        return;
+    }
+  };
+
+  #mediaFailed(event: MediaEvent & { type: "error" }): void {
+    const failure = { command: event.command, reason: event.reason };
+    this.log.warn("a command failed", failure);
+    if (event.id !== undefined && this.#running.has(event.id)) return this.settle(event.id, { ok: false, failure });
+    this.emit({ name: "ERROR", ...failure });
+  }
+}
+
+export function failed(command: Command, reason: string): Outcome {
+  return { ok: false, failure: { command: command.name, reason } };
+}

@@ -1,0 +1,187 @@
+/** The calls that are up: how many there may be, from whom, and who handles each. */
+import {
+  type InviteFailure,
+  type InviteOptions,
+  invite,
+  type Session,
+  type SessionEnd,
+  type UserAgent,
+} from "../agent/index.ts";
+import { Call, type CallFacts, type Handler } from "../call/index.ts";
+import type { Log } from "../log.ts";
+import type { MediaEngine } from "../media/index.ts";
+import type { Clock } from "../sip/clock.ts";
+import type { Request } from "../sip/message.ts";
+import type { NameAddr } from "../sip/name-addr.ts";
+import type { Random } from "../sip/random.ts";
+import { decodeUtf8 } from "../sip/text.ts";
+import type { ServerTransaction } from "../sip/transaction/index.ts";
+import { isSipUri, isTelUri, type Uri, unescape } from "../sip/uri.ts";
+
+export interface CallLimits {
+  /** Calls at a time, in all and from one IP address. */
+  calls: number;
+  callsPerSource: number;
+}
+
+/** Seconds that a refused caller is asked to wait. */
+const retryAfter = "10";
+
+export class Calls {
+  limits: CallLimits;
+  /** Set while the server is stopping: new calls get 503. */
+  draining = false;
+  readonly #calls = new Set<Call>();
+  readonly #perSource = new Map<string, number>();
+  #idle: (() => void)[] = [];
+  readonly #around: { agent: UserAgent; media: MediaEngine; clock: Clock; random: Random; log: Log };
+
+  constructor(
+    around: { agent: UserAgent; media: MediaEngine; clock: Clock; random: Random; log: Log },
+    limits: CallLimits,
+  ) {
+    this.#around = around;
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** Hands an INVITE to a handler, or refuses it when there is no room. */
+  receive(tx: ServerTransaction, request: Request, handler: Handler): void {
+    const { agent, log } = this.#around;
+    const source = tx.flow.remote.host;
+    if (this.draining || this.#calls.size >= this.limits.calls || this.#from(source) >= this.limits.callsPerSource) {
+      const why = this.draining ? "the server is stopping" : "too many calls are up";
+      log.warn("a call was refused with 503", { why, source });
+      return agent.reply(tx, 503, { headers: [["Retry-After", retryAfter]] });
+    }
+    let call: Call | undefined;
+    agent.invite(tx, request, (session) => {
+      call = this.#adopt(session, incomingFacts(this.#id(), request), source);
+      return call;
+    });
+    if (call !== undefined) this.#start(call, handler);
+  }
+
+  /** Places a call that `handler` handles. */
+  place(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure {
+    let call: Call | undefined;
+    const session = invite(this.#around.agent.context, options, (session, request) => {
+      call = this.#adopt(session, outgoingFacts(this.#id(), request), undefined, ended);
+      return call;
+    });
+    if ("failure" in session) return session;
+    if (call === undefined) return { failure: "the call could not be made" };
+    this.#start(call, handler);
+    return call;
+  }
+
+  /** Resolves when no call is up any more. */
+  async idle(): Promise<void> {
+    if (this.#calls.size === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Ends all calls at once. */
+  endAll(): void {
+    for (const call of [...this.#calls]) call.session.end({ by: "system", cause: "shutdown", code: 503 });
+  }
+
+  #start(call: Call, handler: Handler): void {
+    const { direction, remoteUri, localUri } = call.facts;
+    call.log.info(direction === "incoming" ? "a call comes in" : "calling", { from: remoteUri, to: localUri });
+    try {
+      handler.start(call);
+    } catch (error) {
+      call.finish({ type: "failed", reason: `its handler could not be started: ${error}` });
+    }
+  }
+
+  #adopt(
+    session: Session,
+    facts: CallFacts,
+    source: string | undefined,
+    ended: (end: SessionEnd) => void = () => {},
+  ): Call {
+    const { clock, media, log } = this.#around;
+    const call = new Call(session, facts, { clock, media, log });
+    const started = clock.now();
+    this.#calls.add(call);
+    if (source !== undefined) this.#perSource.set(source, this.#from(source) + 1);
+    call.onEnded = (_, end) => {
+      this.#calls.delete(call);
+      if (source !== undefined) this.#release(source);
+      const seconds = Math.round((clock.now() - started) / 100) / 10;
+      call.log.info("the call has ended", { by: end.by, cause: end.cause, code: end.code, seconds });
+      ended(end);
+      if (this.#calls.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    };
+    return call;
+  }
+
+  #from(source: string): number {
+    return this.#perSource.get(source) ?? 0;
+  }
+
+  #release(source: string): void {
+    const left = this.#from(source) - 1;
+    if (left > 0) this.#perSource.set(source, left);
+    else this.#perSource.delete(source);
+  }
+
+  #id(): string {
+    return this.#around.random.token(4);
+  }
+}
+
+function incomingFacts(id: string, request: Request): CallFacts {
+  return {
+    id,
+    direction: "incoming",
+    callId: request.callId,
+    ...remoteFacts(request.from, request.header("from") ?? ""),
+    remoteContact: request.contact?.uriText ?? "",
+    localUri: request.uri,
+    localUser: userOf(request.target),
+    localHost: hostOf(request.target),
+    get headers() {
+      return [...request.fields()];
+    },
+  };
+}
+
+function outgoingFacts(id: string, request: Request): CallFacts {
+  return {
+    id,
+    direction: "outgoing",
+    callId: request.callId,
+    ...remoteFacts(request.to, request.header("to") ?? ""),
+    remoteContact: "",
+    localUri: request.from.uriText,
+    localUser: userOf(request.from.uri),
+    localHost: hostOf(request.from.uri),
+    headers: [],
+  };
+}
+
+function remoteFacts(remote: NameAddr, value: string) {
+  return {
+    remoteUri: remote.uriText,
+    remoteId: decodeUtf8(value.replace(/;tag=[^;]*/i, "")),
+    remoteName: decodeUtf8(remote.display),
+    remoteUser: userOf(remote.uri),
+    remoteHost: hostOf(remote.uri),
+  };
+}
+
+function userOf(uri: Uri | undefined): string {
+  if (uri === undefined) return "";
+  if (isTelUri(uri)) return uri.number;
+  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescape(uri.user)) : "";
+}
+
+function hostOf(uri: Uri | undefined): string {
+  return uri !== undefined && isSipUri(uri) ? uri.host : "";
+}

@@ -1,0 +1,39 @@
+/** Where transactions go: what RFC 3261 §8.2 asks first, then the dialog's session, or the routes. */
+import { refuse, type UserAgent } from "../agent/index.ts";
+import type { Receiver } from "../routing/index.ts";
+import type { MergedRequests } from "../sip/merged.ts";
+import type { Request } from "../sip/message.ts";
+import type { ServerTransaction, TransactionUser } from "../sip/transaction/index.ts";
+
+export class Dispatch implements TransactionUser {
+  /** The compiled routes; replaced when the configuration is read anew. */
+  routes: Receiver = () => false;
+  readonly #agent: () => UserAgent;
+  readonly #merged: MergedRequests;
+
+  /** The user agent comes later than its transactions: `agent` is asked when the first request is here. */
+  constructor(agent: () => UserAgent, merged: MergedRequests) {
+    this.#agent = agent;
+    this.#merged = merged;
+  }
+
+  request(tx: ServerTransaction, request: Request): void {
+    const agent = this.#agent();
+    const refusal = refuse(request);
+    if (refusal !== undefined) return agent.reply(tx, refusal.status, refusal);
+    if (request.to.tag !== undefined) return agent.inDialog(tx, request);
+    if (this.#merged.isMerged(request)) return agent.reply(tx, 482);
+    if (!this.routes({ tx, request })) agent.reply(tx, 404);
+  }
+
+  ack(request: Request): void {
+    this.#agent().ack(request);
+  }
+
+  cancel(tx: ServerTransaction): void {
+    this.#agent().cancel(tx);
+  }
+
+  /** RFC 6026 §7.2: a response that belongs to no transaction is dropped. */
+  strayResponse(): void {}
+}
