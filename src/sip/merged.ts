@@ -5,15 +5,14 @@
 import type { Clock } from "./clock.ts";
 import type { Request } from "./message.ts";
 
-export interface MergedRequestsOptions {
-  clock: Clock;
+export interface MergeGuardOptions {
   /** How long a request is remembered at least, in ms. Copies come within the client's 64*T1 = 32 s, the default. */
   window?: number;
   /** How many requests are remembered at most; the older half is forgotten first. 200,000 by default. */
   limit?: number;
 }
 
-export class MergedRequests {
+export class MergeGuard {
   readonly #clock: Clock;
   readonly #window: number;
   readonly #half: number;
@@ -22,11 +21,11 @@ export class MergedRequests {
   #old = new Map<string, string>();
   #turned: number;
 
-  constructor(options: MergedRequestsOptions) {
-    this.#clock = options.clock;
+  constructor(clock: Clock, options: MergeGuardOptions = {}) {
+    this.#clock = clock;
     this.#window = options.window ?? 32_000;
     this.#half = Math.max(1, (options.limit ?? 200_000) >> 1);
-    this.#turned = options.clock.now();
+    this.#turned = clock.now();
   }
 
   get size(): number {

@@ -57,8 +57,9 @@ export interface ServerTransaction {
 }
 
 export interface StatelessOptions {
-  reason?: string;
-  headers?: HeaderList;
+  /** Instead of the registered reason phrase. */
+  reason?: string | undefined;
+  headers?: HeaderList | undefined;
 }
 
 /** Takes what comes of a request that was sent; not before `TransactionLayer.request` has returned. */
