@@ -10,13 +10,14 @@ process.on("exit", () => {
   else for (const folder of made) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Makes a folder holding `files` (path inside it → content). */
+/** Makes a folder holding `files` (path inside it → content); what begins with `#!` becomes executable. */
 export function temporaryFolder(name: string, files: Readonly<Record<string, string | Uint8Array>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), `siproc-${name}-`));
   made.push(folder);
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), content);
+    const program = typeof content === "string" && content.startsWith("#!");
+    writeFileSync(join(folder, path), content, { mode: program ? 0o755 : 0o644 });
   }
   return folder;
 }
