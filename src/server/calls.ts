@@ -16,7 +16,7 @@ import type { NameAddr } from "../sip/name-addr.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { isSipUri, isTelUri, type Uri, unescape } from "../sip/uri.ts";
+import { isSipUri, isTelUri, type Uri, unescape as unescaped } from "../sip/uri.ts";
 
 export interface CallLimits {
   /** Calls at a time, in all and from one IP address. */
@@ -179,7 +179,7 @@ function remoteFacts(remote: NameAddr, value: string) {
 function userOf(uri: Uri | undefined): string {
   if (uri === undefined) return "";
   if (isTelUri(uri)) return uri.number;
-  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescape(uri.user)) : "";
+  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescaped(uri.user)) : "";
 }
 
 function hostOf(uri: Uri | undefined): string {

@@ -1,7 +1,7 @@
 /** Where transactions go: what RFC 3261 §8.2 asks first, then the dialog's session, or the routes. */
 import { refuse, type UserAgent } from "../agent/index.ts";
 import type { Receiver } from "../routing/index.ts";
-import type { MergedRequests } from "../sip/merged.ts";
+import type { MergeGuard } from "../sip/merged.ts";
 import type { Request } from "../sip/message.ts";
 import type { ServerTransaction, TransactionUser } from "../sip/transaction/index.ts";
 
@@ -9,10 +9,10 @@ export class Dispatch implements TransactionUser {
   /** The compiled routes; replaced when the configuration is read anew. */
   routes: Receiver = () => false;
   readonly #agent: () => UserAgent;
-  readonly #merged: MergedRequests;
+  readonly #merged: MergeGuard;
 
   /** The user agent comes later than its transactions: `agent` is asked when the first request is here. */
-  constructor(agent: () => UserAgent, merged: MergedRequests) {
+  constructor(agent: () => UserAgent, merged: MergeGuard) {
     this.#agent = agent;
     this.#merged = merged;
   }

@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import { type MediaEngine, startMedia } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
-import { MergedRequests } from "../sip/merged.ts";
+import { MergeGuard } from "../sip/merged.ts";
 import { checkRequest, checkResponse, type ParseFailure, type Request, type Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
 import { TransactionLayer } from "../sip/transaction/index.ts";
@@ -39,7 +39,7 @@ export async function startServer(config: Config, options: { log: Log }): Promis
   const { log } = options;
   const clock = new SystemClock();
   let agent: UserAgent;
-  const dispatch = new Dispatch(() => agent, new MergedRequests({ clock }));
+  const dispatch = new Dispatch(() => agent, new MergeGuard(clock));
 
   const transactions: TransactionLayer = new TransactionLayer({
     clock,
