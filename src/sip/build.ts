@@ -1,10 +1,9 @@
 /** Building messages: a head string in one go, checked so that no value can forge a line (RFC 3261 §7, §8.1.1, §8.2.6). */
 import { InvalidHeaderValue } from "./errors.ts";
-import { canonicalName } from "./header-lines.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { type HeaderList, Request, Response } from "./request-response.ts";
 import { reasonPhrase } from "./status.ts";
-import { endOfElement, isToken } from "./text.ts";
+import { endOfElement, isToken, trimLws } from "./text.ts";
 import { formatVia, parseVia } from "./via.ts";
 
 const nothing = new Uint8Array(0);
@@ -91,13 +90,15 @@ function copyTo(request: Request, tag: string | undefined): string {
   if (!isToken(tag)) throw new InvalidHeaderValue("a tag", tag);
   // A To that is malformed, a broken quote say, has no place for a tag.
   const to = parseNameAddr(lines.value(line));
-  return to === undefined || to.tag !== undefined ? `${lines.raw(line)}\r\n` : `${lines.raw(line)};tag=${tag}\r\n`;
+  const raw = lines.raw(line);
+  if (to === undefined || to.tag !== undefined) return `${raw}\r\n`;
+  return raw.endsWith(";") ? `${raw}tag=${tag}\r\n` : `${raw};tag=${tag}\r\n`;
 }
 
 /** The Via line's value with `received` and `rport` in its first element. */
 function noteSource(value: string, source: { host: string; port: number }): string {
   const end = endOfElement(value, 0);
-  const via = parseVia(value.slice(0, end).trimEnd());
+  const via = parseVia(trimLws(value.slice(0, end)));
   if (via === undefined) return value;
   const params = via.params.clone();
   const rport = params.has("rport");
@@ -113,8 +114,12 @@ function formatHeaders(headers: HeaderList): string {
   for (const [name, value] of headers) {
     if (!isToken(name)) throw new InvalidHeaderValue("a header name", name);
     if (unsendable.test(value)) throw new InvalidHeaderValue(name, value);
-    if (canonicalName(name) === "content-length") continue;
+    if (isContentLength(name)) continue;
     text += `${name}: ${value}\r\n`;
   }
   return text;
+}
+
+function isContentLength(name: string): boolean {
+  return name.length === 14 ? name.toLowerCase() === "content-length" : name === "l" || name === "L";
 }

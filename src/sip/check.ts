@@ -2,6 +2,7 @@
 import { MalformedHeader } from "./errors.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import type { HeaderList, Message, Request, Response } from "./request-response.ts";
+import { endOfElement, trimLws } from "./text.ts";
 import { isSipUri } from "./uri.ts";
 
 /** The response to give. */
@@ -32,9 +33,23 @@ export function checkRequest(request: Request): Refusal | undefined {
     if (lines.find("max-forwards", hops) >= 0) return bad("Several Max-Forwards");
     if (!/^\d+$/.test(lines.value(hops))) return bad("Malformed Max-Forwards");
   }
-  if (lines.find("contact") >= 0) {
-    for (const value of request.values("contact")) {
+  return contactFault(request);
+}
+
+/** More contacts than any request has; without a limit, one datagram could make thousands of bindings. */
+const maxContacts = 100;
+
+function contactFault(request: Request): Refusal | undefined {
+  const lines = request.lines;
+  let count = 0;
+  for (let line = lines.find("contact"); line >= 0; line = lines.find("contact", line)) {
+    const list = lines.value(line);
+    for (let from = 0; from <= list.length; ) {
+      const end = endOfElement(list, from);
+      const value = trimLws(list.slice(from, end));
       if (value !== "*" && parseNameAddr(value) === undefined) return bad("Malformed Contact");
+      if (++count > maxContacts) return bad("Too many Contacts");
+      from = end + 1;
     }
   }
   return undefined;

@@ -31,41 +31,40 @@ const compact: ReadonlyMap<string, string> = new Map([
   ["y", "identity"],
 ]);
 
-/** Names as nearly everybody spells them: one look instead of checking and lowering. Fixed, so it cannot grow. */
-const common: ReadonlyMap<string, string> = new Map(
-  [
-    ...[
-      ..."Via From To Call-ID CSeq Contact Max-Forwards Content-Type Content-Length Route Record-Route Allow Supported".split(
-        " ",
-      ),
-    ],
-    ...[
-      ..."Require Proxy-Require Unsupported User-Agent Server Expires Min-Expires Event Subscription-State Accept".split(
-        " ",
-      ),
-    ],
-    ...[
-      ..."Accept-Encoding Accept-Language Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate".split(
-        " ",
-      ),
-    ],
-    ...[
-      ..."Session-Expires Min-SE RSeq RAck Refer-To Referred-By Replaces Subject Date Timestamp Allow-Events".split(
-        " ",
-      ),
-    ],
-    ...[
-      ..."P-Asserted-Identity Privacy Retry-After Reason Warning Organization MIME-Version Content-Disposition".split(
-        " ",
-      ),
-    ],
-  ].flatMap((name) => [[name, name.toLowerCase()] as const, [name.toLowerCase(), name.toLowerCase()] as const]),
-);
+/** Names as nearly everybody spells them. */
+const common = [
+  "Via From To Call-ID CSeq Contact Max-Forwards Content-Type Content-Length Route Record-Route Allow Supported",
+  "Require Proxy-Require Unsupported User-Agent Server Expires Min-Expires Event Subscription-State Accept",
+  "Accept-Encoding Accept-Language Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate",
+  "Session-Expires Min-SE RSeq RAck Refer-To Referred-By Replaces Subject Date Timestamp Allow-Events Reason",
+  "P-Asserted-Identity Privacy Retry-After Warning Organization MIME-Version Content-Disposition v f t i m c l",
+].flatMap((line) => line.split(" "));
+
+/** Common spellings by length and first char, each followed by its canonical name: found without cutting the name out. */
+const spellings: (readonly string[] | undefined)[] = new Array(32 * 128).fill(undefined);
+for (const name of common) {
+  const lower = name.toLowerCase();
+  const bucket = (name.length << 7) | name.charCodeAt(0);
+  spellings[bucket] = [...(spellings[bucket] ?? []), name, compact.get(lower) ?? lower];
+}
+
+/** The canonical name of the line in `head` from `start` to its colon, or undefined when it is no token. */
+function nameAt(head: string, start: number, colon: number): string | undefined {
+  const first = head.charCodeAt(start);
+  if (colon - start < 32 && first < 128) {
+    const candidates = spellings[((colon - start) << 7) | first];
+    if (candidates !== undefined) {
+      for (let at = 0; at < candidates.length; at += 2) {
+        const spelling = candidates[at];
+        if (spelling !== undefined && head.startsWith(spelling, start)) return candidates[at + 1];
+      }
+    }
+  }
+  return canonicalName(head.slice(start, colon));
+}
 
 /** A header's name as this library knows it: lower case, long form. Undefined when it is no token. */
 export function canonicalName(name: string): string | undefined {
-  const known = common.get(name);
-  if (known !== undefined) return known;
   const trimmed = trimLws(name);
   if (!isToken(trimmed)) return undefined;
   const lower = trimmed.toLowerCase();
@@ -108,8 +107,7 @@ export class HeaderLines {
       }
       if (colon < start) colon = head.indexOf(":", start);
       if (colon < 0) colon = head.length;
-      const name =
-        colon < end ? (common.get(head.slice(start, colon)) ?? canonicalName(head.slice(start, colon))) : undefined;
+      const name = colon < end ? nameAt(head, start, colon) : undefined;
       if (name === undefined) {
         this.fault = "a header line without a name and a colon";
         continue;

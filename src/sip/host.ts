@@ -1,11 +1,22 @@
 /** `host` of RFC 3261 §25.1: names, IPv4 addresses and IPv6 addresses, which stand in brackets on the wire and bare inside. */
 
-const name = /^[A-Za-z0-9_](?:[-A-Za-z0-9_.]*[A-Za-z0-9_.])?$/;
+/** Letters, digits, dot, underscore (1) and hyphen (2). */
+const nameChars = new Uint8Array(256).map((_, code) => {
+  const char = String.fromCharCode(code);
+  return /[A-Za-z0-9._]/.test(char) ? 1 : char === "-" ? 2 : 0;
+});
+
 const ipv4 = /^(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 
 /** Is `text` a host name or an IPv4 address? Underscores are tolerated: machines are named so. */
 export function isHostName(text: string): boolean {
-  return text.length <= 255 && name.test(text);
+  const last = text.length - 1;
+  if (last < 0 || last > 254 || text.charCodeAt(0) === 0x2e) return false;
+  for (let at = 0; at <= last; at++) {
+    const kind = nameChars[text.charCodeAt(at)] ?? 0;
+    if (kind === 0 || (kind === 2 && (at === 0 || at === last))) return false;
+  }
+  return true;
 }
 
 export function isIPv4(text: string): boolean {

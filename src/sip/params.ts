@@ -14,7 +14,7 @@ const allowed = new Uint8Array(256).map((_, code) => {
     (isToken(char) ? 1 : 0) |
     (`"<>;,`.includes(char) ? 0 : 2) |
     (`"<>;?,@=`.includes(char) ? 0 : 4) |
-    (`"<>;?,`.includes(char) ? 0 : 8)
+    (`"<>;?`.includes(char) ? 0 : 8)
   );
 });
 
@@ -23,10 +23,8 @@ const allowed = new Uint8Array(256).map((_, code) => {
  * Values are octet strings; those of URIs may hold %-escapes, see `unescape`.
  */
 export class Params {
-  /** Names as sent. */
-  readonly #names: string[] = [];
-  /** Raw values, quotes included; undefined for a flag. */
-  readonly #values: (string | undefined)[] = [];
+  /** Name as sent, then raw value with its quotes, undefined for a flag; and so on. */
+  #list: (string | undefined)[] = [];
 
   /**
    * The parameters that stand in `text` between the indexes `from` (of the first semicolon) and `to`;
@@ -34,49 +32,47 @@ export class Params {
    */
   static parse(text: string, from: number, to: number, kind: "header" | "uri"): Params | undefined {
     const params = new Params();
-    const nameBit = kind === "header" ? 1 : 4;
-    const valueBit = kind === "header" ? 2 : 8;
-    const skip = (at: number) => {
-      if (kind === "header") while (at < to && (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09)) at++;
-      return at;
-    };
+    if (from >= to) return params;
+    const list = params.#list;
+    const header = kind === "header";
+    const nameBit = header ? 1 : 4;
+    const valueBit = header ? 2 : 8;
     let at = from;
     while (at < to) {
-      if (text.charCodeAt(at) !== 0x3b || params.#names.length === maxParams) return undefined;
-      const start = skip(at + 1);
+      if (text.charCodeAt(at) !== 0x3b || list.length === 2 * maxParams) return undefined;
+      const start = header ? skipBlanks(text, at + 1, to) : at + 1;
       at = start;
       while (at < to && ((allowed[text.charCodeAt(at)] ?? 0) & nameBit) !== 0) at++;
-      if (at === start) return undefined;
-      params.#names.push(text.slice(start, at));
-      at = skip(at);
-      if (text.charCodeAt(at) !== 0x3d || at >= to) {
-        params.#values.push(undefined);
+      // A semicolon with nothing after it is common enough to be let through; empty parameters elsewhere are not.
+      if (at === start) return at === to && header ? params : undefined;
+      const name = text.slice(start, at);
+      if (header) at = skipBlanks(text, at, to);
+      if (at >= to || text.charCodeAt(at) !== 0x3d) {
+        list.push(name, undefined);
         continue;
       }
-      const value = skip(at + 1);
+      const value = header ? skipBlanks(text, at + 1, to) : at + 1;
       at = value;
-      if (kind === "header" && value < to && text.charCodeAt(value) === 0x22) {
+      if (header && value < to && text.charCodeAt(value) === 0x22) {
         at = endOfQuoted(text, value);
         if (at < 0 || at > to) return undefined;
       } else {
         while (at < to && ((allowed[text.charCodeAt(at)] ?? 0) & valueBit) !== 0) at++;
       }
-      params.#values.push(text.slice(value, at));
-      at = skip(at);
+      list.push(name, text.slice(value, at));
+      if (header) at = skipBlanks(text, at, to);
     }
     return params;
   }
 
   get size(): number {
-    return this.#names.length;
+    return this.#list.length / 2;
   }
 
   /** The value of a parameter without its quotes, "" for a flag, undefined when there is none. */
   get(name: string): string | undefined {
     const at = this.#find(name);
-    if (at < 0) return undefined;
-    const value = this.#values[at] ?? "";
-    return value.charCodeAt(0) === 0x22 ? unescapeQuoted(value.slice(1, -1)) : value;
+    return at < 0 ? undefined : this.#value(at);
   }
 
   has(name: string): boolean {
@@ -91,55 +87,59 @@ export class Params {
     if (!isToken(name)) throw new InvalidHeaderValue("a parameter name", name);
     if (value !== undefined && !isPlain(value) && !isQuoted(value)) throw new InvalidHeaderValue(name, value);
     const at = this.#find(name);
-    if (at < 0) {
-      this.#names.push(name);
-      this.#values.push(value);
-    } else {
-      this.#values[at] = value;
-    }
+    if (at < 0) this.#list.push(name, value);
+    else this.#list[at + 1] = value;
     return this;
   }
 
   /** Removes every parameter of that name. */
   delete(name: string): this {
-    for (let at = this.#find(name); at >= 0; at = this.#find(name)) {
-      this.#names.splice(at, 1);
-      this.#values.splice(at, 1);
-    }
+    for (let at = this.#find(name); at >= 0; at = this.#find(name)) this.#list.splice(at, 2);
     return this;
   }
 
   /** Names as sent, values as `get` gives them. */
   *entries(): Iterable<[name: string, value: string]> {
-    for (const name of this.#names) yield [name, this.get(name) ?? ""];
+    for (let at = 0; at < this.#list.length; at += 2) yield [this.#list[at] ?? "", this.#value(at)];
   }
 
   clone(): Params {
     const copy = new Params();
-    copy.#names.push(...this.#names);
-    copy.#values.push(...this.#values);
+    copy.#list = this.#list.slice();
     return copy;
   }
 
   /** The parameters as they are sent, from the first semicolon on; "" when there are none. */
   toString(): string {
+    const list = this.#list;
     let text = "";
-    for (let at = 0; at < this.#names.length; at++) {
-      const value = this.#values[at];
-      text += value === undefined ? `;${this.#names[at]}` : `;${this.#names[at]}=${value}`;
+    for (let at = 0; at < list.length; at += 2) {
+      const value = list[at + 1];
+      text += value === undefined ? `;${list[at]}` : `;${list[at]}=${value}`;
     }
     return text;
   }
 
-  #find(name: string): number {
-    const names = this.#names;
-    for (let at = 0; at < names.length; at++) {
-      const own = names[at];
-      if (own === name) return at;
-    }
-    const lower = name.toLowerCase();
-    return names.findIndex((own) => own.length === lower.length && own.toLowerCase() === lower);
+  #value(at: number): string {
+    const value = this.#list[at + 1] ?? "";
+    return value.charCodeAt(0) === 0x22 ? unescapeQuoted(value.slice(1, -1)) : value;
   }
+
+  #find(name: string): number {
+    const list = this.#list;
+    for (let at = 0; at < list.length; at += 2) if (list[at] === name) return at;
+    const lower = name.toLowerCase();
+    for (let at = 0; at < list.length; at += 2) {
+      const own = list[at];
+      if (own !== undefined && own.length === lower.length && own.toLowerCase() === lower) return at;
+    }
+    return -1;
+  }
+}
+
+function skipBlanks(text: string, at: number, to: number): number {
+  while (at < to && (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09)) at++;
+  return at;
 }
 
 function isPlain(value: string): boolean {

@@ -107,6 +107,7 @@ const nothing = new Uint8Array(0);
 const digit = (code: number) => code >= 0x30 && code <= 0x39;
 
 function readStartLine(line: string): StartLine {
+  if (line.includes("\r")) return { kind: "none", reason: "a CR without LF" };
   if (line.startsWith("SIP/") || line.startsWith("sip/")) return readStatusLine(line);
   const first = line.indexOf(" ");
   const second = line.indexOf(" ", first + 1);
@@ -131,7 +132,11 @@ function readOddRequestLine(line: string): StartLine {
 }
 
 function readStatusLine(line: string): StartLine {
-  if (line.length < 11 || line.slice(4, 8) !== "2.0 ") return { kind: "none", reason: "no SIP/2.0 status line" };
+  if (line.length < 11 || !line.startsWith("2.0 ", 4)) return { kind: "none", reason: "no SIP/2.0 status line" };
+  if (line.charCodeAt(8) === 0x20) {
+    const start = readStatusLine(`SIP/2.0 ${trimLws(line.slice(8))}`);
+    return start.kind === "response" ? { ...start, canonical: false } : start;
+  }
   const [a, b, c, after] = [line.charCodeAt(8), line.charCodeAt(9), line.charCodeAt(10), line.charCodeAt(11)];
   const status = (a - 0x30) * 100 + (b - 0x30) * 10 + (c - 0x30);
   if (!digit(a) || !digit(b) || !digit(c) || status < 100 || status > 699 || (line.length > 11 && after !== 0x20)) {
@@ -147,15 +152,26 @@ function formatStartLine(start: Exclude<StartLine, { kind: "none" }>): string {
     : `SIP/2.0 ${start.status} ${start.reason}`;
 }
 
+/** A number of digits alone; beyond 2^32, longer than any message, its exact value does not matter. */
+function readNumber(text: string): number | undefined {
+  let number = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (!digit(code)) return undefined;
+    number = Math.min(number * 10 + code - 0x30, 2 ** 32);
+  }
+  return text === "" ? undefined : number;
+}
+
 /** The length, undefined when there is none, or a string that tells why it cannot be used. Equal duplicates do no harm. */
 function readContentLength(lines: HeaderLines): number | undefined | string {
   let length: number | undefined;
   for (let line = lines.find("content-length"); line >= 0; line = lines.find("content-length", line)) {
     const value = lines.value(line);
-    // Ten digits are beyond any message, and exact as a number.
-    if (!/^\d{1,10}$/.test(value)) return "a Content-Length that is no number";
-    if (length !== undefined && length !== Number(value)) return "two different Content-Lengths";
-    length = Number(value);
+    const one = readNumber(value);
+    if (one === undefined) return "a Content-Length that is no number";
+    if (length !== undefined && length !== one) return "two different Content-Lengths";
+    length = one;
   }
   return length;
 }

@@ -29,11 +29,14 @@ export function isLws(code: number): boolean {
   return code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
 }
 
-const token = /^[-A-Za-z0-9.!%*_+`'~]+$/;
+const tokenChars = new Uint8Array(256).map((_, code) =>
+  /[-A-Za-z0-9.!%*_+`'~]/.test(String.fromCharCode(code)) ? 1 : 0,
+);
 
 /** RFC 3261 §25.1 `token`. */
 export function isToken(text: string): boolean {
-  return token.test(text);
+  for (let at = 0; at < text.length; at++) if ((tokenChars[text.charCodeAt(at)] ?? 0) === 0) return false;
+  return text.length > 0;
 }
 
 /** The text of a quoted-string (§25.1) given without its quotes: each backslash pair becomes its second char. */

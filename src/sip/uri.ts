@@ -38,14 +38,22 @@ export function isTelUri(uri: Uri): uri is TelUri {
   return uri.scheme === "tel";
 }
 
-/** What stands in no URI: controls, space, and the chars that delimit URIs in headers. */
-const forbidden = /[\x00-\x20"<>\x7f]/;
+/** Does it hold what stands in no URI: controls, space, the chars that delimit URIs in headers, more than an octet? */
+function isForbidden(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code <= 0x20 || code === 0x22 || code === 0x3c || code === 0x3e || code === 0x7f || code > 0xff) return true;
+  }
+  return false;
+}
+
 const otherScheme = /^[A-Za-z][-A-Za-z0-9+.]*$/;
 const telNumber = /^[-+0-9A-Za-z*#.()]+$/;
 
 /** Parses a URI that stands alone, without brackets; undefined when it is malformed. Liberal in the user part only. */
 export function parseUri(text: string): Uri | undefined {
-  if (forbidden.test(text)) return undefined;
+  if (isForbidden(text)) return undefined;
+  if (text.startsWith("sip:")) return parseSip("sip", text, 4);
   const colon = text.indexOf(":");
   if (colon < 1) return undefined;
   const scheme = text.slice(0, colon).toLowerCase();
@@ -91,7 +99,7 @@ function parseTel(text: string, from: number): TelUri | undefined {
  */
 export function formatUri(uri: Uri): string {
   const text = isSipUri(uri) ? formatSip(uri) : isTelUri(uri) ? `tel:${uri.number}${uri.params}` : other(uri);
-  if (forbidden.test(text) || /[\u0100-\uffff]/.test(text)) throw new InvalidHeaderValue("a URI", text);
+  if (isForbidden(text)) throw new InvalidHeaderValue("a URI", text);
   return text;
 }
 

@@ -1,7 +1,7 @@
 /** The Via header (RFC 3261 §20.42, RFC 3581 rport): where a request has come by, and so where its response goes. */
-import { formatHost, isIPv6, parseHostPort } from "./host.ts";
+import { formatHost, parseHostPort } from "./host.ts";
 import { Params } from "./params.ts";
-import { trimLws } from "./text.ts";
+import { isToken, trimLws } from "./text.ts";
 
 export class Via {
   /** In upper case: "UDP", "TCP", "TLS", "WS", "WSS", or whatever was sent. */
@@ -39,14 +39,18 @@ export class Via {
 
 /** `SIP / 2.0 / UDP`, with the white space that the grammar lets in between. */
 const spacedProtocol = /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*([-A-Za-z0-9.!%*_+`'~]+)[ \t]+/i;
-const plainTransport = /^[-A-Za-z0-9.!%*_+`'~]+$/;
 
-/** Parses one value (not a list) of a Via header; undefined when it is malformed. */
+/** Parses one value (not a list) of a Via header; undefined when it is malformed. A comment of RFC 2543 at its end is dropped. */
 export function parseVia(text: string): Via | undefined {
+  const comment = text.endsWith(")") ? text.lastIndexOf(" (") : -1;
+  return parse(comment < 0 ? text : trimLws(text.slice(0, comment)));
+}
+
+function parse(text: string): Via | undefined {
   let transport: string;
   let at: number;
   const space = text.indexOf(" ");
-  if (text.startsWith("SIP/2.0/") && space > 8 && plainTransport.test(text.slice(8, space))) {
+  if (text.startsWith("SIP/2.0/") && space > 8 && isToken(text.slice(8, space))) {
     transport = text.slice(8, space);
     at = space + 1;
   } else {
@@ -71,7 +75,6 @@ export function formatVia(via: {
   port?: number | undefined;
   params?: Params | undefined;
 }): string {
-  const host = isIPv6(via.host) ? formatHost(via.host) : trimLws(via.host);
   const port = via.port === undefined ? "" : `:${via.port}`;
-  return `SIP/2.0/${via.transport} ${host}${port}${via.params?.toString() ?? ""}`;
+  return `SIP/2.0/${via.transport} ${formatHost(via.host)}${port}${via.params?.toString() ?? ""}`;
 }
