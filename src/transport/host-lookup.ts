@@ -1,6 +1,7 @@
 /** Host names to addresses by the system's resolver: bounded in time and number, one question per name at a time. */
 import { lookup as systemLookup } from "node:dns/promises";
 import type { Clock } from "../sip/clock.ts";
+import { isHostName } from "../sip/host.ts";
 import { socketHost } from "./address.ts";
 
 /** Gives the addresses of a name, best first. May reject. */
@@ -34,6 +35,10 @@ export class HostLookup {
 
   /** Calls `done` exactly once, at once when the answer is known. Failures hold 2 s, answers 30 s. */
   resolve(name: string, done: (result: LookupResult) => void): void {
+    if (!isHostName(name)) {
+      done({ ok: false, reason: `not a host name: ${JSON.stringify(name.slice(0, 80))}` });
+      return;
+    }
     const known = this.#known.get(name);
     if (known !== undefined && known.until > this.#clock.now()) {
       done(known.result);
@@ -62,7 +67,10 @@ export class HostLookup {
     };
     const timer = this.#clock.after(this.#timeout, () => settle({ ok: false, reason: `resolving ${name} timed out` }));
     const failed = () => settle({ ok: false, reason: `host ${name} not found` });
-    this.#ask(name).then((hosts) => (hosts.length > 0 ? settle({ ok: true, hosts }) : failed()), failed);
+    Promise.try(() => this.#ask(name)).then(
+      (hosts) => (hosts.length > 0 ? settle({ ok: true, hosts }) : failed()),
+      failed,
+    );
   }
 
   #remember(name: string, result: LookupResult): void {

@@ -66,6 +66,8 @@ export class Connection implements Flow {
   #queue: Chunk[] = [];
   #queued = 0;
   #heardAt = 0;
+  /** Requests of the peer without a final response, as far as octets tell. */
+  #unanswered = 0;
   /** Connecting, lingering or the time of a half-closed connection: one at a time. */
   #stateTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
@@ -98,6 +100,12 @@ export class Connection implements Flow {
   }
 
   send(bytes: Uint8Array, failed?: Failed): void {
+    if (this.#unanswered > 0 && isFinalResponse(bytes)) this.#unanswered--;
+    this.#write(bytes, failed);
+    if (this.#state.name === "peerEnded" && this.#unanswered === 0) this.closeAfterQueue();
+  }
+
+  #write(bytes: Uint8Array, failed: Failed | undefined): void {
     const state = this.#state;
     const { limits } = this.#owner.context;
     if (state.name === "closed") {
@@ -181,8 +189,10 @@ export class Connection implements Flow {
         whole++;
         if (item === "ping") this.send(crlf);
         else if (item === "pong") continue;
-        else if (item.type === "request") deliver.message(item, this.#owner.responseRoute(this, item));
-        else if (item.type === "response") deliver.message(item, this);
+        else if (item.type === "request") {
+          if (item.method !== "ACK") this.#unanswered++;
+          deliver.message(item, this.#owner.responseRoute(this, item));
+        } else if (item.type === "response") deliver.message(item, this);
         else {
           const flow = item.request === undefined ? this : this.#owner.responseRoute(this, item.request);
           deliver.failure(item, flow);
@@ -230,7 +240,10 @@ export class Connection implements Flow {
     else if (state.name === "flushing") this.#finish(state.socket);
   }
 
-  /** The peer sent FIN: it may still wait for responses (a half-closed connection), but takes no requests. */
+  /**
+   * The peer sent FIN. It may have ended its side alone and still wait for responses, so those go out; it gets no
+   * requests. Nearly always it has left altogether, so nothing is kept open without a request that waits.
+   */
   ended(): void {
     if (this.#state.name !== "open") {
       if (this.#state.name === "flushing" && this.#queue.length === 0) this.abort("connection closed");
@@ -239,6 +252,10 @@ export class Connection implements Flow {
     this.#state = { name: "peerEnded", socket: this.#state.socket };
     this.#owner.retired(this);
     this.#messageTimer?.cancel();
+    if (this.#unanswered === 0) {
+      this.closeAfterQueue();
+      return;
+    }
     this.#stateTimer = this.#owner.context.clock.after(transactionTime, () => this.closeAfterQueue());
   }
 
@@ -290,4 +307,9 @@ export class Connection implements Flow {
     const { clock, limits } = this.#owner.context;
     this.#writeTimer ??= clock.after(limits.writeTimeout, () => this.abort("the peer does not read"));
   }
+}
+
+/** Whether octets start with `SIP/2.0 ` and a status of 200 or above. */
+function isFinalResponse(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x53 && bytes[3] === 0x2f && bytes[7] === 0x20 && (bytes[8] ?? 0) >= 0x32;
 }

@@ -150,18 +150,20 @@ export class TcpTransport implements ConnectionOwner {
 
   #connect(target: Address): Connection {
     const connection = this.#add(target, false);
-    Bun.connect<Connection | undefined>({
-      hostname: target.host,
-      port: target.port,
-      data: connection,
-      // As for listeners: taken, but missing in the types here.
-      ...{ allowHalfOpen: true },
-      socket: {
-        ...handlers,
-        open: (socket) => connection.opened(socket, localOf(socket)),
-        connectError: (_socket, error) => connection.lost(connectFailure(error)),
-      },
-    }).catch((error: unknown) => connection.lost(connectFailure(error)));
+    Promise.try(() =>
+      Bun.connect<Connection | undefined>({
+        hostname: target.host,
+        port: target.port,
+        data: connection,
+        // As for listeners: taken, but missing in the types here.
+        ...{ allowHalfOpen: true },
+        socket: {
+          ...handlers,
+          open: (socket) => connection.opened(socket, localOf(socket)),
+          connectError: (_socket, error) => connection.lost(connectFailure(error)),
+        },
+      }),
+    ).catch((error: unknown) => connection.lost(connectFailure(error)));
     return connection;
   }
 

@@ -12,6 +12,7 @@ import {
   TransportLayer,
   type TransportLimits,
 } from "../../src/transport/index.ts";
+import { below } from "../support/random.ts";
 
 /** How long any awaited event may take, in ms: a bound against hanging, never a time to wait. */
 const bound = 4000;
@@ -201,10 +202,17 @@ function asPeer(socket: Socket): TcpPeer {
   };
 }
 
-export async function tcpPeer(port: number, options: { host?: string; allowHalfOpen?: boolean } = {}): Promise<TcpPeer> {
+export async function tcpPeer(
+  port: number,
+  options: { host?: string; allowHalfOpen?: boolean } = {},
+): Promise<TcpPeer> {
   const socket = createConnection({ port, host: options.host ?? "127.0.0.1", allowHalfOpen: options.allowHalfOpen });
   const peer = asPeer(socket);
-  await bounded(new Promise<void>((resolve) => socket.once("connect", () => resolve())), "connection");
+  const connected = new Promise<void>((resolve, reject) => {
+    socket.once("connect", () => resolve());
+    socket.once("error", reject);
+  });
+  await bounded(connected, "connection");
   return peer;
 }
 
@@ -220,4 +228,18 @@ export async function tcpServer(port = 0): Promise<{ port: number; accepted: Que
 /** Sends and gives the reason of the failure. */
 export function sendFails(flow: Flow, bytes: Uint8Array): Promise<string> {
   return bounded(new Promise<string>((resolve) => flow.send(bytes, resolve)), "failure");
+}
+
+/** Random octets, or a valid message with some of its octets changed, removed or doubled. */
+export function garbage(random: () => number, valid: string): Uint8Array {
+  if (random() < 0.3) return Uint8Array.from({ length: below(random, 400) }, () => below(random, 256));
+  const text = [...octets(valid)];
+  for (let changes = 1 + below(random, 6); changes > 0; changes--) {
+    const at = below(random, text.length);
+    const kind = random();
+    if (kind < 0.5) text[at] = below(random, 256);
+    else if (kind < 0.75) text.splice(at, 1 + below(random, 40));
+    else text.splice(at, 0, ...text.slice(at, at + below(random, 40)));
+  }
+  return Uint8Array.from(text);
 }
