@@ -7,7 +7,7 @@ import type { ListenUrl } from "../transport/index.ts";
 export interface Config {
   /** Absolute path of the file that this was read from. */
   readonly file: string;
-  /** Absolute path of its folder: relative paths in the file count from here, and `exec` handlers start here. */
+  /** Absolute path of its folder: relative paths in the file count from here. */
   readonly folder: string;
   /** At least one; no two the same. */
   readonly listen: readonly ListenUrl[];

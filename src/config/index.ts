@@ -1,0 +1,15 @@
+/** The door of the configuration. */
+export type {
+  Config,
+  LimitSettings,
+  LogSettings,
+  MediaSettings,
+  Problem,
+  Route,
+  RouteAction,
+  ScriptPermissions,
+  ScriptSettings,
+} from "./config.ts";
+export { configJsonSchema } from "./describe.ts";
+export { type Loaded, loadConfig, readConfig } from "./load.ts";
+export { nearest } from "./nearest.ts";

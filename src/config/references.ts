@@ -1,0 +1,106 @@
+/** What a configuration refers to: files that must be there, ports that must not collide. */
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { basename, delimiter, join } from "node:path";
+import type { Config, Route } from "./config.ts";
+import { entryOf } from "./routes.ts";
+import type { Context } from "./types.ts";
+import type { Node, Position } from "./yaml.ts";
+
+export async function checkReferences(config: Config, root: Node, context: Context): Promise<void> {
+  checkListeners(config, root, context);
+  await Promise.all(config.routes.map((route, i) => checkHandler(route, routeEntry(root, i), context)));
+  const allow = entryOf(entryOf(root, "scripts")?.value, "allow")?.value;
+  for (const purpose of ["read", "write"] as const) {
+    const at = entryOf(allow, purpose)?.value.at ?? root.at;
+    for (const path of config.scripts.allow[purpose]) {
+      if ((await kindOf(path)) === undefined)
+        context.warn(at, `${path} does not exist; create it, or scripts will find nothing to ${purpose} there`);
+    }
+  }
+}
+
+function checkListeners({ listen, media }: Config, root: Node, context: Context): void {
+  const node = entryOf(root, "listen")?.value;
+  const at = (i: number): Position => (node?.kind === "list" ? node.items[i]?.at : node?.at) ?? root.at;
+  for (const [i, one] of listen.entries()) {
+    if (one.port === 0) continue;
+    const same = listen.findIndex(
+      (other) => other.transport === one.transport && other.port === one.port && overlaps(other.host, one.host),
+    );
+    if (same < i)
+      context.problem(
+        at(i),
+        `this address is listened on already by ${same + 1}. of the list; each needs an address or port of its own`,
+      );
+    const [first, last] = media.ports;
+    if (one.transport === "udp" && one.port >= first && one.port <= last)
+      context.warn(at(i), `UDP port ${one.port} is one of media.ports (${first}-${last}); keep SIP out of that range`);
+  }
+}
+
+/** 0.0.0.0 takes every IPv4 address; :: is bound for IPv6 alone. */
+function overlaps(a: string, b: string): boolean {
+  if (a === b) return true;
+  if (a.includes(":") !== b.includes(":")) return false;
+  return a === "0.0.0.0" || b === "0.0.0.0" || a === "::" || b === "::";
+}
+
+async function checkHandler(route: Route, node: Node | undefined, context: Context): Promise<void> {
+  const { action } = route;
+  if (action.type !== "script" && action.type !== "exec") return;
+  const at = entryOf(node, action.type)?.value.at ?? route;
+  if (action.type === "script") return checkScript(action.file, at, context);
+  const [program = ""] = action.argv;
+  if (!program.includes("/")) {
+    if (!(await inPath(program, context.environment.PATH ?? "")))
+      context.problem(
+        at,
+        `there is no program “${program}” in PATH; a program beside this file is written ./${program}`,
+      );
+    return;
+  }
+  const kind = await kindOf(program);
+  if (kind === undefined) context.problem(at, `there is no program ${program}`);
+  else if (kind === "folder") context.problem(at, `${program} is a folder; expected a program`);
+  else if (!(await executable(program)))
+    context.problem(at, `${program} is not executable; run: chmod +x ${basename(program)}`);
+}
+
+async function checkScript(file: string, at: Position, context: Context): Promise<void> {
+  const kind = await kindOf(file);
+  if (kind === undefined) context.problem(at, `there is no script ${file}`);
+  else if (kind === "folder") context.problem(at, `${file} is a folder; expected a script`);
+  else if (!/\.(m?[jt]s|cjs)$/.test(file))
+    context.problem(at, `${file} is no .js or .ts file; a program of another kind is written exec: [${file}]`);
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch {
+    return undefined;
+  }
+}
+
+async function executable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function inPath(program: string, path: string): Promise<boolean> {
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder, program);
+    if (folder !== "" && (await kindOf(file)) === "file" && (await executable(file))) return true;
+  }
+  return false;
+}
+
+function routeEntry(root: Node, index: number): Node | undefined {
+  const routes = entryOf(root, "routes")?.value;
+  return routes?.kind === "list" ? routes.items[index] : undefined;
+}

@@ -1,0 +1,102 @@
+/** Routes as the schema read them into routes with one action each, and what does not fit together among them. */
+import { highestGroup } from "../routing/pattern.ts";
+import type { Route, RouteAction } from "./config.ts";
+import { actionNames, type routeKeys } from "./schema.ts";
+import type { Context, ValuesOf } from "./types.ts";
+import type { MapNode, Node, Position } from "./yaml.ts";
+
+type RouteValues = ValuesOf<typeof routeKeys>;
+
+const knownMethods = new Set(
+  "INVITE ACK BYE CANCEL OPTIONS REGISTER INFO PRACK UPDATE SUBSCRIBE NOTIFY REFER MESSAGE PUBLISH".split(" "),
+);
+
+export function readRoutes(root: Node, values: readonly RouteValues[], context: Context): Route[] {
+  const list = entryOf(root, "routes");
+  if (values.length === 0)
+    context.warn(
+      list?.keyAt ?? root.at,
+      'there are no routes: every call is answered 404; add one, as in routes: [{ to: "*", script: hello.ts }]',
+    );
+  const items = list?.value.kind === "list" ? list.value.items : [];
+  const routes = values.flatMap((route, i): Route[] => {
+    const node = items[i];
+    return node?.kind === "map" ? (readRoute(node, route, context) ?? []) : [];
+  });
+  warnOfUnreachable(routes, context);
+  return routes;
+}
+
+function readRoute(node: MapNode, values: RouteValues, context: Context): [Route] | undefined {
+  const given = actionNames.filter((name) => values[name] !== undefined);
+  const [name] = given;
+  if (name === undefined || given.length > 1) {
+    const found = name === undefined ? "no action" : given.join(" and ");
+    context.problem(node.at, `a route has exactly one action (${actionNames.join(", ")}); found ${found}`);
+    return undefined;
+  }
+  const at = entryOf(node, name)?.keyAt ?? node.at;
+  const action = actionOf(values);
+  if (action === undefined) return undefined;
+  checkMethods(action, values.method, { action: at, method: entryOf(node, "method")?.value.at ?? at }, context);
+  if (action.type === "redirect") checkGroups(action.uri, values, at, context);
+  return [
+    { to: values.to, from: values.from, methods: values.method, action, line: node.at.line, column: node.at.column },
+  ];
+}
+
+function actionOf({ script, exec, reply, redirect }: RouteValues): RouteAction | undefined {
+  if (script !== undefined) return { type: "script", file: script };
+  if (exec !== undefined) return { type: "exec", argv: exec };
+  if (reply !== undefined) return { type: "reply", ...reply };
+  if (redirect !== undefined) return { type: "redirect", uri: redirect };
+  return undefined;
+}
+
+function checkMethods(
+  action: RouteAction,
+  methods: readonly string[] | undefined,
+  at: { action: Position; method: Position },
+  context: Context,
+): void {
+  for (const method of methods ?? [])
+    if (!knownMethods.has(method))
+      context.warn(at.method, `${method} is no method of SIP that siproc knows; is it spelled right?`);
+  const handles = action.type === "script" || action.type === "exec";
+  if (handles && methods !== undefined && !methods.includes("INVITE"))
+    context.problem(at.method, `${action.type} handles calls, which come as INVITE; found only ${methods.join(", ")}`);
+  const answersInvite = methods === undefined || methods.includes("INVITE");
+  if (action.type === "reply" && action.code < 300 && answersInvite)
+    context.warn(
+      at.action,
+      `a reply of ${action.code} to an INVITE connects a call without audio; name the method that is meant, as in method: OPTIONS`,
+    );
+}
+
+function checkGroups(uri: string, { to }: RouteValues, at: Position, context: Context): void {
+  const wanted = highestGroup(uri);
+  const there = to?.groups ?? 0;
+  if (wanted <= there) return;
+  const hint =
+    there === 0 ? "groups come from a regular expression in `to`, as in /^00(\\d+)@/" : `\`to\` has ${there}`;
+  context.problem(at, `the redirect uses $${wanted}, but there is no such group: ${hint}`);
+}
+
+/** A route after one that takes everything is a mistake more often than a plan. */
+function warnOfUnreachable(routes: readonly Route[], context: Context): void {
+  const all = routes.findIndex(
+    ({ to, from, methods, action }) =>
+      (to === undefined || to.source === "*") &&
+      (from === undefined || from.source === "*") &&
+      methods === undefined &&
+      (action.type === "reply" || action.type === "redirect"),
+  );
+  const next = routes[all + 1];
+  if (all >= 0 && next !== undefined)
+    context.warn(next, `no request gets here: the route in line ${routes[all]?.line} takes them all`);
+}
+
+/** The entry of a map by its key. */
+export function entryOf(node: Node | undefined, key: string) {
+  return node?.kind === "map" ? node.entries.find((entry) => entry.key === key) : undefined;
+}
