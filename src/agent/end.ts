@@ -19,14 +19,14 @@ export function end(session: Session, how: SessionEnd): void {
       phase.end ??= how;
       return;
     case "confirmed":
-      session.over({ ...how, code: how.cause === "hangup" ? 200 : how.code });
+      session.over({ ...how, code: how.by === "local" ? 200 : how.code }, true);
       return bye(session);
     case "over":
       return;
   }
 }
 
-/** BYE for a session that is over: the dialog stays known until it is answered, so that a crossing BYE is, too. */
+/** BYE for a session that is over. */
 export function bye(session: Session): void {
   request(
     session,

@@ -116,7 +116,7 @@ export function accept(session: Session, done: Done): void {
   const ok = new OkRetransmission(clock, settings, send, () => {
     // RFC 3261 §13.3.1.4: without an ACK the dialog is confirmed, and ended by BYE.
     if (session.phase.name !== "answered") return;
-    session.over(session.phase.end ?? { by: "remote", cause: "timeout", code: 408 });
+    session.over(session.phase.end ?? { by: "remote", cause: "timeout", code: 408 }, true);
     bye(session);
   });
   session.phase = { name: "answered", ok, done, end: undefined };

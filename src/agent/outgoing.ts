@@ -194,6 +194,8 @@ class Invitation {
     for (const other of this.#forks.values()) if (other !== fork) session.context.sessions.delete(other.dialog.key);
     session.dialog = fork.dialog;
     session.offerAnswer = fork.offerAnswer;
+    const allows = response.values("allow");
+    if (allows.length > 0) session.peerAllows = allows.map((method) => method.toUpperCase());
     const wantsEnd = session.phase.name === "outgoing" ? session.phase.end : undefined;
     session.phase = { name: "confirmed" };
     session.onSettled();

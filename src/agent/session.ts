@@ -208,8 +208,11 @@ export class Session {
     this.user.held(negotiated.remoteHold);
   }
 
-  /** The session is over, whatever is left to do on the wire. Safe to call again. */
-  over(how: SessionEnd): void {
+  /**
+   * The session is over. Safe to call again. `byeFollows`: its dialog stays known until that BYE is answered, so that
+   * one of the peer's that crosses it is answered as well.
+   */
+  over(how: SessionEnd, byeFollows = false): void {
     const phase = this.phase;
     if (phase.name === "over") return;
     this.phase = { name: "over" };
@@ -225,7 +228,7 @@ export class Session {
     this.change = { by: "none" };
     this.timer.stop();
     this.user.ended(how);
-    if (this.dialog !== undefined && this.dialog.state !== "confirmed") this.forget();
+    if (!byeFollows) this.forget();
   }
 
   /** Takes the session out of the table: requests in its dialog get 481 from now on. */

@@ -107,7 +107,11 @@ export class AgentBench {
       settings: { ...defaultSettings, ...settings },
       ways: {
         flowTo: () => this.flow,
-        viaFor: (flow: Flow) => ({ transport: flow.transport === "tcp" ? "TCP" : "UDP", host: "192.0.2.1", port: 5060 }),
+        viaFor: (flow: Flow) => ({
+          transport: flow.transport === "tcp" ? "TCP" : "UDP",
+          host: "192.0.2.1",
+          port: 5060,
+        }),
         contactFor: () => "192.0.2.1:5060",
       },
       transactions,
