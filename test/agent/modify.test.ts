@@ -144,7 +144,7 @@ describe("our hold", () => {
     bench.receive(reply(invite, 491));
     expect(bench.sentOne()).toMatchObject({ method: "ACK" });
     bench.clock.advance(2_000);
-    const [again] = bench.sent();
+    const again = bench.sent().find((message) => message instanceof Request);
     expect(again).toMatchObject({ method: "INVITE" });
     bench.receive(reply(again, 200, offerWith("recvonly")));
     expect(done).toBe("done");
