@@ -2,7 +2,7 @@
 import { cpSync, existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { temporaryFolder } from "./folder.ts";
-import { freePort } from "./ports.ts";
+import { freePort, untilBound } from "./ports.ts";
 import { Program, ProgramError } from "./program.ts";
 
 export const repository = resolve(import.meta.dir, "../../..");
@@ -20,6 +20,8 @@ export interface ServerOptions {
   host?: string;
   /** RTP ports to use, an even number; 200 by default. */
   mediaPorts?: number;
+  /** Log warnings and errors only, for load. That it listens is then seen by its port. */
+  quiet?: boolean;
   /** Words put before the command, such as `taskset -c 0`. */
   prefix?: readonly string[];
 }
@@ -30,6 +32,10 @@ export interface Server {
   port: number;
   /** `host:port`, as SIPp wants it. */
   address: string;
+  /** First and last RTP port. */
+  media: readonly [number, number];
+  /** Milliseconds from its start to its listening. */
+  startup: number;
   folder: string;
   program: Program;
   /** SIGTERM, and the exit code. */
@@ -43,29 +49,34 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   const port = await freePort();
   const host = options.host ?? "127.0.0.1";
   const shown = host.includes(":") ? `[${host}]` : host;
-  const first = mediaRange(options.mediaPorts ?? 200);
+  const [first, last] = mediaRange(options.mediaPorts ?? 200);
   const config = [
     `listen: ["udp://${shown}:${port}", "tcp://${shown}:${port}"]`,
-    `media: { ports: ${first}-${first + (options.mediaPorts ?? 200) - 1} }`,
+    `media: { ports: ${first}-${last} }`,
+    options.quiet ? "log: { level: warn }" : "",
     options.config,
     "",
   ].join("\n");
   const folder = temporaryFolder("server", { ...options.files, "siproc.yaml": config });
   if (options.scripts) cpSync(resolve(repository, "scripts"), resolve(folder, "scripts"), { recursive: true });
+  const began = performance.now();
   const program = new Program({
     command: [...(options.prefix ?? []), binary, "run", "siproc.yaml"],
     cwd: folder,
     ...(options.env === undefined ? {} : { env: options.env }),
   });
-  await program.line(/listening/i);
-  return { host, port, address: `${shown}:${port}`, folder, program, stop: () => program.stop() };
+  if (options.quiet) await untilBound(port, "udp");
+  else await program.line(/listening/i);
+  const startup = performance.now() - began;
+  const media = [first, last] as const;
+  return { host, port, address: `${shown}:${port}`, media, startup, folder, program, stop: () => program.stop() };
 }
 
 /** Each server of one test run gets RTP ports of its own, so that a test's late packets reach nobody else. */
 let nextRange = 40_000;
-function mediaRange(size: number): number {
+function mediaRange(size: number): [number, number] {
   if (nextRange + size > 60_000) nextRange = 40_000;
   const first = nextRange;
   nextRange += size;
-  return first;
+  return [first, first + size - 1];
 }
