@@ -373,7 +373,11 @@ describe("INVITE client transaction", () => {
   });
 
   test("the CANCEL is made by §9.1: Route, single Via, To of the INVITE, no Require", () => {
-    const bench = new Bench("INVITE", "udp", ["Route: <sip:p1.example.com;lr>", "Proxy-Require: foo", "Require: 100rel"]);
+    const bench = new Bench("INVITE", "udp", [
+      "Route: <sip:p1.example.com;lr>",
+      "Proxy-Require: foo",
+      "Require: 100rel",
+    ]);
     bench.start();
     bench.layer.receive(responseTo(bench.request, 180), bench.flow);
     bench.flow.take();
@@ -457,7 +461,7 @@ describe("finding the client transaction of a response", () => {
     } catch (error) {
       thrown = error;
     }
-    expect(thrown instanceof TransactionError && thrown.code).toBe(code);
+    expect<unknown>(thrown instanceof TransactionError && thrown.code).toBe(code);
     expect(bench.layer.size).toBe(open);
   });
 });
