@@ -42,6 +42,8 @@ export interface Listening {
   readonly advertised: Address;
 }
 
+type Bound = Pick<Listening, "transport" | "local">;
+
 export interface FlowTarget {
   transport: "udp" | "tcp";
   /** An IP literal, with or without brackets, or a name that the system's resolver knows. */
@@ -52,6 +54,7 @@ export interface FlowTarget {
 }
 
 export class TransportLayer {
+  /** In the order of `listen`. */
   readonly listening: readonly Listening[];
   readonly #options: TransportOptions;
   readonly #limits: TransportLimits;
@@ -79,18 +82,23 @@ export class TransportLayer {
     };
     const udp: UdpTransport[] = [];
     const tcp = new TcpTransport(context);
-    const tcpListening: Address[] = [];
+    const bound: Bound[] = [];
     for (const url of options.listen) {
       try {
-        if (url.transport === "udp") udp.push(await UdpTransport.open(url, context));
-        else tcpListening.push(tcp.listen(url));
+        if (url.transport === "udp") {
+          const transport = await UdpTransport.open(url, context);
+          udp.push(transport);
+          bound.push({ transport: "udp", local: transport.local });
+        } else {
+          bound.push({ transport: "tcp", local: tcp.listen(url) });
+        }
       } catch (error) {
         for (const open of udp) open.close();
         await tcp.close();
         throw bindFailure(url, error);
       }
     }
-    return new TransportLayer(options, limits, sources, udp, tcp, tcpListening);
+    return new TransportLayer(options, limits, sources, udp, tcp, bound);
   }
 
   private constructor(
@@ -99,25 +107,21 @@ export class TransportLayer {
     sources: SourceAddresses,
     udp: readonly UdpTransport[],
     tcp: TcpTransport,
-    tcpListening: readonly Address[],
+    bound: readonly Bound[],
   ) {
     this.#options = options;
     this.#limits = limits;
     this.#sources = sources;
     this.#udp = udp;
     this.#tcp = tcp;
-    this.#tcpListening = tcpListening;
+    this.#tcpListening = bound.filter(({ transport }) => transport === "tcp").map(({ local }) => local);
     this.#names = new HostLookup({ clock: options.clock, timeout: limits.resolveTimeout, lookup: options.lookup });
     this.#refusals = new TcpRefusals(options.clock);
-    const listening = (transport: "udp" | "tcp", local: Address): Listening => ({
+    this.listening = bound.map(({ transport, local }) => ({
       transport,
       local,
       advertised: this.#advertised(local, local.host.includes(":") ? "2001:db8::1" : "192.0.2.1"),
-    });
-    this.listening = [
-      ...udp.map(({ local }) => listening("udp", local)),
-      ...tcpListening.map((local) => listening("tcp", local)),
-    ];
+    }));
   }
 
   /** Open stream connections. */
@@ -199,12 +203,11 @@ export class TransportLayer {
   }
 
   #serves(transport: "udp" | "tcp", host: string): boolean {
-    const listening = transport === "tcp" && this.#tcpListening.length > 0 ? this.#tcpListening : this.#bound();
+    const listening =
+      transport === "tcp" && this.#tcpListening.length > 0
+        ? this.#tcpListening
+        : this.listening.map(({ local }) => local);
     return listening.length === 0 || listening.some((local) => ipFamily(local.host) === ipFamily(host));
-  }
-
-  #bound(): Address[] {
-    return [...this.#udp.map(({ local }) => local), ...this.#tcpListening];
   }
 
   #advertised(bound: Address, remote: string): Address {
@@ -223,7 +226,7 @@ export class TransportLayer {
     return (
       pick(listening, (local) => local, remote, this.#sources) ??
       listening[0] ??
-      this.#bound()[0] ?? { host: this.#sources.toward(remote), port: 5060 }
+      this.listening[0]?.local ?? { host: this.#sources.toward(remote), port: 5060 }
     );
   }
 }

@@ -7,6 +7,7 @@ import type { Address, Flow } from "../sip/flow.ts";
 import { StreamFramer } from "../sip/framer.ts";
 import type { Request } from "../sip/message.ts";
 import { type Failed, type FailureKind, failLater, type TransportContext } from "./context.ts";
+import { ReadTurns } from "./read-turns.ts";
 
 /** The socket as a connection uses it: Bun's, or a test's. */
 export interface StreamSocket {
@@ -16,6 +17,9 @@ export interface StreamSocket {
   end(): void;
   /** Closes at once. */
   terminate(): void;
+  /** Stops and goes on with reading. */
+  pause(): void;
+  resume(): void;
 }
 
 /** What the pool of connections gives each of them. */
@@ -63,6 +67,11 @@ export class Connection implements Flow {
   #state: State = { name: "connecting" };
   readonly #owner: ConnectionOwner;
   readonly #framer: StreamFramer;
+  readonly #turns = new ReadTurns({
+    take: (octets) => this.#take(octets),
+    pause: () => this.#socket?.pause(),
+    resume: () => this.#socket?.resume(),
+  });
   #queue: Chunk[] = [];
   #queued = 0;
   #heardAt = 0;
@@ -181,15 +190,24 @@ export class Connection implements Flow {
 
   received(chunk: Uint8Array): void {
     if (this.#state.name !== "open") return;
-    const { clock, deliver } = this.#owner.context;
-    this.#heardAt = clock.now();
+    this.#heardAt = this.#owner.context.clock.now();
+    this.#turns.push(chunk);
+  }
+
+  #take(octets: Uint8Array): void {
+    if (this.#state.name !== "open") return;
+    const { deliver } = this.#owner.context;
     let whole = 0;
+    let pinged = false;
     try {
-      for (const item of this.#framer.push(chunk)) {
+      for (const item of this.#framer.push(octets)) {
         whole++;
-        if (item === "ping") this.send(crlf);
-        else if (item === "pong") continue;
-        else if (item.type === "request") {
+        if (item === "pong") continue;
+        if (item === "ping") {
+          // One answer shows that we live; thousands would be a flood of writes.
+          if (!pinged) this.send(crlf);
+          pinged = true;
+        } else if (item.type === "request") {
           if (item.method !== "ACK") this.#unanswered++;
           deliver.message(item, this.#owner.responseRoute(this, item));
         } else if (item.type === "response") deliver.message(item, this);
@@ -245,6 +263,10 @@ export class Connection implements Flow {
    * requests. Nearly always it has left altogether, so nothing is kept open without a request that waits.
    */
   ended(): void {
+    this.#turns.end(() => this.#peerEnded());
+  }
+
+  #peerEnded(): void {
     if (this.#state.name !== "open") {
       if (this.#state.name === "flushing" && this.#queue.length === 0) this.abort("connection closed");
       return;
@@ -264,6 +286,7 @@ export class Connection implements Flow {
     const state = this.#state;
     if (state.name === "closed") return;
     this.#state = { name: "closed", reason };
+    this.#turns.clear();
     for (const timer of [this.#stateTimer, this.#idleTimer, this.#messageTimer, this.#writeTimer]) timer?.cancel();
     const kind: FailureKind = state.name === "connecting" ? "connect" : "lost";
     for (const chunk of this.#queue) failLater(chunk.failed, reason, kind);
@@ -272,6 +295,10 @@ export class Connection implements Flow {
     this.#queued = 0;
     this.#owner.gone(this);
     if (kind === "lost") this.#owner.context.deliver.closed(this);
+  }
+
+  get #socket(): StreamSocket | undefined {
+    return this.#state.name === "connecting" || this.#state.name === "closed" ? undefined : this.#state.socket;
   }
 
   #finish(socket: StreamSocket): void {

@@ -56,6 +56,36 @@ describe("SIP over TCP: receiving", () => {
     for (let i = 0; i < count; i++) expect((await messages.next(`message ${i}`)).message.callId).toBe(`p${i}`);
   });
 
+  test("a flood of small pipelined messages leaves turns to others; all come, in order, also before a FIN", async () => {
+    let inThisTurn = 0;
+    let mostInATurn = 0;
+    const { messages, port } = await openLayer({
+      onMessage: () => {
+        if (inThisTurn++ === 0) setImmediate(() => (inThisTurn = 0));
+        mostInATurn = Math.max(mostInATurn, inThisTurn);
+      },
+    });
+    const peer = await tcpPeer(port("tcp"));
+    const count = 20_000;
+    let flood = "";
+    for (let i = 0; i < count; i++) flood += `OPTIONS sip:a SIP/2.0\r\ni:${i}\r\n\r\n`;
+    peer.socket.end(flood);
+    for (let i = 0; i < count; i++) {
+      const { message } = await messages.next(`message ${i}`);
+      if (message.header("call-id") !== String(i)) throw new RangeError(`${message.header("call-id")} is not ${i}`);
+    }
+    // 16 KB hold some 500 of these; two turns may meet between two immediates.
+    expect(mostInATurn).toBeLessThan(1100);
+  });
+
+  test("a flood of pings gets few answers", async () => {
+    const { messages, port } = await openLayer();
+    const peer = await tcpPeer(port("tcp"));
+    peer.socket.write("\r\n\r\n".repeat(50_000) + requestText());
+    (await messages.next("request")).flow.send(octets(responseText()));
+    expect((await peer.until("SIP/2.0 200")).indexOf("SIP")).toBeLessThan(1000);
+  });
+
   test("a double CRLF is answered with CRLF, a single one not", async () => {
     const { messages, port } = await openLayer();
     const peer = await tcpPeer(port("tcp"));

@@ -253,6 +253,15 @@ describe("TransportLayer.open", () => {
     expect(layer.viaFor(flow)).toEqual({ transport: "TCP", host: "127.0.0.1", port: port("udp") });
   });
 
+  test("`listening` keeps the order of `listen`", async () => {
+    const { layer } = await openLayer({ listen: ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "tcp://[::1]:0"] });
+    expect(layer.listening.map(({ transport, local }) => [transport, local.host])).toEqual([
+      ["tcp", "127.0.0.1"],
+      ["udp", "127.0.0.1"],
+      ["tcp", "::1"],
+    ]);
+  });
+
   test("a closed layer fails what is sent, and its ports are free", async () => {
     const { layer, port } = await openLayer();
     const [udp, tcp] = [port("udp"), port("tcp")];
