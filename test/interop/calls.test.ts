@@ -1,7 +1,7 @@
 /** SIPp calls the binary, whose scripts answer, ring, refuse, hold and talk: over UDP and TCP, IPv4 and IPv6. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { has } from "../support/peers/available.ts";
-import { capture } from "../support/peers/capture.ts";
+import { canCapture, capture } from "../support/peers/capture.ts";
 import { received, type SippOptions, sipp } from "../support/peers/sipp.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
 import { handlers } from "./handlers/scripts.ts";
@@ -74,7 +74,7 @@ describe.skipIf(!has("sipp"))("SIPp calls", () => {
     });
   });
 
-  test.skipIf(!has("tshark"))("all of it is well-formed to tshark", async () => {
+  test.skipIf(!canCapture())("all of it is well-formed to tshark", async () => {
     const wire = await capture(`port ${server.port}`, [server.port]);
     for (const transport of ["udp", "tcp"] as const) {
       await call({ scenario: "uac-call", service: "play", transport });

@@ -1,7 +1,18 @@
 /** tshark on the loopback: whether what a test sent and received is well-formed by somebody else's reading. */
 import { join } from "node:path";
+import { has } from "./available.ts";
 import { temporaryFolder } from "./folder.ts";
-import { Program } from "./program.ts";
+import { Program, ProgramError } from "./program.ts";
+
+/** Whether tshark is there and this user may capture; in CI that is a must, as with `has`. */
+export function canCapture(): boolean {
+  if (!has("tshark")) return false;
+  if (Bun.which("dumpcap") !== null && Bun.spawnSync(["dumpcap", "-D"]).success) return true;
+  const reason = "this user may not capture packets: run as root, or join the group wireshark";
+  if (process.env.CI) throw new ProgramError(reason);
+  console.error(`skipped: ${reason}`);
+  return false;
+}
 
 export interface Capture {
   file: string;
