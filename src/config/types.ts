@@ -184,6 +184,9 @@ export interface MapType<T> extends Type<T> {
   readonly keys: Readonly<Record<string, Key<unknown>>>;
 }
 
+/** Faults of one map that are told; a file of something else entirely has thousands. */
+const maxKeyFaults = 20;
+
 export function mapOf<Keys extends Record<string, Key<unknown>>>(keys: Keys): MapType<ValuesOf<Keys>> {
   const current = Object.entries(keys).filter(([, key]) => !key.planned);
   const names = current.map(([name]) => name);
@@ -202,8 +205,11 @@ export function mapOf<Keys extends Record<string, Key<unknown>>>(keys: Keys): Ma
         return undefined;
       }
       let good = true;
+      let faults = 0;
       for (const { key, keyAt } of node.entries) {
+        if (faults === maxKeyFaults) break;
         const fault = keyFault(key, keys);
+        if (fault !== undefined) faults++;
         if (fault !== undefined) context.problem(keyAt, fault);
         good &&= fault === undefined;
       }

@@ -40,7 +40,7 @@ export interface Entry {
 }
 
 /** Octets of a file. */
-export const maxFile = 1024 * 1024;
+export const maxFile = 256 * 1024;
 const maxDepth = 20;
 /** Nodes after aliases are followed. */
 const maxNodes = 100_000;
@@ -54,7 +54,7 @@ export function parseYaml(octets: Uint8Array, file: string): Parsed {
     ok: false,
     problems: [{ file, ...at, message }],
   });
-  if (octets.length > maxFile) return fail(`the file is larger than 1 MiB; a configuration is text of a few pages`);
+  if (octets.length > maxFile) return fail("the file is larger than 256 KiB; a configuration is text of a few pages");
   const text = decode(octets);
   if (typeof text !== "string") return fail("the file is not UTF-8 here; save it as UTF-8", text);
   const deep = tooDeep(text);
@@ -149,17 +149,20 @@ function read(text: string, file: string): Parsed {
 function treeOf(document: Document.Parsed, position: (offset: number) => Position): Node {
   let nodes = 0;
   const entered = new Set<unknown>();
+  // The library's own search for an alias's anchor walks the whole document each time.
+  const anchors = new Map<string, unknown>();
 
   const visit = (of: unknown, depth: number, fallback: Position): Node => {
     const at = rangeOf(of) === undefined ? fallback : position(rangeOf(of)?.[0] ?? 0);
     if (++nodes > maxNodes) throw new TreeProblem(`the file grows beyond ${maxNodes} values (by aliases?)`, at);
     if (depth > maxDepth) throw new TreeProblem(`lists and maps are nested more than ${maxDepth} deep`, at);
     if (isAlias(of)) {
-      const target = of.resolve(document);
+      const target = anchors.get(of.source);
       if (target === undefined) throw new TreeProblem(`there is no anchor &${of.source} above this alias`, at);
       if (entered.has(target)) throw new TreeProblem(`the alias *${of.source} stands inside what it refers to`, at);
       return visit(target, depth + 1, at);
     }
+    if ((isMap(of) || isSeq(of) || isScalar(of)) && of.anchor !== undefined) anchors.set(of.anchor, of);
     if (isMap(of)) {
       entered.add(of);
       const known = new Map<string, Position>();

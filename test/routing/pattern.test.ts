@@ -56,7 +56,11 @@ describe("a glob", () => {
 
 describe("a regular expression", () => {
   test("gives its groups", () => {
-    expect(pattern("/^00(\\d+)@(.*)$/").match("0049301@GW.example")).toEqual(["0049301@gw.example", "49301", "gw.example"]);
+    expect(pattern("/^00(\\d+)@(.*)$/").match("0049301@GW.example")).toEqual([
+      "0049301@gw.example",
+      "49301",
+      "gw.example",
+    ]);
   });
 
   test("compares without case only when told", () => {
@@ -66,7 +70,14 @@ describe("a regular expression", () => {
 
   test("sees the host in lower case", () => expect(pattern("/@example/").match("a@EXAMPLE.com")).toEqual(["@example"]));
 
-  for (const bomb of ["(a+)+$", "(a|a)*$", "(a|aa)+$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)*(.*)*(.*)*x", "((a{0,5}){0,5}){0,5}$"])
+  for (const bomb of [
+    "(a+)+$",
+    "(a|a)*$",
+    "(a|aa)+$",
+    "^(([a-z])+.)+[A-Z]([a-z])+$",
+    "(.*)*(.*)*(.*)*x",
+    "((a{0,5}){0,5}){0,5}$",
+  ])
     test(`${bomb} cannot be made slow`, () => {
       const hostile = regex(bomb);
       const started = performance.now();
@@ -115,7 +126,9 @@ describe("a regular expression", () => {
       ] as const)();
     const term = (depth: number): string => {
       const body = atom(depth);
-      const repeats = /^[\^$]$|^\\b$/.test(body) ? [""] : ["", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?"];
+      const repeats = /^[\^$]$|^\\b$/.test(body)
+        ? [""]
+        : ["", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?"];
       return body + pick(random, repeats);
     };
     const alternatives = (depth: number): string =>
@@ -131,7 +144,9 @@ describe("a regular expression", () => {
       const ours = regex(source, round % 4 === 0);
       const theirs = new RegExp(source, round % 4 === 0 ? "i" : "");
       for (let i = 0; i < 4; i++) {
-        const text = Array.from({ length: below(random, 8) }, () => pick(random, ["a", "b", "c", "A", "1", ".", "\n"])).join("");
+        const text = Array.from({ length: below(random, 8) }, () =>
+          pick(random, ["a", "b", "c", "A", "1", ".", "\n"]),
+        ).join("");
         const expected = theirs.exec(text);
         const found = ours.match(text);
         if (expected !== null) matched++;
@@ -148,9 +163,12 @@ describe("a regular expression", () => {
     const random = seeded(12);
     const started = performance.now();
     for (let round = 0; round < 3000; round++) {
-      const source = Array.from({ length: below(random, 30) }, () => pick(random, [..."ab()[]{}*+?|\\^$.,-:<=!10dwsbxu\u00e9\ud83d"])).join("");
+      const source = Array.from({ length: below(random, 30) }, () =>
+        pick(random, [..."ab()[]{}*+?|\\^$.,-:<=!10dwsbxu\u00e9\ud83d"]),
+      ).join("");
       const compiled = compileRegex(source, random() < 0.5);
-      if (compiled.ok) compiled.regex.match(Array.from({ length: below(random, 60) }, () => pick(random, [..."ab01-.é"])).join(""));
+      if (compiled.ok)
+        compiled.regex.match(Array.from({ length: below(random, 60) }, () => pick(random, [..."ab01-.é"])).join(""));
       compilePattern(random() < 0.5 ? source : `/${source}/`);
     }
     expect(performance.now() - started).toBeLessThan(5000);
