@@ -75,6 +75,7 @@ export class Baresip {
   static async start(options: BaresipOptions = {}): Promise<Baresip> {
     const port = await freePort();
     const controlPort = await freePort();
+    const media = await freePort(20);
     const transport = options.transport ?? "udp";
     const user = options.user ?? "baresip";
     const folder = temporaryFolder("baresip");
@@ -112,7 +113,7 @@ export class Baresip {
         "audec_format s16",
         "audio_buffer 20-160",
         "jitter_buffer_delay 1-10",
-        `rtp_ports ${await freePort()}-${last(await freePort())}`,
+        `rtp_ports ${media}-${media + 19}`,
         `module_path ${modules}`,
         "module g711.so",
         "module sndfile.so",
@@ -218,5 +219,3 @@ export class Baresip {
     await this.program.stop();
   }
 }
-
-const last = (port: number) => port + 20;

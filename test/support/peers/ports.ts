@@ -5,14 +5,16 @@ import { createServer } from "node:net";
 // Below the kernel's ephemeral range (32768 on Linux), so that no outgoing connection takes one meanwhile.
 const first = 21_000;
 const last = 31_000;
-let next = first + 4 * Math.floor(Math.random() * ((last - first) / 4));
+let next = first + 100 * Math.floor(Math.random() * ((last - first) / 100));
 
-/** An even port, free on UDP and TCP together with its odd neighbour. */
-export async function freePort(): Promise<number> {
+/** The first of `count` neighbouring ports, even, free on UDP and TCP, that no other call here is given. */
+export async function freePort(count = 2): Promise<number> {
   for (;;) {
+    if (next + count > last) next = first;
     const port = next;
-    next = next + 2 > last ? first : next + 2;
-    if ((await udpFree(port)) && (await udpFree(port + 1)) && (await tcpFree(port))) return port;
+    next += count + (count % 2);
+    const all = Array.from({ length: count }, (_, n) => [udpFree(port + n), tcpFree(port + n)]).flat();
+    if ((await Promise.all(all)).every(Boolean)) return port;
   }
 }
 

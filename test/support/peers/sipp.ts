@@ -101,7 +101,8 @@ export async function sipp(options: SippOptions): Promise<SippResult> {
 export async function startSipp(options: SippOptions): Promise<SippRun> {
   const folder = temporaryFolder("sipp", { "scenario.xml": scenarioText(options) });
   const port = await freePort();
-  const mediaPort = await freePort();
+  // RTP, RTCP, and the same for the video that SIPp makes ready for.
+  const mediaPort = await freePort(6);
   const host = options.host ?? "127.0.0.1";
   const transport = options.transport ?? "udp";
   const timeout = options.timeout ?? 20_000;
