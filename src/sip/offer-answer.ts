@@ -9,7 +9,6 @@
  */
 import {
   type AudioCodec,
-  type CodecType,
   commonCodecs,
   directionOf,
   isPlainRtp,
@@ -26,14 +25,7 @@ import {
   warnings,
 } from "./offer-answer-media.ts";
 import { type Layout, type LocalMedia, OwnDescriptions, type OwnLine } from "./offer-answer-write.ts";
-import {
-  type Connection,
-  type Direction,
-  type Family,
-  type MediaDescription,
-  parseSdp,
-  type SessionDescription,
-} from "./sdp.ts";
+import { type Direction, type Family, type MediaDescription, parseSdp, type SessionDescription } from "./sdp.ts";
 
 export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
 export type { LocalMedia } from "./offer-answer-write.ts";
@@ -65,8 +57,8 @@ export interface Refusal {
   retryAfter?: true;
   /** Code and text for a Warning header (RFC 3261 §20.43), with 400 and 488. */
   warning?: { code: number; text: string };
-  /** An answer that refuses each m-line, with 488: for offers in a 2xx, which no status can refuse (RFC 6337 §2.3). */
-  emptyAnswer?: string;
+  /** Writes an answer that refuses each m-line, with 488: for offers in a 2xx, which no status can refuse (RFC 6337 §2.3). */
+  emptyAnswer?: () => string;
 }
 
 export interface OfferReceived {
@@ -111,7 +103,7 @@ export class OfferAnswer {
   #agreed: Agreed | undefined;
   #wanted: Direction = "sendrecv";
   readonly #descriptions: OwnDescriptions;
-  /** What the peer's and our payload types have come to mean: a number never changes its meaning (RFC 3264 §8.3.2). */
+  /** What the peer's and our payload types have come to mean, as `PCMU/8000`: a number never changes its meaning (RFC 3264 §8.3.2). */
   #types = new Map<number, string>();
 
   constructor(options: OfferAnswerOptions) {
@@ -150,8 +142,11 @@ export class OfferAnswer {
     const own: OwnLine = {
       local,
       protocol: layout.lines[layout.audio]?.protocol ?? "RTP/AVP",
-      codecs: this.#options.codecs.map((codec) => ({ codec, payloadType: this.#typeOf(codec, staticType[codec]) })),
-      dtmf: this.#options.telephoneEvent ? this.#typeOf("TELEPHONE-EVENT", usualTelephoneEventType) : undefined,
+      codecs: this.#options.codecs.map((codec) => ({
+        codec,
+        payloadType: this.#typeOf(`${codec}/8000`, staticType[codec]),
+      })),
+      dtmf: this.#options.telephoneEvent ? this.#typeOf("TELEPHONE-EVENT/8000", usualTelephoneEventType) : undefined,
       direction: wanted,
       rtcpMux: this.#options.offerRtcpMux === true || this.#agreed?.own.rtcpMux === true,
     };
@@ -181,7 +176,8 @@ export class OfferAnswer {
     const chosen = this.#choose(offer);
     if ("unfit" in chosen) {
       const warning = warnings[chosen.unfit];
-      return { ok: false, status: 488, reason: warning.text, warning, emptyAnswer: this.#descriptions.refusing(offer) };
+      const emptyAnswer = () => this.#descriptions.refusing(offer);
+      return { ok: false, status: 488, reason: warning.text, warning, emptyAnswer };
     }
     const { audio, media } = chosen;
     this.#exchange = { state: "offer-received", offer, audio, media, prepared: undefined };
@@ -351,11 +347,11 @@ export class OfferAnswer {
   }
 
   #learn(media: MediaDescription): void {
-    for (const { payloadType, encoding } of media.payloads)
-      if (encoding !== "" && !this.#types.has(payloadType)) this.#types.set(payloadType, encoding);
+    for (const { payloadType, encoding, clockRate } of media.payloads)
+      if (encoding !== "" && !this.#types.has(payloadType)) this.#types.set(payloadType, `${encoding}/${clockRate}`);
   }
 
-  /** The payload type for an encoding in our offers: the one in use, else `usual`, else a free dynamic one. */
+  /** The payload type for `NAME/rate` in our offers: the one in use, else `usual`, else a free dynamic one. */
   #typeOf(encoding: string, usual: number): number {
     for (const [payloadType, meaning] of this.#types) if (meaning === encoding) return payloadType;
     let payloadType = usual;

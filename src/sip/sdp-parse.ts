@@ -1,7 +1,7 @@
 /**
  * Reads the session descriptions of strangers: one pass over the lines, bounded in every direction. The lines that a
  * call does not use (`b=`, `k=`, ICE, …) are skipped unread. A test holds the result against the library sdp-transform,
- * which reads everything and costs seven times as much.
+ * which reads everything and takes three times as long.
  */
 import { isHostName, isIPv4, isIPv6 } from "./host.ts";
 import type {
@@ -166,18 +166,21 @@ function connectionOf(net: string, type: string, host: string): Connection | und
 /** `1.2.3` or `999.1.1.1` is a broken address; resolvers would take it for an address, each for another. */
 const onlyDigitsAndDots = /^[\d.]+$/;
 
-const spaces = / +/;
-const readableMediaLine = /^[A-Za-z][\x21-\x7e]* \d+(?:\/\d+)? [\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
+const unprintable = /[^\x20-\x7e]/;
+const letterFirst = /^[A-Za-z]/;
+const portAndCount = /^(\d+)(?:\/\d+)?$/;
 const rtpProtocol = /(?:^|\/)RTP\//i;
 
 /** `audio 49170 RTP/AVP 0 8 101`. A port beyond 65535 (RFC 4475 has one) makes the stream unusable: port 0. */
 function parseMediaLine(value: string, session: Session): Media | string {
   if (value.length > maxMediaLine) return "an m= line that is too long";
   const line = value.includes("  ") ? value.replace(/ +/g, " ") : value;
-  if (!readableMediaLine.test(line)) return "an m= line that cannot be read";
-  const [kind = "", portText = "", protocol = "", ...formats] = line.split(spaces);
+  const formats = line.split(" ");
+  const [kind = "", portText = "", protocol] = formats.splice(0, 3);
+  const port = Number(portAndCount.exec(portText)?.[1] ?? Number.NaN);
+  if (!letterFirst.test(kind) || Number.isNaN(port) || protocol === undefined || unprintable.test(line))
+    return "an m= line that cannot be read";
   if (formats.length > maxFormats) return `an m= line with more than ${maxFormats} formats`;
-  const port = Number.parseInt(portText, 10);
   const payloads: PayloadFormat[] = [];
   if (rtpProtocol.test(protocol)) {
     for (const format of formats) {
