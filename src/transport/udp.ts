@@ -4,6 +4,7 @@ import { parseMessage, type Request } from "../sip/message.ts";
 import { bindUdp, type UdpSocket } from "../udp.ts";
 import { formatAddress, refusesSending, socketHost } from "./address.ts";
 import { type Failed, failLater, type TransportContext } from "./context.ts";
+import { DatagramTurns } from "./datagram-turns.ts";
 import { responseTarget } from "./response-target.ts";
 
 /** The most that UDP over IPv4 carries. */
@@ -23,6 +24,7 @@ export class UdpTransport {
   /** The bound address with its real port. */
   readonly local: Address;
   readonly context: TransportContext;
+  readonly turns = new DatagramTurns({ take: (datagram, port, host) => this.#receive(datagram, port, host) });
   readonly #socket: UdpSocket;
   #backlog: Waiting[] = [];
   #closed = false;
@@ -34,7 +36,7 @@ export class UdpTransport {
       host: bind.host,
       port: bind.port,
       receiveBuffer,
-      onPacket: (datagram, port, host) => transport?.receive(datagram, port, host),
+      onPacket: (datagram, port, host) => transport?.turns.push(datagram, port, host),
     });
     transport = new UdpTransport(socket, bind.host, context);
     return transport;
@@ -51,8 +53,7 @@ export class UdpTransport {
     return new UdpFlow(this, remote, remote);
   }
 
-  /** Takes one datagram off the socket. */
-  receive(datagram: Uint8Array, port: number, kernelHost: string): void {
+  #receive(datagram: Uint8Array, port: number, kernelHost: string): void {
     if (isKeepAlive(datagram) || isStun(datagram)) return;
     const source = { host: kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port };
     try {
@@ -119,6 +120,7 @@ export class UdpTransport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.turns.clear();
     this.#socket.close();
   }
 }
