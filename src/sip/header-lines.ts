@@ -77,6 +77,8 @@ export class HeaderLines {
   readonly names: string[] = [];
   /** What was wrong with a line; such a line is not in the index. */
   fault: string | undefined;
+  /** There are more lines than the index takes: not even an answer could be made of it. */
+  truncated = false;
   /** Three per line: where it starts, where its colon is, where it ends (before its line end). */
   readonly #offsets: number[] = [];
 
@@ -84,36 +86,44 @@ export class HeaderLines {
   constructor(head: string, from: number) {
     this.head = head;
     const crlf = head.charCodeAt(from - 2) === 0x0d;
-    // Another element may see a line end where we see none, or the other way round: a door for smuggled headers.
-    if (!crlf && /\r(?!\n)/.test(head)) this.fault = "a CR without LF";
     const names = this.names;
     const offsets = this.#offsets;
+    // The next CR and colon from the line's start on; looked for once, however far away they are.
+    let cr = -1;
     let colon = -1;
+    // Is there a line that a fold continues? Not after one that was left out.
+    let open = false;
     for (let at = from; at < head.length; ) {
-      let lf = head.indexOf("\n", at);
-      if (lf < 0) lf = head.length;
-      const end = head.charCodeAt(lf - 1) === 0x0d ? lf - 1 : lf;
       const start = at;
+      let lf = head.indexOf("\n", start);
+      if (lf < 0) lf = head.length;
       at = lf + 1;
-      if (crlf && (end === lf || head.indexOf("\r", start) !== end)) {
+      const end = head.charCodeAt(lf - 1) === 0x0d ? lf - 1 : lf;
+      if (cr < start) cr = head.indexOf("\r", start);
+      if (cr < 0) cr = head.length;
+      if (cr < end || (crlf && end === lf)) {
+        // Another element may see a line end where we see none, or the other way round: a door for smuggled headers.
         this.fault = "a CR without LF, or a LF without CR";
+        open = false;
         continue;
       }
       const first = head.charCodeAt(start);
       if (first === 0x20 || first === 0x09) {
-        if (offsets.length === 0) this.fault = "a folded line after the start line";
-        else offsets[offsets.length - 1] = end;
+        if (open) offsets[offsets.length - 1] = end;
+        else this.fault ??= "a folded line after the start line";
         continue;
       }
       if (colon < start) colon = head.indexOf(":", start);
       if (colon < 0) colon = head.length;
       const name = colon < end ? nameAt(head, start, colon) : undefined;
+      open = name !== undefined;
       if (name === undefined) {
         this.fault = "a header line without a name and a colon";
         continue;
       }
       if (names.length === maxLines) {
         this.fault = `more than ${maxLines} header lines`;
+        this.truncated = true;
         break;
       }
       names.push(name);

@@ -97,7 +97,7 @@ export class Head {
     const fatal = framing === "stream" ? { fatal: true } : {};
     if (start.kind === "none") return { type: "failure", reason: start.reason, ...fatal };
     if (start.kind === "response") return { type: "failure", reason, ...fatal };
-    if (this.#lines.find("via") < 0) return { type: "failure", reason, status, ...fatal };
+    if (this.#lines.truncated || this.#lines.find("via") < 0) return { type: "failure", reason, status, ...fatal };
     const request = new Request(this.#lines.head, nothing, start.method, start.uri, this.#lines);
     return { type: "failure", reason, status, request, ...fatal };
   }

@@ -166,9 +166,9 @@ function normal(text: string | undefined): string | undefined {
 }
 
 function commonParamsEqual(a: Params, b: Params): boolean {
-  for (const [name, value] of a.entries()) {
-    const other = b.get(name);
-    if (other !== undefined && normal(other)?.toLowerCase() !== normal(value)?.toLowerCase()) return false;
+  for (const [name] of a.entries()) {
+    const [left, right] = [a.get(name), b.get(name)];
+    if (right !== undefined && normal(left)?.toLowerCase() !== normal(right)?.toLowerCase()) return false;
   }
   return true;
 }
@@ -190,8 +190,8 @@ function headersEqual(a: string, b: string): boolean {
 function telEquals(a: TelUri, b: TelUri): boolean {
   const digits = (uri: TelUri) => uri.number.replace(/[-.()]/g, "").toLowerCase();
   if (digits(a) !== digits(b) || a.params.size !== b.params.size) return false;
-  for (const [name, value] of a.params.entries()) {
-    if (b.params.get(name)?.toLowerCase() !== value.toLowerCase()) return false;
+  for (const [name] of a.params.entries()) {
+    if (a.params.get(name)?.toLowerCase() !== b.params.get(name)?.toLowerCase()) return false;
   }
   return true;
 }
