@@ -1,5 +1,6 @@
 /** Ports on 127.0.0.1 that nobody uses now: each call gives another one. */
 import { createSocket } from "node:dgram";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
 // Below the kernel's ephemeral range (32768 on Linux), so that no outgoing connection takes one meanwhile.
@@ -34,10 +35,25 @@ function tcpFree(port: number): Promise<boolean> {
   return promise;
 }
 
-/** Waits until a program has bound `port`; false when it has not within `ms` milliseconds. */
+/**
+ * Waits until a program has bound `port`; false when it has not within `ms` milliseconds. Asks the kernel (Linux's /proc):
+ * trying to bind the port oneself could take it from the program at the wrong moment.
+ */
 export async function untilBound(port: number, transport: "udp" | "tcp", ms = 5000): Promise<boolean> {
-  const free = transport === "udp" ? udpFree : tcpFree;
-  for (const end = performance.now() + ms; performance.now() < end; await Bun.sleep(20))
-    if (!(await free(port))) return true;
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  // UDP sockets that are bound are in state 07, TCP sockets that listen in 0A.
+  const state = transport === "udp" ? "07" : "0A";
+  const bound = () =>
+    [transport, `${transport}6`].some((table) =>
+      read(`/proc/net/${table}`)
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/))
+        .some(([, local = "", , found]) => local.endsWith(ending) && found === state),
+    );
+  for (const end = performance.now() + ms; performance.now() < end; await Bun.sleep(20)) if (bound()) return true;
   return false;
+}
+
+function read(file: string): string {
+  return existsSync(file) ? readFileSync(file, "latin1") : "";
 }
