@@ -26,7 +26,7 @@ const shared: Readonly<Record<string, string>> = {
   contact: "Contact: <sip:caller@[local_ip]:[local_port];transport=[transport]>",
   sdp: [
     "v=0",
-    "o=caller 1 1 IN IP[local_ip_type] [local_ip]",
+    "o=caller 1 1 IN IP[media_ip_type] [media_ip]",
     "s=-",
     "c=IN IP[media_ip_type] [media_ip]",
     "t=0 0",
@@ -125,7 +125,7 @@ export async function startSipp(options: SippOptions): Promise<SippRun> {
   });
   const result = program.finish(timeout + 5000).then((code) => readResult(folder, code));
   // A run that ends at once (a scenario with a mistake) has bound nothing: its result says why.
-  await Promise.race([host.includes(":") ? Bun.sleep(300) : untilBound(port, transport), program.exited]);
+  await Promise.race([untilBound(port, transport), program.exited]);
   return {
     port,
     mediaPort,
