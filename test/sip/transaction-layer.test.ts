@@ -148,6 +148,18 @@ describe("stateless answers", () => {
     expect(bench.flow.take()).toEqual([]);
   });
 
+  test("after a provisional response are sent with state, since the client does not send its INVITE again", () => {
+    const bench = new Bench();
+    bench.receive({});
+    bench.clock.advance(200);
+    bench.servers[0]?.respondStateless(486);
+    bench.clock.advance(500);
+    expect([bench.flow.take(), bench.servers[0]?.state]).toEqual([
+      ["100 Trying", "486 Busy Here", "486 Busy Here"],
+      "completed",
+    ]);
+  });
+
   test("an ACK with a tag like ours, but of another call, is not swallowed", () => {
     const bench = new Bench();
     bench.serve = (server) => server.respondStateless(486);

@@ -86,6 +86,8 @@ export class TransactionLayer {
       clientGone: (client) => void this.#clients.delete(client.key),
       serverGone: (server) => void (server instanceof InviteServer ? this.#invites : this.#others).delete(server.key),
       replyStateless: (request, flow, status, stateless) => this.replyStateless(request, flow, status, stateless),
+      statelessResponse: (request, flow, status, stateless) =>
+        this.#statelessResponse(request, flow, status, stateless),
       ackFor2xx: (ack, flow) => user.ack(ack, flow),
     };
   }
@@ -120,11 +122,16 @@ export class TransactionLayer {
   }
 
   /** Answers without a transaction, such as a request that failed to parse or `checkRequest`. An ACK is not answered. */
-  replyStateless(request: Request, flow: Flow, status: number, options: StatelessOptions = {}): void {
+  replyStateless(request: Request, flow: Flow, status: number, options?: StatelessOptions): void {
     if (request.method === "ACK") return;
-    const toTag = status === 100 ? undefined : statelessTag(request, this.#secret);
-    const response = buildResponse(request, status, { ...options, toTag, source: flow.remote });
+    const response = this.#statelessResponse(request, flow, status, options);
     this.#responseFlow(request, flow).send(response.bytes());
+  }
+
+  #statelessResponse(request: Request, flow: Flow, status: number, options: StatelessOptions = {}): Response {
+    const { reason, headers } = options;
+    const toTag = status === 100 ? undefined : statelessTag(request, this.#secret);
+    return buildResponse(request, status, { reason, headers, toTag, source: flow.remote });
   }
 
   #receiveResponse(response: Response, flow: Flow): void {

@@ -76,6 +76,10 @@ export class InviteServer extends ServerMachine<InviteServerState, Input, Action
     return this.#lastResponse?.to.tag;
   }
 
+  override get responded(): boolean {
+    return this.#last !== undefined;
+  }
+
   override again(): void {
     this.take("INVITE");
   }

@@ -54,6 +54,10 @@ export class NonInviteServer extends ServerMachine<NonInviteServerState, Input, 
     this.#started = around.clock.now();
   }
 
+  override get responded(): boolean {
+    return this.#last !== undefined;
+  }
+
   override again(): void {
     this.take("request");
   }

@@ -12,6 +12,8 @@ import type { InviteServerState, NonInviteServerState, ServerTransaction, Statel
 
 export interface ServerSurroundings extends Surroundings {
   replyStateless(request: Request, flow: Flow, status: number, options?: StatelessOptions): void;
+  /** The response that `replyStateless` sends. */
+  statelessResponse(request: Request, flow: Flow, status: number, options?: StatelessOptions): Response;
   ackFor2xx(ack: Request, flow: Flow): void;
   serverGone(server: Server): void;
 }
@@ -26,6 +28,8 @@ export interface Arrival {
 export interface Server {
   readonly key: string;
   readonly state: InviteServerState | NonInviteServerState;
+  /** Was any response sent? Then the client may have stopped to send its request again. */
+  readonly responded: boolean;
   /** The request came again. */
   again(): void;
   respond(response: Response): boolean;
@@ -62,6 +66,7 @@ export abstract class ServerMachine<
     this.flow = flow;
   }
 
+  abstract get responded(): boolean;
   abstract again(): void;
   abstract respond(response: Response): boolean;
   abstract awaitUser(): void;
@@ -131,6 +136,10 @@ export class Handle implements ServerTransaction {
 
   respondStateless(status: number, options?: StatelessOptions): void {
     if (this.finalSent) return;
+    if (this.#machine.responded) {
+      this.respond(this.#around.statelessResponse(this.request, this.flow, status, options));
+      return;
+    }
     this.#machine.forget();
     this.#around.replyStateless(this.request, this.flow, status, options);
   }

@@ -43,7 +43,8 @@ export interface ServerTransaction {
   respond(response: Response): boolean;
   /**
    * Answers once and forgets the request: no retransmissions, no memory, a To tag that tells the layer to swallow the
-   * ACK. For challenges and refusals to sources that may be forged.
+   * ACK. For challenges and refusals to sources that may be forged. After a provisional response, when the client does
+   * not send its INVITE again, it is sent as by `respond`.
    */
   respondStateless(status: number, options?: StatelessOptions): void;
   /** Forgets the request without an answer: for a stateless proxy, and for silence. */
