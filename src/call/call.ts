@@ -28,6 +28,8 @@ export class Call implements CallControl, SessionUser {
   readonly log: Log;
   readonly session: Session;
   readonly gatherer: Gatherer;
+  /** Files that are being recorded to. */
+  readonly recordings = new Set<string>();
   /** Called once when the call is over and its audio released. */
   onEnded: (call: Call, end: SessionEnd) => void = () => {};
 
@@ -107,6 +109,11 @@ export class Call implements CallControl, SessionUser {
     running.done(outcome ?? { ok: true });
   }
 
+  /** Settles the commands of that name which wait for the audio. */
+  settleAll(name: Command["name"], outcome?: Outcome): void {
+    for (const [id, { command }] of this.#running) if (command.name === name) this.settle(id, outcome);
+  }
+
   // --- what the session tells ---
 
   openAudio(host: string): { rtpPort: number; rtcpPort: number } {
@@ -184,9 +191,13 @@ export class Call implements CallControl, SessionUser {
         return this.settle(event.id);
       case "dtmf-sent":
         return this.settle(event.id);
+      case "recording":
+        this.settleAll("RECORD");
+        return;
       case "recorded":
+        this.recordings.delete(event.file);
         this.emit({ name: "RECORDED", file: event.file });
-        for (const [id, { command }] of this.#running) if (command.name === "RECORD") this.settle(id);
+        this.settleAll("RECORD");
         return;
       case "error":
         return this.#mediaFailed(event);
@@ -202,6 +213,11 @@ export class Call implements CallControl, SessionUser {
     const failure = { command: event.command, reason: event.reason };
     this.log.warn("a command failed", failure);
     if (event.id !== undefined && this.#running.has(event.id)) return this.settle(event.id, { ok: false, failure });
+    if (event.command === "RECORD") {
+      if (event.file !== undefined) this.recordings.delete(event.file);
+      const waiting = [...this.#running.values()].some(({ command }) => command.name === "RECORD");
+      if (waiting) return this.settleAll("RECORD", { ok: false, failure });
+    }
     this.emit({ name: "ERROR", ...failure });
   }
 }

@@ -34,9 +34,10 @@ const table: { [N in CommandName]: Performer<N> } = {
   },
   RECORD: (call, command, done) => {
     call.withAudio(command, done, (audio) => {
+      if (command.file === undefined && call.recordings.size === 0) return done(ok);
+      if (command.file !== undefined) call.recordings.add(command.file);
+      call.track(command, done);
       audio.record(command.file);
-      if (command.file === undefined) call.track(command, done);
-      else done(ok);
     });
   },
   MESSAGE: (call, command, done) => call.session.message(command.text, settled(command, done)),

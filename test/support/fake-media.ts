@@ -1,0 +1,59 @@
+/** A media engine that notes what it is told; tests let its events happen. */
+import type { Configuration, MediaEngine, MediaEvent, MediaSession } from "../../src/media/index.ts";
+
+export class FakeMediaSession implements MediaSession {
+  readonly rtpPort = 20_000;
+  readonly rtcpPort = 20_001;
+  listener: (event: MediaEvent) => void = () => {};
+  readonly told: string[] = [];
+  configuration: Configuration | undefined;
+
+  configure(configuration: Configuration): void {
+    this.configuration = configuration;
+    this.told.push(`configure ${configuration.codec}`);
+  }
+  play(id: number, file: string): void {
+    this.told.push(`play ${id} ${file}`);
+  }
+  stop(): void {
+    this.told.push("stop");
+  }
+  record(file: string | undefined): void {
+    this.told.push(file === undefined ? "stop recording" : `record ${file}`);
+  }
+  dtmf(id: number, digits: string): void {
+    this.told.push(`dtmf ${id} ${digits}`);
+  }
+  mute(on: boolean): void {
+    this.told.push(`mute ${on}`);
+  }
+  echo(on: boolean): void {
+    this.told.push(`echo ${on}`);
+  }
+  close(): void {
+    this.told.push("close");
+  }
+  /** What it was told since the last call. */
+  take(): string[] {
+    return this.told.splice(0);
+  }
+}
+
+export class FakeMedia implements MediaEngine {
+  readonly sessions: FakeMediaSession[] = [];
+  readonly stats = { sessions: 0, free: 1, pairs: 1, restarts: 0 };
+
+  open(): FakeMediaSession {
+    const session = new FakeMediaSession();
+    this.sessions.push(session);
+    return session;
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+  get session(): FakeMediaSession {
+    const session = this.sessions[0];
+    if (session === undefined) throw new TypeError("no audio was opened");
+    return session;
+  }
+}
