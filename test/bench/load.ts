@@ -65,7 +65,8 @@ export const answer =
 /** dist/siproc on core 0, answering every call with `script`. */
 export function server(script: string, options: Partial<ServerOptions> = {}): Promise<Server> {
   return siproc({
-    config: 'routes: [{ to: "*", script: bench.ts }]\nscripts: { allow: { read: [.], write: [.] } }\nlimits: { calls: 10000, calls_per_source: 10000 }',
+    config:
+      'routes: [{ to: "*", script: bench.ts }]\nscripts: { allow: { read: [.], write: [.] } }\nlimits: { calls: 10000, calls_per_source: 10000 }',
     quiet: true,
     ...options,
     files: { "bench.ts": script, ...options.files },
