@@ -1,6 +1,7 @@
 /** Changing an established session: hold and resume, re-INVITE and UPDATE, both ways (RFC 3261 §14, RFC 3311, RFC 3264 §8). */
 import { glareDelay, retryAfterSeconds } from "../sip/glare.ts";
 import type { Request, Response } from "../sip/message.ts";
+import type { OfferMade } from "../sip/offer-answer.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { endIfGone } from "./message.ts";
 import { OkRetransmission } from "./ok-retransmission.ts";
@@ -15,7 +16,8 @@ const maxGlare = 4;
 export function hold(session: Session, on: boolean, done: Done): void {
   if (session.phase.name !== "confirmed") return done("the call is not connected");
   if (session.holding === on) return done();
-  change(session, on ? "sendonly" : "sendrecv", (reason) => {
+  const offer = () => session.offerAnswer.offer(session.localMedia(), on ? "sendonly" : "sendrecv");
+  change(session, offer, (reason) => {
     if (reason === undefined) session.holding = on;
     done(reason);
   });
@@ -23,13 +25,18 @@ export function hold(session: Session, on: boolean, done: Done): void {
 
 /** A re-INVITE that changes nothing but keeps the session alive (RFC 4028 §7.4), for peers without UPDATE. */
 export function refreshByInvite(session: Session): void {
-  if (session.change.by === "none") change(session, session.holding ? "sendonly" : "sendrecv", () => {});
+  if (session.change.by === "none")
+    change(
+      session,
+      () => session.offerAnswer.repeat(session.localMedia()),
+      () => {},
+    );
 }
 
-function change(session: Session, wanted: "sendrecv" | "sendonly", done: Done, glares = 0): void {
+function change(session: Session, describe: () => OfferMade, done: Done, glares = 0): void {
   if (session.phase.name !== "confirmed") return done("the call is over");
   if (session.change.by !== "none") return done("another change of the call is under way");
-  const offer = session.offerAnswer.offer(session.localMedia(), wanted);
+  const offer = describe();
   if (!offer.ok) return done(offer.reason);
   session.change = { by: "us" };
   const body = new TextEncoder().encode(offer.sdp);
@@ -63,7 +70,7 @@ function change(session: Session, wanted: "sendrecv" | "sendonly", done: Done, g
           session.offerAnswer.rollback();
           session.change = { by: "none" };
           const wait = glareDelay(session.ownsCallId, fraction(session.context));
-          session.context.clock.after(wait, () => change(session, wanted, done, glares + 1));
+          session.context.clock.after(wait, () => change(session, describe, done, glares + 1));
           return;
         }
         refused(`the other side answered ${response.status}`);
