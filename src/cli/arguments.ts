@@ -1,0 +1,98 @@
+/** Reads a command's arguments by its table of options. */
+import { nearest } from "../config/nearest.ts";
+
+export interface Option {
+  /** Without the two dashes. */
+  readonly name: string;
+  /** The value's name in the help, such as `FILE`; without one the option is a switch. */
+  readonly value?: string;
+  /** The values that there are, when they can be listed. */
+  readonly among?: readonly string[];
+  /** May stand more than once. */
+  readonly repeats?: true;
+  readonly help: string;
+}
+
+export interface Operands {
+  /** As the help shows them: `[FILE]`, `FILE...`. */
+  readonly shown: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Arguments {
+  /** By option name, in order; a switch that is given has one empty text. */
+  readonly options: ReadonlyMap<string, readonly string[]>;
+  readonly operands: readonly string[];
+}
+
+export type Read = { ok: true; given: Arguments } | { ok: false; reason: string };
+
+/** The options that each command has. */
+export const helpOption: Option = { name: "help", help: "Show this help." };
+
+/**
+ * Reads `--name value`, `--name=value`, `--switch`, `-h` and operands in any order; after `--` all are operands.
+ * With `stop`, everything from the first operand on is one.
+ */
+export function readArguments(
+  argv: readonly string[],
+  options: readonly Option[],
+  operands: Operands,
+  stop = false,
+): Read {
+  const known = [...options, helpOption];
+  const given = new Map<string, string[]>();
+  const rest: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (word === "--" || (stop && !word.startsWith("-"))) {
+      rest.push(...argv.slice(word === "--" ? i + 1 : i));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      rest.push(word);
+      continue;
+    }
+    const [written = "", attached] = divide(word);
+    const name = written === "-h" ? "help" : written.slice(2);
+    const option = written.startsWith("--") || written === "-h" ? known.find((one) => one.name === name) : undefined;
+    if (option === undefined) return { ok: false, reason: unknownOption(written, known) };
+    const values = given.get(name) ?? [];
+    if (values.length > 0 && !option.repeats) return { ok: false, reason: `--${name} is given twice` };
+    if (option.value === undefined) {
+      if (attached !== undefined) return { ok: false, reason: `--${name} takes no value` };
+      values.push("");
+    } else {
+      const value = attached ?? argv[++i];
+      if (value === undefined) return { ok: false, reason: `--${name} needs a value: --${name} ${option.value}` };
+      if (option.among !== undefined && !option.among.includes(value))
+        return { ok: false, reason: notAmong(option, value) };
+      values.push(value);
+    }
+    given.set(name, values);
+  }
+  if (!given.has("help")) {
+    if (rest.length < operands.min) return { ok: false, reason: `${operands.shown} is missing` };
+    if (rest.length > operands.max) return { ok: false, reason: `“${rest[operands.max]}” is one argument too many` };
+  }
+  return { ok: true, given: { options: given, operands: rest } };
+}
+
+function divide(word: string): [name: string, value?: string] {
+  const equals = word.indexOf("=");
+  return equals < 0 ? [word] : [word.slice(0, equals), word.slice(equals + 1)];
+}
+
+function unknownOption(written: string, known: readonly Option[]): string {
+  const meant = nearest(
+    written.replace(/^-+/, ""),
+    known.map(({ name }) => name),
+  );
+  return `there is no option ${written}${meant === undefined ? "" : `; did you mean --${meant}?`}`;
+}
+
+function notAmong({ name, among = [] }: Option, value: string): string {
+  const meant = nearest(value, among);
+  return `--${name} is one of ${among.join(", ")}; found “${value}”${meant === undefined ? "" : `, did you mean ${meant}?`}`;
+}

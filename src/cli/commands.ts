@@ -1,0 +1,81 @@
+/** Every command of `siproc`, as --help shows it. What a command needs is loaded when it runs: start-up time counts. */
+import { type LogFormat, levels } from "../log.ts";
+import type { Arguments, Operands, Option } from "./arguments.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface CliCommand {
+  readonly summary: string;
+  readonly operands: Operands;
+  readonly options: readonly Option[];
+  /** Further paragraphs of its help. */
+  readonly details?: string;
+  /** The exit code. */
+  readonly start: (given: Arguments, terminal: Terminal) => Promise<number>;
+}
+
+/** What the exit code says; docs/cli.md has the same table. */
+export const exitCodes = {
+  ok: 0,
+  /** A check found something, a configuration is wrong. */
+  failed: 1,
+  usage: 2,
+  /** The configuration is right, but this machine does not let it be: a port is taken. */
+  setup: 3,
+} as const;
+
+export const exitCodeMeanings: readonly [code: number, meaning: string][] = [
+  [exitCodes.ok, "All went well."],
+  [exitCodes.failed, "A file is wrong, or something failed; stderr says what."],
+  [exitCodes.usage, "The command line is wrong."],
+  [exitCodes.setup, "The configuration cannot be had on this machine: a port is taken, an address is not ours."],
+];
+
+const formats: readonly LogFormat[] = ["pretty", "json"];
+
+const commands: Readonly<Record<string, CliCommand>> = {
+  run: {
+    summary: "Serve calls as a configuration file says.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: [
+      {
+        name: "listen",
+        value: "URL",
+        repeats: true,
+        help: "Listen here instead, as in udp://127.0.0.1:5070. May be repeated.",
+      },
+      { name: "log-level", value: "LEVEL", among: levels, help: `Log from this level on: ${levels.join(", ")}.` },
+      { name: "log-format", value: "FORMAT", among: formats, help: "Log as pretty or json." },
+    ],
+    details: `FILE is siproc.yaml by default.
+
+SIGINT and SIGTERM let calls that are up go on for limits.drain, and then end; a second one ends them at once.
+SIGHUP reads the file again: routes, scripts and limits change, calls that are up do not. A file with mistakes changes nothing.`,
+    start: async (given, terminal) => (await import("./run.ts")).run(given, terminal),
+  },
+  check: {
+    summary: "Check configuration files and scripts without starting anything.",
+    operands: { shown: "FILE...", min: 1, max: Number.POSITIVE_INFINITY },
+    options: [],
+    details:
+      "A file that ends in .js or .ts is a script; any other is a configuration, whose scripts are checked too.\nMistakes are printed as FILE:LINE:COLUMN: MESSAGE.",
+    start: async (given, terminal) => (await import("./check.ts")).check(given, terminal),
+  },
+  types: {
+    summary: "Print the types of the script API, for editors: siproc types > siproc.d.ts",
+    operands: { shown: "", min: 0, max: 0 },
+    options: [],
+    start: async (_, terminal) => (await import("./types.ts")).types(terminal),
+  },
+  schema: {
+    summary: "Print the JSON Schema of the configuration file, for editors.",
+    operands: { shown: "", min: 0, max: 0 },
+    options: [],
+    start: async (_, terminal) => (await import("./schema.ts")).schema(terminal),
+  },
+};
+
+export const commandNames: readonly string[] = Object.keys(commands);
+
+export function commandOf(name: string): CliCommand | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+}

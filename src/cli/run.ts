@@ -1,0 +1,194 @@
+/** `siproc run`: serves until a signal says otherwise. */
+import { type Config, loadConfig } from "../config/index.ts";
+import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
+import type { Server } from "../server/index.ts";
+import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/index.ts";
+import type { Arguments } from "./arguments.ts";
+import { exitCodes } from "./commands.ts";
+import { placeOf, showProblems } from "./problems.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What `run` needs of a server. */
+export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop"> & {
+  readonly calls: { readonly size: number };
+};
+
+/** The world around `run`; tests bring their own. */
+export interface Surroundings {
+  start(config: Config, options: { log: Log }): Promise<Running>;
+  /** Calls `heard` for each signal until the returned function is called. */
+  onSignal(heard: (name: Signal) => void): () => void;
+  log(options: { level: Level; format: LogFormat }): Log;
+  now(): number;
+}
+
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+export async function run(
+  given: Arguments,
+  terminal: Terminal,
+  around: Surroundings = realSurroundings,
+): Promise<number> {
+  const file = given.operands[0] ?? "siproc.yaml";
+  const listen = listenOption(given);
+  if (typeof listen === "string") {
+    terminal.complain(`siproc: --listen ${listen}: expected an address such as udp://0.0.0.0:5060 or tcp://[::]:5060`);
+    return exitCodes.usage;
+  }
+  const loaded = await loadConfig(file);
+  if (!loaded.ok) {
+    showProblems(loaded.problems, "error", terminal);
+    return exitCodes.failed;
+  }
+  const config = overridden(loaded.config, given, listen);
+  const log = around.log(config.log);
+  for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
+
+  let server: Running;
+  try {
+    server = await around.start(config, { log });
+  } catch (error) {
+    log.error("siproc cannot start", { reason: error instanceof Error ? error.message : String(error) });
+    return exitCodes.setup;
+  }
+  tellListening(server, config, log, around.now());
+  await serve(server, { config, given, listen, log, around });
+  return exitCodes.ok;
+}
+
+interface Service {
+  config: Config;
+  given: Arguments;
+  listen: ListenUrl[];
+  log: Log;
+  around: Surroundings;
+}
+
+/** Until the last call has ended after the first signal, or until the second. */
+async function serve(server: Running, { config, given, listen, log, around }: Service): Promise<void> {
+  const stopping = Promise.withResolvers<void>();
+  const atOnce = Promise.withResolvers<void>();
+  let current = config;
+  let signals = 0;
+  let reloading = Promise.resolve();
+  const ignore = around.onSignal((name) => {
+    if (name === "SIGHUP") {
+      reloading = reloading.then(async () => {
+        if (signals === 0) current = await reload(server, current, { given, listen, log });
+      });
+      return;
+    }
+    signals++;
+    if (signals === 1) stopping.resolve();
+    else atOnce.resolve();
+  });
+  await stopping.promise;
+  const { drain } = current.limits;
+  if (server.calls.size > 0)
+    log.info(
+      `stopping: ${counted(server.calls.size)} may go on for up to ${drain / 1000} s; a second signal ends them at once`,
+    );
+  const ended = await Promise.race([server.drain(drain), atOnce.promise.then(() => false)]);
+  if (!ended) log.warn(`ending ${counted(server.calls.size)} that are still up`);
+  await server.stop();
+  ignore();
+  log.info("stopped");
+}
+
+/** Takes over what can change while calls are up; gives the configuration that now holds. */
+async function reload(
+  server: Running,
+  current: Config,
+  { given, listen, log }: Pick<Service, "given" | "listen" | "log">,
+): Promise<Config> {
+  const loaded = await loadConfig(current.file);
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) log.error(problem.message, { at: placeOf(problem) });
+    log.error("the configuration has mistakes; the old one stays", { problems: loaded.problems.length });
+    return current;
+  }
+  for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
+  const next = overridden(loaded.config, given, listen);
+  for (const key of ["listen", "advertise", "media", "log"] as const)
+    if (JSON.stringify(next[key]) !== JSON.stringify(current[key]))
+      log.warn(`${key} has changed; that takes a restart`);
+  try {
+    server.reload(next);
+  } catch (error) {
+    log.error("the configuration could not be taken over; the old one stays", { reason: String(error) });
+    return current;
+  }
+  log.info("the configuration was read again", { routes: next.routes.length });
+  return next;
+}
+
+function tellListening(server: Running, config: Config, log: Log, started: number): void {
+  for (const { transport, local } of server.listening) log.info(`listening on ${transport}://${formatAddress(local)}`);
+  log.debug("started", { milliseconds: Math.round(started), routes: config.routes.length });
+  const hint = whomToCall(server, config);
+  if (hint !== undefined) log.info(`try it: call ${hint}`);
+}
+
+/** An address that some handler answers, to try. */
+function whomToCall(server: Running, config: Config): string | undefined {
+  const [first] = server.listening;
+  const handled = config.routes.filter(({ action }) => action.type === "script" || action.type === "exec");
+  const users = handled.map(({ to }) => /^([\w.+-]+)(@\*)?$/.exec(to?.source ?? "anything")?.[1]);
+  const user = users.find((one) => one !== undefined);
+  if (first === undefined || user === undefined) return undefined;
+  const { host, port } = first.advertised;
+  const address = formatAddress({ host, port });
+  return `sip:${user}@${port === 5060 ? address.replace(/:5060$/, "") : address}${first.transport === "tcp" ? ";transport=tcp" : ""}`;
+}
+
+function counted(calls: number): string {
+  return calls === 1 ? "1 call" : `${calls} calls`;
+}
+
+/** The addresses of --listen, or the text of the first that is none. */
+function listenOption(given: Arguments): ListenUrl[] | string {
+  const urls: ListenUrl[] = [];
+  for (const text of given.options.get("listen") ?? []) {
+    const url = parseListenUrl(text);
+    if (url === undefined) return text;
+    urls.push(url);
+  }
+  return urls;
+}
+
+function overridden(config: Config, given: Arguments, listen: ListenUrl[]): Config {
+  const level = levels.find((one) => one === given.options.get("log-level")?.[0]);
+  const [format] = given.options.get("log-format") ?? [];
+  return {
+    ...config,
+    listen: listen.length > 0 ? listen : config.listen,
+    log: {
+      level: level ?? config.log.level,
+      format: format === "json" || format === "pretty" ? format : config.log.format,
+    },
+  };
+}
+
+const realSurroundings: Surroundings = {
+  async start(config, { log }) {
+    // One call's fault must not be everybody's: what nobody caught is logged, and the others go on.
+    const uncaught = (error: unknown) =>
+      log.error("a fault inside siproc", {
+        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    process.on("uncaughtException", uncaught);
+    process.on("unhandledRejection", uncaught);
+    const { startServer } = await import("../server/index.ts");
+    return await startServer(config, { log });
+  },
+  onSignal(heard) {
+    const names: readonly Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+    const listeners = names.map((name) => ({ name, listener: () => heard(name) }));
+    for (const { name, listener } of listeners) process.on(name, listener);
+    return () => {
+      for (const { name, listener } of listeners) process.off(name, listener);
+    };
+  },
+  log: (options) => createLog(options),
+  now: () => performance.now(),
+};
