@@ -2,11 +2,14 @@
  * A call: joins a SIP session, its audio and the handler that decides what happens. It performs the vocabulary's
  * commands, turns what happens into its events, and takes care that each command is answered and ENDED comes last.
  */
+import dns from "node:dns/promises";
 import type { Session, SessionEnd, SessionUser } from "../agent/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine, MediaEvent, MediaSession } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
+import type { Family } from "../sip/sdp.ts";
+import { isIpLiteral } from "../transport/index.ts";
 import { performers } from "./commands.ts";
 import type { CallControl, CallFacts, Outcome } from "./control.ts";
 import { Gatherer } from "./gather.ts";
@@ -16,7 +19,14 @@ export interface CallSurroundings {
   media: MediaEngine;
   clock: Clock;
   log: Log;
+  /** The address of a host name in SDP; the system's resolver by default. */
+  lookup?: Lookup;
 }
+
+type Lookup = (host: string, family: Family) => Promise<string>;
+
+const systemLookup: Lookup = async (host, family) =>
+  (await dns.lookup(host, { family: family === "ipv4" ? 4 : 6 })).address;
 
 type Done = (outcome: Outcome) => void;
 
@@ -36,6 +46,8 @@ export class Call implements CallControl, SessionUser {
   readonly #media: MediaEngine;
   #audio: MediaSession | undefined;
   #audible = false;
+  #negotiated: Negotiated | undefined;
+  readonly #lookup: Lookup;
   #listener: ((event: CallEvent) => void) | undefined;
   #early: CallEvent[] = [];
   #ended = false;
@@ -49,6 +61,7 @@ export class Call implements CallControl, SessionUser {
     this.log = surroundings.log.with({ call: facts.id });
     this.gatherer = new Gatherer(surroundings.clock);
     this.#media = surroundings.media;
+    this.#lookup = surroundings.lookup ?? systemLookup;
   }
 
   // --- what handlers see ---
@@ -129,9 +142,27 @@ export class Call implements CallControl, SessionUser {
   }
 
   mediaChanged(negotiated: Negotiated, audible: boolean): void {
-    if (this.#audio === undefined) return;
-    this.#audio.configure({
-      remote: negotiated.remote,
+    const { remote } = negotiated;
+    this.#negotiated = negotiated;
+    if (remote === undefined || isIpLiteral(remote.host)) this.#configure(negotiated, remote);
+    else this.#configureByName(negotiated, remote);
+    if (audible) this.#startAudible();
+  }
+
+  /** Audio for a host name waits for its address; nothing else does. */
+  #configureByName(negotiated: Negotiated, remote: NonNullable<Negotiated["remote"]>): void {
+    this.#configure(negotiated, undefined);
+    this.#lookup(remote.host, remote.family).then(
+      (host) => {
+        if (this.#negotiated === negotiated && !this.#ended) this.#configure(negotiated, { ...remote, host });
+      },
+      () => this.log.warn("the other side's media address is a name that is not known", { host: remote.host }),
+    );
+  }
+
+  #configure(negotiated: Negotiated, remote: Negotiated["remote"]): void {
+    this.#audio?.configure({
+      remote,
       codec: negotiated.codec,
       payloadType: negotiated.payloadType,
       dtmfPayloadType: negotiated.dtmfPayloadType,
@@ -139,7 +170,6 @@ export class Call implements CallControl, SessionUser {
       ptime: negotiated.ptime,
       rtcpMux: negotiated.rtcpMux,
     });
-    if (audible) this.#startAudible();
   }
 
   connected(): void {

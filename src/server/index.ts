@@ -7,6 +7,7 @@ import { createScriptHost, type ScriptHost } from "../handlers/script/index.ts";
 import type { Log } from "../log.ts";
 import { type MediaEngine, startMedia } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
+import { dialogKeyOf } from "../sip/dialog.ts";
 import type { Flow } from "../sip/flow.ts";
 import { MergeGuard } from "../sip/merged.ts";
 import { checkRequest, checkResponse, type ParseFailure, type Request, type Response } from "../sip/message.ts";
@@ -45,6 +46,10 @@ export async function startServer(config: Config, options: { log: Log }): Promis
     clock,
     random: secureRandom,
     user: dispatch,
+    established: (request) => {
+      const key = dialogKeyOf(request);
+      return key !== undefined && agent.context.sessions.has(key);
+    },
   });
   const transport = await TransportLayer.open({
     listen: config.listen,
@@ -53,7 +58,13 @@ export async function startServer(config: Config, options: { log: Log }): Promis
     log,
     clock,
     events: {
-      message: (message, flow) => receive(transactions, message, flow),
+      message: (message, flow) => {
+        try {
+          receive(transactions, message, flow);
+        } catch (error) {
+          log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
+        }
+      },
       failure: (failure, flow) => refuse(transactions, failure, flow),
       closed: () => {},
     },
@@ -182,6 +193,11 @@ class Handlers {
 
 function callLimits(config: Config): { calls: number; callsPerSource: number } {
   return { calls: config.limits.calls, callsPerSource: config.limits.callsPerSource };
+}
+
+/** A fault of ours in full, since it is to be reported. */
+function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function familiesOf(transport: TransportLayer): ("ipv4" | "ipv6")[] {

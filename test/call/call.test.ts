@@ -11,7 +11,7 @@ class CallBench {
   readonly events: CallEvent[] = [];
   readonly call: Call;
 
-  constructor(parts: { body?: string } = { body: offer }) {
+  constructor(parts: { body?: string } = { body: offer }, lookup?: (host: string) => Promise<string>) {
     let made: Call | undefined;
     this.bench.adopt = (session) => {
       made = new Call(
@@ -33,6 +33,7 @@ class CallBench {
         },
         {
           media: this.media,
+          ...(lookup === undefined ? {} : { lookup }),
           clock: this.bench.clock,
           log: createLog({ level: "error", format: "json", write: () => {} }),
         },
@@ -254,6 +255,16 @@ describe("the end", () => {
     expect(bench.bench.sentOne()).toMatchObject({ method: "BYE" });
     expect(bench.take()).toEqual(["ENDED system error 500"]);
   });
+});
+
+test("audio for a host name waits for its address, and goes nowhere before", async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const named = offer.replace("c=IN IP4 192.0.2.9", "c=IN IP4 media.example.org");
+  const bench = new CallBench({ body: named }, () => promise).connect();
+  expect(bench.media.session.configuration?.remote).toBeUndefined();
+  resolve("192.0.2.77");
+  await promise;
+  expect(bench.media.session.configuration?.remote).toMatchObject({ host: "192.0.2.77", port: 4000 });
 });
 
 test("events wait for a listener that comes later", () => {
