@@ -52,6 +52,26 @@ SIGINT and SIGTERM let calls that are up go on for limits.drain, and then end; a
 SIGHUP reads the file again: routes, scripts and limits change, calls that are up do not. A file with mistakes changes nothing.`,
     start: async (given, terminal) => (await import("./run.ts")).run(given, terminal),
   },
+  call: {
+    summary: "Place one call, which a script or a program handles, and print how it went as JSON.",
+    operands: { shown: "URI", min: 1, max: 1 },
+    options: [
+      { name: "script", value: "FILE", help: "The script that handles the call." },
+      { name: "exec", value: "COMMAND", help: "The program that handles the call, with its arguments after spaces." },
+      { name: "config", value: "FILE", help: "Take media, and what scripts may do, from this configuration." },
+      { name: "from", value: "ID", help: "Who calls, as in '\"Alice\" <sip:alice@example.com>'." },
+      {
+        name: "listen",
+        value: "URL",
+        repeats: true,
+        help: "Listen here, as in udp://127.0.0.1:5070; by default on ports that the system chooses.",
+      },
+      { name: "log-level", value: "LEVEL", among: levels, help: `Log from this level on; warn by default.` },
+    ],
+    details:
+      "Without --script and --exec the call lasts until the other side, or Ctrl-C, ends it. The exit code is 0 for a call that was answered, 1 for one that was not.",
+    start: async (given, terminal) => (await import("./call.ts")).call(given, terminal),
+  },
   check: {
     summary: "Check configuration files and scripts without starting anything.",
     operands: { shown: "FILE...", min: 1, max: Number.POSITIVE_INFINITY },

@@ -26,6 +26,8 @@ export interface Server {
   reload(config: Config): void;
   /** Places a call that `handler` handles; `ended` is told how it ended. */
   call(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure;
+  /** The handler that a `script` or `exec` route would get. */
+  handler(action: RouteAction & { type: "script" | "exec" }): Handler;
   /** Refuses new calls and resolves when the last one has ended, or after `graceMs`: true when all ended by themselves. */
   drain(graceMs: number): Promise<boolean>;
   /** Ends what is still up, completes recordings, closes the sockets. */
@@ -107,6 +109,7 @@ export async function startServer(config: Config, options: { log: Log }): Promis
     calls,
     reload: apply,
     call: (request, handler, ended) => calls.place(request, handler, ended),
+    handler: (action) => handlers.of(action),
     async drain(graceMs) {
       calls.draining = true;
       return await settlesWithin(calls.idle(), graceMs);
