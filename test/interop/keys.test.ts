@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { dataPath } from "../support/data.ts";
 import { has } from "../support/peers/available.ts";
-import { Baresip } from "../support/peers/baresip.ts";
+import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { sipp } from "../support/peers/sipp.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
 import { handlers } from "./handlers/scripts.ts";
@@ -14,6 +14,7 @@ describe.skipIf(!has("baresip"))("keys", () => {
   let server: Server;
   beforeAll(async () => {
     server = await siproc({
+      host: phoneHost,
       config:
         'routes: [{ to: "keys@*", script: keys.ts }, { to: "entry@*", script: entry.ts }, { to: "press@*", script: press.ts }]',
       files: {
@@ -28,7 +29,13 @@ describe.skipIf(!has("baresip"))("keys", () => {
   test.skipIf(!canReplay).each(["0", "1", "2", "3", "4", "5"])("%s, as SIPp replays it, is heard once", async (key) => {
     const before = server.program.stderr.length;
     const pcap = dataPath("pcap", `sipp-dtmf_2833_${key}.pcap`);
-    const run = await sipp({ scenario: "uac-dtmf", service: "keys", values: { pcap }, remote: server.address });
+    const run = await sipp({
+      scenario: "uac-dtmf",
+      host: phoneHost,
+      service: "keys",
+      values: { pcap },
+      remote: server.address,
+    });
     expect(run.errors).toBe("");
     expect(run.code).toBe(0);
     const heard = server.program.stderr.slice(before).filter((line) => line.includes("key "));

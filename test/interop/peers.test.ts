@@ -1,7 +1,7 @@
 /** The harness itself: SIPp and baresip call each other, without siproc, so that a failing interop test is siproc's. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { has } from "../support/peers/available.ts";
-import { Baresip } from "../support/peers/baresip.ts";
+import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { canCapture, capture } from "../support/peers/capture.ts";
 import { received, sipp, startSipp } from "../support/peers/sipp.ts";
 import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
@@ -35,10 +35,10 @@ describe.skipIf(!has("sipp", "baresip", "sox"))("the peers by themselves", () =>
   test.each(["udp", "tcp"] as const)(
     "baresip calls SIPp over %s and hears its own tone come back",
     async (transport) => {
-      const callee = await startSipp({ scenario: "uas-call", transport, args: ["-rtp_echo"] });
+      const callee = await startSipp({ scenario: "uas-call", transport, host: phoneHost, args: ["-rtp_echo"] });
       const phone = await Baresip.start({ transport, says: { tone: 620 } });
       open.push(phone);
-      await phone.dial(`sip:echo@127.0.0.1:${callee.port};transport=${transport}`);
+      await phone.dial(`sip:echo@${phoneHost}:${callee.port};transport=${transport}`);
       await phone.event("CALL_ESTABLISHED");
       await Bun.sleep(1500);
       await phone.hangup();
@@ -81,7 +81,8 @@ describe.skipIf(!has("sipp", "baresip", "sox"))("the peers by themselves", () =>
     expect(pressed).toEqual(["1", "#"]);
     const caller = await sipp({
       scenario: "uac-call",
-      remote: `127.0.0.1:${phone.port}`,
+      host: phoneHost,
+      remote: `${phoneHost}:${phone.port}`,
       service: "baresip",
     });
     expect(caller.errors).toBe("");

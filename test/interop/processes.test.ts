@@ -53,7 +53,7 @@ while (my $line = <STDIN>) {
 /** Handlers that misbehave; the call ends, and nobody else's does. */
 const bad = {
   "exits.sh": "#!/bin/sh\necho ANSWER\nread -r line\nexit 3\n",
-  "half-line.sh": "#!/bin/sh\necho ANSWER\nread -r line\nprintf 'MESSAGE cut off'\nexit 0\n",
+  "half-line.sh": "#!/bin/sh\necho ANSWER\nread -r line\nprintf 'PLAY'\nexit 0\n",
 } as const;
 
 describe.skipIf(!has("sipp", "python3", "perl"))("a process per call", () => {

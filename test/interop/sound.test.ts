@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { has } from "../support/peers/available.ts";
-import { Baresip, type BaresipOptions } from "../support/peers/baresip.ts";
+import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresip.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
 import { amplitude, duration, part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
@@ -12,6 +12,7 @@ describe.skipIf(!has("baresip", "sox"))("baresip calls", () => {
   const phones: Baresip[] = [];
   beforeAll(async () => {
     server = await siproc({
+      host: phoneHost,
       scripts: true,
       config: `routes:
   - { to: "echo@*", script: scripts/echo.ts }

@@ -3,11 +3,21 @@
  * a WAV file, and it is driven over its own TCP control port.
  */
 import { connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { temporaryFolder } from "./folder.ts";
 import { freePort, untilBound } from "./ports.ts";
 import { Program, ProgramError } from "./program.ts";
 import { sine, writeWav } from "./sound.ts";
+
+/**
+ * Where baresip is, and where what it calls should be: baresip's SDP names the machine's first address that is not the
+ * loopback, and audio that comes from another than the SDP names may rightly be dropped.
+ */
+export const phoneHost: string =
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 
 export interface BaresipOptions {
   /** The user part of its own address. */
@@ -84,7 +94,7 @@ export class Baresip {
     if ("tone" in says) await writeWav(source, 8000, sine(says.tone, 60_000, 0.316));
     const codecs = (options.codecs ?? ["PCMU", "PCMA"]).map((codec) => codec.toLowerCase()).join(",");
     const account = [
-      `<sip:${user}@127.0.0.1;transport=${transport}>`,
+      `<sip:${user}@${phoneHost};transport=${transport}>`,
       "regint=0",
       `audio_codecs=${codecs}`,
       ...(options.autoAnswer ? ["answermode=auto"] : []),
@@ -96,7 +106,7 @@ export class Baresip {
       join(folder, "config"),
       [
         "poll_method epoll",
-        `sip_listen 127.0.0.1:${port}`,
+        `sip_listen ${phoneHost}:${port}`,
         "call_local_timeout 120",
         "call_max_calls 20",
         `audio_source aufile,${source}`,
@@ -138,7 +148,7 @@ export class Baresip {
     }
     const control = connect(controlPort, "127.0.0.1");
     await new Promise<void>((resolve, reject) => control.once("connect", resolve).once("error", reject));
-    const uri = `sip:${user}@127.0.0.1:${port}${transport === "tcp" ? ";transport=tcp" : ""}`;
+    const uri = `sip:${user}@${phoneHost}:${port}${transport === "tcp" ? ";transport=tcp" : ""}`;
     return new Baresip(program, control, folder, port, uri);
   }
 

@@ -1,4 +1,4 @@
-/** Ports on 127.0.0.1 that nobody uses now: each call gives another one. */
+/** Ports that nobody uses now: each call gives another one. */
 import { createSocket } from "node:dgram";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,7 +8,7 @@ const first = 21_000;
 const last = 31_000;
 let next = first + 100 * Math.floor(Math.random() * ((last - first) / 100));
 
-/** The first of `count` neighbouring ports, even, free on UDP and TCP, that no other call here is given. */
+/** The first of `count` neighbouring ports, even, free on UDP and TCP on every IPv4 address, that no other call here is given. */
 export async function freePort(count = 2): Promise<number> {
   for (;;) {
     if (next + count > last) next = first;
@@ -23,7 +23,7 @@ function udpFree(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = createSocket("udp4");
   socket.once("error", () => resolve(false));
-  socket.bind(port, "127.0.0.1", () => socket.close(() => resolve(true)));
+  socket.bind(port, "0.0.0.0", () => socket.close(() => resolve(true)));
   return promise;
 }
 
@@ -31,7 +31,7 @@ function tcpFree(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const server = createServer();
   server.once("error", () => resolve(false));
-  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  server.listen(port, "0.0.0.0", () => server.close(() => resolve(true)));
   return promise;
 }
 
