@@ -1,4 +1,5 @@
 /** `siproc run`: serves until a signal says otherwise. */
+import { closeSync, openSync } from "node:fs";
 import { type Config, loadConfig } from "../config/index.ts";
 import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
 import type { Server } from "../server/index.ts";
@@ -169,6 +170,16 @@ function overridden(config: Config, given: Arguments, listen: ListenUrl[]): Conf
   };
 }
 
+/** Whether this process has a terminal that controls it. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const realSurroundings: Surroundings = {
   async start(config, { log }) {
     // One call's fault must not be everybody's: what nobody caught is logged, and the others go on.
@@ -183,7 +194,10 @@ const realSurroundings: Surroundings = {
   },
   onSignal(heard) {
     const names: readonly Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-    const listeners = names.map((name) => ({ name, listener: () => heard(name) }));
+    const inTerminal = hasTerminal();
+    // The window that siproc was started in was closed: nobody asked for a reload.
+    const meant = (name: Signal) => (name === "SIGHUP" && inTerminal && !hasTerminal() ? "SIGTERM" : name);
+    const listeners = names.map((name) => ({ name, listener: () => heard(meant(name)) }));
     for (const { name, listener } of listeners) process.on(name, listener);
     return () => {
       for (const { name, listener } of listeners) process.off(name, listener);
