@@ -1,7 +1,7 @@
 /** The main thread's side: hands out ports at once, and carries commands and events to and from the worker. */
 import type { Log } from "../log.ts";
 import { pairsIn } from "./ports.ts";
-import { Batch, type ToMain, type ToWorker } from "./protocol.ts";
+import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
 import {
   type Configuration,
   type EngineStats,
@@ -16,8 +16,8 @@ import {
 
 /** What of a Worker is used here, so that tests can stand in for one. */
 export interface WorkerPort {
-  postMessage(batch: ToWorker[]): void;
-  onmessage: ((event: MessageEvent<ToMain[]>) => void) | null;
+  postMessage(batch: string): void;
+  onmessage: ((event: MessageEvent<string>) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
   terminate(): void;
 }
@@ -76,7 +76,7 @@ export class MainThread implements MediaEngine {
     const worker = this.#createWorker();
     this.#worker = worker;
     worker.onmessage = ({ data }) => {
-      for (const message of data) this.#receive(message);
+      for (const message of readBatch<ToMain>(data)) this.#receive(message);
     };
     worker.onerror = (event) => this.#workerFailed(worker, event.message || "unknown error");
     const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"] } = this.#options;

@@ -18,6 +18,8 @@ export interface Paced {
 
 const phases = 10;
 const phaseMs = frameMs / phases;
+/** So many sessions share a phase before the next one is used: with few sessions the process wakes up less often. */
+const perPhase = 20;
 /** Ticks made up for at once after a stall; a longer stall is a gap in time, not a burst of packets. */
 const maxCatchUp = 3;
 /** A timer that fires a little early counts as on time: this many ms. */
@@ -37,6 +39,7 @@ export class Pacer {
   #timer: { cancel(): void } | undefined;
   #armed = Number.POSITIVE_INFINITY;
   #running = false;
+  #members = 0;
 
   /** @param failed takes a member whose tick threw; the others go on */
   constructor(clock: PacerClock, failed: (member: Paced, error: unknown) => void) {
@@ -45,11 +48,12 @@ export class Pacer {
     this.#origin = clock.now();
   }
 
-  /** Ticks `member` from now on, in the phase with the fewest members. */
+  /** Ticks `member` from now on, in the phase with the fewest members of those in use. */
   add(member: Paced): void {
     let index = 0;
     let fewest = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < phases; i++) {
+    const used = Math.min(phases, 1 + Math.floor(this.#members++ / perPhase));
+    for (let i = 0; i < used; i++) {
       const count = this.#phases[i]?.members.length ?? 0;
       if (count < fewest) {
         fewest = count;
@@ -72,6 +76,7 @@ export class Pacer {
       if (at < 0) continue;
       const last = members.pop();
       if (last !== undefined && last !== member) members[at] = last;
+      this.#members--;
       return;
     }
   }

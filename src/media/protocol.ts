@@ -1,4 +1,4 @@
-/** What main thread and media worker say to each other. Each message is a batch: an array of these, in order. */
+/** What main thread and media worker say to each other. Each message is a batch of these, in order. */
 import type { Configuration, Family, LatchRule, MediaEvent } from "./types.ts";
 
 export type ToWorker =
@@ -25,22 +25,38 @@ export type ToMain =
   | { type: "log"; level: "warn" | "error"; message: string; reason: string }
   | { type: "ended" };
 
-/** Collects messages and posts them together at the end of the turn. */
-export class Batch<Message> {
-  #post: (batch: Message[]) => void;
-  #waiting: Message[] = [];
+/**
+ * A batch is at most this often, ms: waking the other thread costs more than what is said. After a pause the first
+ * message goes at once.
+ */
+const batchMs = 10;
 
-  constructor(post: (batch: Message[]) => void) {
+/** Collects messages and posts them together, as JSON: for many small objects that is cheaper than cloning. */
+export class Batch<Message> {
+  #post: (batch: string) => void;
+  #waiting: Message[] = [];
+  #last = 0;
+
+  constructor(post: (batch: string) => void) {
     this.#post = post;
   }
 
   add(message: Message): void {
-    if (this.#waiting.push(message) === 1) setImmediate(this.#flush);
+    if (this.#waiting.push(message) > 1) return;
+    const rest = this.#last + batchMs - performance.now();
+    if (rest > 0) setTimeout(this.#flush, rest);
+    else setImmediate(this.#flush);
   }
 
   #flush = (): void => {
     const batch = this.#waiting;
     this.#waiting = [];
-    if (batch.length > 0) this.#post(batch);
+    this.#last = performance.now();
+    this.#post(JSON.stringify(batch));
   };
+}
+
+/** Reads a batch of the other thread, which is this same program: its form needs no check. */
+export function readBatch<Message>(batch: string): Message[] {
+  return JSON.parse(batch);
 }

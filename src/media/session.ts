@@ -44,10 +44,8 @@ export class Session {
   #keys = new EventSender();
   #playout: Playout;
   #muted = false;
-  #recorder: { file: string; writer: WavWriter } | undefined;
+  #recorder: { writer: WavWriter; local: Int16Array; remote: Int16Array } | undefined;
   #writers = new Set<WavWriter>();
-  #local = new Int16Array(frameSamples);
-  #remote = new Int16Array(frameSamples);
   /** Since when the peer should be heard, ms; undefined when it need not be, or once its silence was told. */
   #listeningSince: number | undefined;
   #silenceTold = false;
@@ -129,7 +127,7 @@ export class Session {
       },
     });
     this.#writers.add(writer);
-    this.#recorder = { file, writer };
+    this.#recorder = { writer, local: new Int16Array(frameSamples), remote: new Int16Array(frameSamples) };
   }
 
   /**
@@ -151,9 +149,10 @@ export class Session {
     const offset = silent ? 0 : this.#playout.offset;
     this.#send(configuration, octets, offset);
     if (this.#recorder !== undefined) {
-      decode(law, octets, offset, this.#local, frameSamples);
-      this.#receiver.pull(this.#remote);
-      this.#recorder.writer.add(this.#local, this.#remote, frameSamples);
+      const { writer, local, remote } = this.#recorder;
+      decode(law, octets, offset, local, frameSamples);
+      this.#receiver.pull(remote);
+      writer.add(local, remote, frameSamples);
     }
     this.#receiver.events.tick(now);
     if (this.#rtcp.due(now)) this.#report(now, false);

@@ -1,6 +1,6 @@
 /** The media worker's entry: gives the engine its clock, its randomness and its way to the main thread. */
 import { Engine } from "./engine.ts";
-import { Batch, type ToMain, type ToWorker } from "./protocol.ts";
+import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
 
 declare const self: Worker;
 
@@ -26,9 +26,8 @@ function random(): number {
 }
 
 let engine: Engine | undefined;
-// The main thread of this very program is the only sender: see protocol.ts.
-self.onmessage = ({ data }: MessageEvent<ToWorker[]>) => {
-  for (const message of data) {
+self.onmessage = ({ data }: MessageEvent<string>) => {
+  for (const message of readBatch<ToWorker>(data)) {
     if (message.type === "start")
       engine = new Engine(message, { clock, wall: (now) => performance.timeOrigin + now, random }, (out) =>
         toMain.add(out),
