@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what the configuration writes
 import { describe, expect, test } from "bun:test";
 import { readConfig } from "../../src/config/index.ts";
 import { below, pick, seeded } from "../support/random.ts";
