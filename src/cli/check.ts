@@ -1,6 +1,6 @@
 /** `siproc check`: says all that is wrong with configurations and scripts. */
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { loadConfig, type Problem } from "../config/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
@@ -32,43 +32,18 @@ function isScript(file: string): boolean {
   return /\.[cm]?[jt]s$/.test(file);
 }
 
-/** Whether a script can be read at all; what it does is seen when it runs. */
+/** What the script host would say of a script and what it imports. */
 async function checkScript(file: string): Promise<Problem[]> {
-  try {
-    const text = await readFile(file, "utf8");
-    new Bun.Transpiler({ loader: "ts" }).transformSync(text);
-    if (/\bexport\s+default\b|\bas\s+default\b/.test(text)) return [];
-    return [
-      {
-        file,
-        line: 1,
-        column: 1,
-        message: "a script exports the function that handles a call: export default async function (call: Call) { … }",
-      },
-    ];
-  } catch (error) {
-    const faults = error instanceof AggregateError ? error.errors : [error];
-    return faults.map((fault) => problemOf(file, fault));
-  }
-}
-
-/** What the transpiler says of a fault: a message, and a position if it has one. */
-function problemOf(file: string, fault: unknown): Problem {
-  const position: unknown = property(fault, "position");
-  const number = (name: string) => {
-    const value = property(position, name);
-    return typeof value === "number" && value > 0 ? value : 1;
-  };
-  const message = property(fault, "message");
-  const code = property(fault, "code");
-  return {
-    file,
-    line: number("line"),
-    column: number("column"),
-    message: code === "ENOENT" ? "there is no such file" : typeof message === "string" ? message : String(fault),
-  };
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  const { checkScript: checkWithImports } = await import("../handlers/script/index.ts");
+  const faults = await checkWithImports(file);
+  const problems = faults.map((fault) => ({
+    file: resolve(dirname(file), fault.file),
+    line: fault.line ?? 1,
+    column: fault.column ?? 1,
+    message: fault.message,
+  }));
+  if (problems.length > 0 || /\bexport\s+default\b|\bas\s+default\b/.test(await readFile(file, "utf8")))
+    return problems;
+  const message = "a script exports the function that handles a call: export default async function (call: Call) { … }";
+  return [{ file, line: 1, column: 1, message }];
 }
