@@ -1,0 +1,96 @@
+/** One script worker as the main thread has it: posts batched per turn, a watch on its pulse, and its end. */
+import { createHeartbeat, PulseWatch } from "./heartbeat.ts";
+import type { Program } from "./program.ts";
+import type { RunId, ToMain, ToWorker, WorkerSetup } from "./protocol.ts";
+
+export interface LaneEvents {
+  message(message: ToMain): void;
+  /** The worker is gone. `culprit`: the run that it was stuck in, if it was. */
+  died(lane: Lane, culprit: RunId | undefined): void;
+}
+
+/** How often the pulse is looked at while scripts run, in ms. */
+const lookEvery = 50;
+/** How long a turn may last before the worker counts as stuck, in ms, at the least. */
+const shortestStuck = 300;
+
+export class Lane {
+  /** The runs that this worker has. */
+  readonly runs = new Set<RunId>();
+  readonly #worker: Worker;
+  readonly #events: LaneEvents;
+  readonly #watch: PulseWatch;
+  /** The newest program that the worker has of each entry file. */
+  readonly #programs = new Map<string, number>();
+  #outbox: ToWorker[] = [];
+  #looking: ReturnType<typeof setInterval> | undefined;
+  #dead = false;
+
+  constructor(setup: Omit<WorkerSetup, "heartbeat">, events: LaneEvents) {
+    this.#events = events;
+    const heartbeat = createHeartbeat();
+    this.#watch = new PulseWatch(heartbeat, Math.max(shortestStuck, 4 * setup.limits.cpu));
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href);
+    this.#worker.onmessage = (event: MessageEvent<string>) => this.#receive(event.data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(undefined);
+    };
+    this.#worker.addEventListener("close", () => this.#die(undefined));
+    this.#worker.postMessage({ ...setup, heartbeat } satisfies WorkerSetup);
+  }
+
+  start(file: string, program: Program, message: ToWorker & { type: "start" }): void {
+    const known = this.#programs.get(file);
+    if (known !== program.id) {
+      this.send({ type: "program", program });
+      this.#programs.set(file, program.id);
+      if (known !== undefined) this.send({ type: "forget", program: known });
+    }
+    this.runs.add(message.run);
+    this.#looking ??= setInterval(() => this.#look(), lookEvery);
+    this.send(message);
+  }
+
+  send(message: ToWorker): void {
+    if (this.#dead) return;
+    if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
+    this.#outbox.push(message);
+  }
+
+  finished(run: RunId): void {
+    this.runs.delete(run);
+    if (this.runs.size > 0) return;
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+  }
+
+  terminate(): void {
+    this.#dead = true;
+    clearInterval(this.#looking);
+    this.#worker.terminate();
+  }
+
+  #receive(text: string): void {
+    if (this.#dead || text === "ready") return;
+    // Only worker.ts writes here; what scripts say stands in texts, which are checked where they are used.
+    for (const message of JSON.parse(text) as ToMain[]) this.#events.message(message);
+  }
+
+  #flush(): void {
+    const messages = this.#outbox;
+    this.#outbox = [];
+    if (!this.#dead && messages.length > 0) this.#worker.postMessage(JSON.stringify(messages));
+  }
+
+  #look(): void {
+    const culprit = this.#watch.look(performance.now());
+    if (culprit !== undefined) this.#die(culprit);
+  }
+
+  #die(culprit: RunId | undefined): void {
+    if (this.#dead) return;
+    this.terminate();
+    this.#events.died(this, culprit);
+  }
+}
