@@ -38,7 +38,7 @@ describe.skipIf(!has("sipp", "baresip", "sox"))("the peers by themselves", () =>
       const callee = await startSipp({ scenario: "uas-call", transport, host: phoneHost, args: ["-rtp_echo"] });
       const phone = await Baresip.start({ transport, says: { tone: 620 } });
       open.push(phone);
-      await phone.dial(`sip:echo@${phoneHost}:${callee.port};transport=${transport}`);
+      await phone.dial(`sip:echo@${phoneHost}:${callee.port}`);
       await phone.event("CALL_ESTABLISHED");
       await Bun.sleep(1500);
       await phone.hangup();

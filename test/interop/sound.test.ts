@@ -29,7 +29,8 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
   const dial = async (user: string, options: BaresipOptions = {}) => {
     const phone = await Baresip.start(options);
     phones.push(phone);
-    await phone.dial(`sip:${user}@${server.address};transport=${options.transport ?? "udp"}`);
+    // baresip adds its account's transport by itself.
+    await phone.dial(`sip:${user}@${server.address}`);
     await phone.event("CALL_ESTABLISHED");
     return phone;
   };
