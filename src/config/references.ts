@@ -11,12 +11,11 @@ export async function checkReferences(config: Config, root: Node, context: Conte
   checkListeners(config, root, context);
   await Promise.all(config.routes.map((route, i) => checkHandler(route, routeEntry(root, i), context)));
   const allow = entryOf(entryOf(root, "scripts")?.value, "allow")?.value;
-  for (const purpose of ["read", "write"] as const) {
-    const at = entryOf(allow, purpose)?.value.at ?? root.at;
-    for (const path of config.scripts.allow[purpose]) {
-      if ((await kindOf(path)) === undefined)
-        context.warn(at, `${path} does not exist; create it, or scripts will find nothing to ${purpose} there`);
-    }
+  // What scripts may write is made when the first of them writes there.
+  const at = entryOf(allow, "read")?.value.at ?? root.at;
+  for (const path of config.scripts.allow.read) {
+    if ((await kindOf(path)) === undefined)
+      context.warn(at, `${path} does not exist; create it, or scripts will find nothing to read there`);
   }
 }
 

@@ -262,7 +262,7 @@ describe("a warning tells of", () => {
     ["routes: [{ reply: 200 }]", "connects a call without audio"],
     ["routes: [{ method: OPTOINS, reply: 200 }]", "OPTOINS is no method of SIP that siproc knows"],
     ["listen: [udp://0.0.0.0:10500]", "UDP port 10500 is one of media.ports"],
-    ["scripts: { allow: { write: [recordings] } }", "recordings does not exist"],
+    ["scripts: { allow: { read: [prompts] } }", "prompts does not exist"],
   ];
   for (const [text, warning] of table)
     test(warning, async () => expect((await warnings(text)).join("\n")).toContain(warning));
