@@ -15,6 +15,11 @@ const linesPerTurn = 50;
 const pause = 20;
 /** Commands that have not been answered yet. */
 const maxRunning = 256;
+/**
+ * How long, in ms, the input stays open after SIGTERM: a shell that reads the end of its input before it sees the signal
+ * would leave without running its trap.
+ */
+const inputTime = 200;
 /** How long, in ms, to go on reading what an exited process has written, when something it started holds the pipe open. */
 const drainTime = 250;
 
@@ -38,6 +43,7 @@ export class ProcessCall {
   #exited = false;
   /** The SIGKILL that follows a SIGTERM. */
   #killer: Timer | undefined;
+  #closer: Timer | undefined;
   #running = 0;
 
   constructor(options: ProcessCallOptions) {
@@ -61,7 +67,6 @@ export class ProcessCall {
     this.#send(event);
     if (event.name !== "ENDED" || this.#callEnded) return;
     this.#callEnded = true;
-    this.#events.end();
     this.#terminate();
   }
 
@@ -86,6 +91,7 @@ export class ProcessCall {
     const { child, clock, graceMs, log, program } = this.#options;
     if (this.#exited || this.#killer !== undefined) return;
     child.signal("SIGTERM");
+    this.#closer = clock.after(inputTime, () => this.#events.end());
     this.#killer = clock.after(graceMs, () => {
       if (child.signal("SIGKILL")) log.warn("the handler outlived its call and was killed", { program });
     });
@@ -94,6 +100,7 @@ export class ProcessCall {
   async #onExit(exit: Exit, commandsRead: Promise<void>): Promise<void> {
     const { call, child, log, program } = this.#options;
     this.#exited = true;
+    this.#closer?.cancel();
     log.debug("the handler exited", exit.type === "status" ? { status: exit.status } : { signal: exit.signal });
     // Whoever else of its group is left when the time is up is killed; with nobody left there is nothing to wait for.
     if (!child.alive()) this.#killer?.cancel();

@@ -120,12 +120,26 @@ describe("the process", () => {
     const run = sh("trap 'cat >&2; echo trapped >&2; exit 0' TERM; echo ANSWER; while :; do sleep 0.05; done");
     await run.call.performed(1);
     run.call.end();
-    await run.logged("trapped");
     await run.logged("ENDED remote hangup 200");
+    expect(run.log.join()).not.toContain("trapped");
+    run.clock.advance(200);
+    await run.logged("trapped");
     await run.logged("the handler exited");
     for (let turn = 0; turn < 100 && run.clock.pending > 0; turn++)
       await new Promise((resolve) => setImmediate(resolve));
     expect(run.clock.pending).toBe(0);
+  });
+
+  test("sees SIGTERM before the end of its input, so that a loop over events does not miss it", async () => {
+    for (let round = 0; round < 10; round++) {
+      const run = sh(
+        "trap 'echo trapped >&2; exit 0' TERM; echo ANSWER; while read -r line; do :; done; echo missed >&2",
+      );
+      await run.call.performed(1);
+      run.call.end();
+      await run.logged("the handler exited");
+      await run.logged("trapped");
+    }
   });
 
   test("that ignores SIGTERM is killed with all it has started, after the grace time", async () => {
