@@ -52,7 +52,6 @@ export async function run(
     log.error("siproc cannot start", { reason: error instanceof Error ? error.message : String(error) });
     return exitCodes.setup;
   }
-  tellListening(server, config, log, around.now());
   await serve(server, { config, given, listen, log, around });
   return exitCodes.ok;
 }
@@ -83,6 +82,8 @@ async function serve(server: Running, { config, given, listen, log, around }: Se
     if (signals === 1) stopping.resolve();
     else atOnce.resolve();
   });
+  // Said once signals are heard: who waits for this line may send one at once.
+  tellListening(server, config, log, around.now());
   await stopping.promise;
   const { drain } = current.limits;
   if (server.calls.size > 0)
