@@ -1,24 +1,43 @@
 /**
  * Turns at the event loop for UDP: Bun reads a socket until it is empty, and calls back for each datagram, before it
  * looks at anything else. A peer that sends faster than messages are handled would so stop all timers and sockets for
- * as long as it likes (R1). After 10 ms of handling, what else comes in is only queued, which is quicker than any
- * sender, so the socket runs empty and the loop goes on; the queue is worked off in turns, and is bounded.
+ * as long as it likes (R1). After 10 ms of handling, what else comes in is only queued, and is worked off in turns.
+ *
+ * The queue is bounded and fair. Each source has its own, and they take turns, so that a flood from some delays others
+ * by little; each may fill as much as it leaves free, so a flood from one leaves half of the room to others. A source
+ * that has filled its share, or that keeps us reading for more than 5 ms, is dropped by the kernel, at no cost to us,
+ * until half of its share is free. When after 15 ms we still read and nobody stands out, all are dropped until the next
+ * turn.
  */
+import { type Dropped, maxSources } from "../udp-filter.ts";
 
 /** Milliseconds of handling in one turn. */
 const budget = 10;
+/** Milliseconds of mere queueing after it. */
+const reading = 5;
+const mostReading = 15;
 /** What waits at most: about 200 ms of work. Beyond it datagrams are dropped, as a full socket buffer does. */
 const maxWaiting = 8_192;
 const maxWaitingOctets = 16 * 1024 * 1024;
+/** From so many waiting datagrams on, a source is taken to be the one that keeps us reading. */
+const many = 64;
 
 interface Datagram {
   octets: Uint8Array;
   port: number;
-  host: string;
+}
+
+/** What waits from one host, in order. */
+interface Source {
+  waiting: Datagram[];
+  /** How many of `waiting` are taken. */
+  taken: number;
 }
 
 export interface DatagramTurnsOptions {
   take(octets: Uint8Array, port: number, host: string): void;
+  /** Lets the kernel drop what comes from these sources, and from no others. */
+  drop: (sources: Dropped) => void;
   /** Milliseconds since a fixed point; `performance.now` by default. */
   now?: () => number;
   /** Calls back at the loop's next turn; `setImmediate` by default. */
@@ -26,45 +45,58 @@ export interface DatagramTurnsOptions {
 }
 
 export class DatagramTurns {
-  /** Datagrams that found no room. */
+  /** Datagrams that were read and found no room. */
   dropped = 0;
   readonly #take: DatagramTurnsOptions["take"];
+  readonly #drop: DatagramTurnsOptions["drop"];
   readonly #now: () => number;
   readonly #later: (go: () => void) => void;
-  #waiting: Datagram[] = [];
-  /** How many of `#waiting` are taken. */
-  #taken = 0;
+  /** By host; the first is the next to be taken from. None is empty. */
+  readonly #sources = new Map<string, Source>();
+  #waiting = 0;
   #octets = 0;
+  /** The hosts that the kernel drops. */
+  readonly #greedy = new Set<string>();
+  #allDropped = false;
   #inTurn = false;
   #turnEnds = 0;
 
   constructor(options: DatagramTurnsOptions) {
     this.#take = options.take;
+    this.#drop = options.drop;
     this.#now = options.now ?? (() => performance.now());
     this.#later = options.later ?? setImmediate;
   }
 
   push(octets: Uint8Array, port: number, host: string): void {
-    if (this.#waiting.length === 0) {
-      const now = this.#now();
+    const now = this.#now();
+    if (this.#waiting === 0) {
       if (!this.#inTurn) this.#begin(now);
       if (now < this.#turnEnds) {
         this.#take(octets, port, host);
         return;
       }
     }
-    if (this.#waiting.length - this.#taken >= maxWaiting || this.#octets + octets.length > maxWaitingOctets) {
+    const share = this.#share(host);
+    if (now >= this.#turnEnds + reading) {
+      if (share >= many || now >= this.#turnEnds + mostReading) this.#refuse(host, share);
+    }
+    if (share >= maxWaiting - this.#waiting || this.#octets + octets.length > maxWaitingOctets) {
       this.dropped++;
+      this.#refuse(host, share);
       return;
     }
+    const source = this.#sources.get(host);
+    if (source === undefined) this.#sources.set(host, { waiting: [{ octets, port }], taken: 0 });
+    else source.waiting.push({ octets, port });
     this.#octets += octets.length;
-    this.#waiting.push({ octets, port, host });
+    this.#waiting++;
   }
 
   /** Forgets what waits. */
   clear(): void {
-    this.#waiting = [];
-    this.#taken = 0;
+    this.#sources.clear();
+    this.#waiting = 0;
     this.#octets = 0;
   }
 
@@ -76,18 +108,60 @@ export class DatagramTurns {
 
   readonly #next = (): void => {
     this.#inTurn = false;
-    if (this.#waiting.length === 0) return;
-    this.#begin(this.#now());
-    do {
-      const first = this.#waiting[this.#taken++];
-      if (first === undefined) break;
-      this.#octets -= first.octets.length;
-      this.#take(first.octets, first.port, first.host);
-    } while (this.#now() < this.#turnEnds);
-    if (this.#taken >= this.#waiting.length) this.clear();
-    else if (this.#taken > 1024) {
-      this.#waiting = this.#waiting.slice(this.#taken);
-      this.#taken = 0;
+    if (this.#waiting > 0) {
+      this.#begin(this.#now());
+      this.#work();
     }
+    this.#readAgain();
   };
+
+  #work(): void {
+    // A source that is put back comes behind the others, and this iteration comes to it again.
+    for (const [host, source] of this.#sources) {
+      const first = source.waiting[source.taken++];
+      this.#sources.delete(host);
+      if (first === undefined) continue;
+      if (source.taken < source.waiting.length) {
+        if (source.taken > 1024) {
+          source.waiting = source.waiting.slice(source.taken);
+          source.taken = 0;
+        }
+        this.#sources.set(host, source);
+      }
+      this.#waiting--;
+      this.#octets -= first.octets.length;
+      this.#take(first.octets, first.port, host);
+      if (this.#now() >= this.#turnEnds) return;
+    }
+  }
+
+  #share(host: string): number {
+    const source = this.#sources.get(host);
+    return source === undefined ? 0 : source.waiting.length - source.taken;
+  }
+
+  /** Lets the kernel drop this host, or all when it has no large part in what waits. */
+  #refuse(host: string, share: number): void {
+    if (this.#allDropped || this.#greedy.has(host)) return;
+    if (share >= many && this.#greedy.size < maxSources) {
+      this.#greedy.add(host);
+      this.#drop([...this.#greedy]);
+    } else {
+      this.#allDropped = true;
+      this.#drop("all");
+    }
+  }
+
+  /** Behind each turn: everybody is heard again but those who have more than half of their share waiting. */
+  #readAgain(): void {
+    if (!this.#allDropped && this.#greedy.size === 0) return;
+    let changed = this.#allDropped;
+    this.#allDropped = false;
+    for (const host of this.#greedy) {
+      if (this.#share(host) > (maxWaiting - this.#waiting) / 2) continue;
+      this.#greedy.delete(host);
+      changed = true;
+    }
+    if (changed) this.#drop([...this.#greedy]);
+  }
 }

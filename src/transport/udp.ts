@@ -24,7 +24,10 @@ export class UdpTransport {
   /** The bound address with its real port. */
   readonly local: Address;
   readonly context: TransportContext;
-  readonly turns = new DatagramTurns({ take: (datagram, port, host) => this.#receive(datagram, port, host) });
+  readonly turns = new DatagramTurns({
+    take: (datagram, port, host) => this.#receive(datagram, port, host),
+    drop: (sources) => this.#socket.drop(sources),
+  });
   readonly #socket: UdpSocket;
   #backlog: Waiting[] = [];
   #closed = false;
@@ -36,6 +39,7 @@ export class UdpTransport {
       host: bind.host,
       port: bind.port,
       receiveBuffer,
+      guarded: false,
       onPacket: (datagram, port, host) => transport?.turns.push(datagram, port, host),
     });
     transport = new UdpTransport(socket, bind.host, context);

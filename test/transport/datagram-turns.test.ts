@@ -1,37 +1,44 @@
 import { expect, test } from "bun:test";
 import { DatagramTurns } from "../../src/transport/datagram-turns.ts";
 
-/** Each datagram costs `cost` ms of the test's time. */
-function setUp(cost: number) {
+/** Each datagram costs `cost` ms of the test's time to handle, and `reading` ms to read. */
+function setUp(cost: number, reading = 0) {
   const taken: number[] = [];
   const turns: (() => void)[] = [];
+  const drops: string[] = [];
   let now = 0;
-  const reading = new DatagramTurns({
+  const queue = new DatagramTurns({
     take: (_octets, port) => {
       taken.push(port);
       now += cost;
     },
+    drop: (sources) => drops.push(sources === "all" ? "all" : sources.join(" ")),
     now: () => now,
     later: (go) => turns.push(go),
   });
-  const push = (from: number, to: number, size = 1) => {
-    for (let i = from; i <= to; i++) reading.push(new Uint8Array(size), i, "192.0.2.1");
+  const push = (from: number, to: number, host = "192.0.2.1", size = 1) => {
+    for (let i = from; i <= to; i++) {
+      queue.push(new Uint8Array(size), i, host);
+      now += reading;
+    }
   };
-  return { taken, turns, reading, push, turn: () => turns.shift()?.() };
+  const turn = () => turns.shift()?.();
+  return { taken, turns, drops, queue, push, turn };
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 test("what comes within the turn's 10 ms is handled at once", () => {
-  const { taken, turns, push, turn } = setUp(0.01);
+  const { taken, turns, drops, push, turn } = setUp(0.01);
   push(1, 900);
   expect(taken.length).toBe(900);
   turn();
   expect(turns).toEqual([]);
+  expect(drops).toEqual([]);
 });
 
 test("a burst is handled in turns of 10 ms, in order, behind it what comes meanwhile", () => {
-  const { taken, turns, push, turn } = setUp(1);
+  const { taken, turns, drops, push, turn } = setUp(1);
   push(1, 25);
   expect(taken).toEqual(numbers(1, 10));
   turn();
@@ -45,27 +52,86 @@ test("a burst is handled in turns of 10 ms, in order, behind it what comes meanw
   expect(turns).toEqual([]);
   push(31, 32);
   expect(taken).toEqual(numbers(1, 32));
+  expect(drops).toEqual([]);
 });
 
-test("a flood fills a bounded queue; the rest is dropped and counted", () => {
-  const { taken, reading, push, turn } = setUp(10);
+test("sources take turns, each in its own order", () => {
+  const { taken, push, turn } = setUp(1);
+  push(1, 30);
+  push(101, 103, "192.0.2.2");
+  push(201, 202, "192.0.2.3");
+  turn();
+  expect(taken.slice(10)).toEqual([11, 101, 201, 12, 102, 202, 13, 103, 14, 15]);
+  turn();
+  expect(taken.slice(20)).toEqual(numbers(16, 25));
+});
+
+test("a flood from one source fills half of a bounded queue; then the kernel drops that source", () => {
+  const { taken, queue, drops, push, turn, turns } = setUp(10);
   push(1, 20_000);
   expect(taken).toEqual([1]);
-  expect(reading.dropped).toBe(20_000 - 1 - 8192);
-  for (let i = 0; i < 10_000; i++) turn();
-  expect(taken).toEqual(numbers(1, 8193));
+  expect(queue.dropped).toBe(20_000 - 1 - 4096);
+  expect(drops).toEqual(["192.0.2.1"]);
+  push(30_001, 30_003, "192.0.2.2");
+  for (let i = 0; i < 5; i++) turn();
+  expect(taken).toEqual([1, 2, 30_001, 3, 30_002, 4]);
+  expect(drops).toEqual(["192.0.2.1"]);
+  while (turns.length > 0) turn();
+  expect(taken.length).toBe(1 + 4096 + 3);
+  expect(drops).toEqual(["192.0.2.1", ""]);
 });
 
-test("so do large datagrams by their octets", () => {
-  const { reading, push } = setUp(10);
-  push(1, 1000, 65_000);
-  expect(reading.dropped).toBe(1000 - 1 - Math.floor((16 * 1024 * 1024) / 65_000));
+test("a source is heard again when half of its share is free", () => {
+  const { drops, push, turn } = setUp(10);
+  push(1, 5000);
+  // 4096 wait and 4096 have room: x waiting is half of the other 8192 - x at 2730.
+  for (let i = 0; i < 4096 - 2731; i++) turn();
+  expect(drops).toEqual(["192.0.2.1"]);
+  turn();
+  expect(drops).toEqual(["192.0.2.1", ""]);
+});
+
+test("a flood from everywhere fills the queue; then the kernel drops all until the next turn", () => {
+  const { queue, drops, push, turn } = setUp(10);
+  for (let i = 0; i < 10_000; i++) push(i, i, `2001:db8::${i.toString(16)}`);
+  expect(queue.dropped).toBe(10_000 - 1 - 8192);
+  expect(drops).toEqual(["all"]);
+  turn();
+  expect(drops).toEqual(["all", ""]);
+});
+
+test("large datagrams fill it by their octets", () => {
+  const { queue, push } = setUp(10);
+  push(1, 1000, "192.0.2.1", 65_000);
+  expect(queue.dropped).toBe(1000 - 1 - Math.floor((16 * 1024 * 1024) / 65_000));
+});
+
+test("who keeps us reading for more than 5 ms after the turn's end is dropped, others are not", () => {
+  const { drops, push, turn } = setUp(10, 0.01);
+  push(1, 2);
+  push(11, 12, "192.0.2.2");
+  push(3, 498);
+  expect(drops).toEqual([]);
+  push(13, 14, "192.0.2.2");
+  expect(drops).toEqual([]);
+  push(499, 510);
+  expect(drops).toEqual(["192.0.2.1"]);
+  turn();
+  expect(drops).toEqual(["192.0.2.1", ""]);
+});
+
+test("when everybody together does, all are dropped after 15 ms", () => {
+  const { drops, push } = setUp(10, 0.01);
+  for (let i = 0; i < 1499; i++) push(i, i, `2001:db8::${i.toString(16)}`);
+  expect(drops).toEqual([]);
+  push(1500, 1510);
+  expect(drops).toEqual(["all"]);
 });
 
 test("what is forgotten is not taken", () => {
-  const { taken, turns, reading, push, turn } = setUp(10);
+  const { taken, turns, queue, push, turn } = setUp(10);
   push(1, 5);
-  reading.clear();
+  queue.clear();
   while (turns.length > 0) turn();
   expect(taken).toEqual([1]);
 });

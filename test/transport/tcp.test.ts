@@ -191,6 +191,26 @@ describe("SIP over TCP: receiving", () => {
   });
 });
 
+test.each([
+  ["tcp", "0.0.0.0", "[::]"],
+  ["tcp", "[::]", "0.0.0.0"],
+  ["udp", "0.0.0.0", "[::]"],
+] as const)("%s on %s leaves the same port of %s free", async (transport, first, second) => {
+  const one = await openLayer({ listen: [`${transport}://${first}:0`] });
+  const port = one.port(transport);
+  const other = await openLayer({ listen: [`${transport}://${second}:${port}`] });
+  expect(other.port(transport)).toBe(port);
+  if (transport === "udp") return;
+  for (const [host, layer] of [
+    ["127.0.0.1", first === "0.0.0.0" ? one : other],
+    ["::1", first === "0.0.0.0" ? other : one],
+  ] as const) {
+    const peer = await tcpPeer(port, { host });
+    peer.socket.write(requestText({ via: tcpVia, callId: host }));
+    expect((await layer.messages.next("request")).message.callId).toBe(host);
+  }
+});
+
 describe("SIP over TCP: sending", () => {
   test("requests queue while connecting, leave in order, and share one connection", async () => {
     const { layer, messages } = await openLayer();
