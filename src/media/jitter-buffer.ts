@@ -2,8 +2,8 @@
  * Turns the packets of a peer (any ptime, late, lost, doubled, out of order) into one frame each 20 ms.
  *
  * Samples lie in a ring by their RTP timestamp. Reading starts once the target delay is buffered. A hole with sound
- * behind it is loss: it is concealed. An empty buffer is lateness: reading holds, so that the delay grows by as much as
- * the peer is late. The delay shrinks again, 10 ms at a time, while the buffer never runs below the target.
+ * behind it is loss: it is concealed. An empty buffer, and a packet that comes after all, is lateness: reading holds, so
+ * that the delay grows by as much as the peer is late. The delay shrinks again, 10 ms at a time, while the buffer never runs below the target.
  */
 import type { G711 } from "./codecs/g711.ts";
 import { clockRate, frameSamples } from "./rtp.ts";
@@ -55,6 +55,8 @@ export class JitterBuffer {
   /** Samples for which reading has stood still on an empty buffer. */
   #held = 0;
   #waited = 0;
+  /** By how much the delay is to grow. */
+  #stretch = 0;
   #base: number | undefined;
   #deviation = 0;
   #packet = frameSamples;
@@ -76,7 +78,7 @@ export class JitterBuffer {
 
   /** The delay aimed at, samples. */
   get target(): number {
-    return Math.min(this.#max, Math.max(this.#min, this.#packet + this.#deviation));
+    return Math.min(this.#max, Math.max(this.#min, this.#packet + frameSamples + this.#deviation));
   }
 
   /** Forgets all sound. */
@@ -86,6 +88,7 @@ export class JitterBuffer {
     this.#read = 0;
     this.#end = 0;
     this.#held = 0;
+    this.#stretch = 0;
     this.#restarting = false;
     this.#suspect = undefined;
     this.#base = undefined;
@@ -123,6 +126,8 @@ export class JitterBuffer {
 
     if (position + length <= this.#read) {
       this.late++;
+      // Had reading waited this much longer, it would have been heard.
+      this.#stretch = Math.max(this.#stretch, Math.min(this.#read - position, this.target - this.level));
       return;
     }
     // More than the ring holds: the oldest go.
@@ -216,6 +221,10 @@ export class JitterBuffer {
     if (this.#state !== "playing") {
       this.#held = 0;
       return this.#conceal(out, 0, false);
+    }
+    if (this.#stretch >= frameSamples) {
+      this.#stretch -= frameSamples;
+      return this.#conceal(out, 0, true);
     }
     this.#adapt();
     const level = this.level;
