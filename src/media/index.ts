@@ -4,9 +4,13 @@ import type { MediaEngine, MediaOptions } from "./types.ts";
 
 export * from "./types.ts";
 
-/** In a compiled binary `src/media/worker.ts` must be a further entry point. */
+/**
+ * In a compiled binary all modules are one file, and `src/media/worker.ts` must be a further entry point beside
+ * `src/main.ts`: it is found below their common folder.
+ */
 function createWorker(): WorkerPort {
-  return new Worker(new URL("./worker.ts", import.meta.url).href);
+  const compiled = import.meta.url.includes("/$bunfs/");
+  return new Worker(new URL(compiled ? "./media/worker.ts" : "./worker.ts", import.meta.url).href);
 }
 
 /**

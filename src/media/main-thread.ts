@@ -19,6 +19,8 @@ export interface WorkerPort {
   postMessage(batch: string): void;
   onmessage: ((event: MessageEvent<string>) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
+  /** Fires when the thread has ended and its sockets are closed. */
+  addEventListener(type: "close", listener: () => void): void;
   terminate(): void;
 }
 
@@ -78,7 +80,8 @@ export class MainThread implements MediaEngine {
     worker.onmessage = ({ data }) => {
       for (const message of readBatch<ToMain>(data)) this.#receive(message);
     };
-    worker.onerror = (event) => this.#workerFailed(worker, event.message || "unknown error");
+    worker.onerror = (event) => this.#workerFailed(worker, errorLine(event.message));
+    worker.addEventListener("close", () => this.#workerFailed(worker, "it ended"));
     const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"] } = this.#options;
     this.#batch.add({ type: "start", ports, latch, mediaTimeout });
     this.#pools.clear();
@@ -134,6 +137,7 @@ export class MainThread implements MediaEngine {
       const reason = `no pair of UDP ports between ${first} and ${last} can be bound (${family})`;
       this.#started.reject(new MediaError("no-ports", reason));
       this.#started = undefined;
+      void this.close();
     } else if ([...this.#pools.values()].every((other) => other.free.length > 0)) {
       this.#started.resolve();
       this.#started = undefined;
@@ -182,10 +186,25 @@ export class MainThread implements MediaEngine {
       this.#started = undefined;
     } else if (this.#restarts < maxRestarts) {
       this.#restarts++;
-      this.#startWorker();
-    } else for (const pool of this.#pools.values()) pool.free = [];
+      this.#restart(worker);
+    }
+    // Until the new worker has bound ports, and for good when there is none, calls are refused.
+    for (const pool of this.#pools.values()) pool.free = [];
     for (const session of sessions)
       session.tell({ type: "closed", stats: { ...noStats }, error: `the media worker failed: ${reason}` });
+  }
+
+  /** Starts a new worker once the old one has let go of its ports. */
+  #restart(dead: WorkerPort): void {
+    let started = false;
+    const start = () => {
+      if (started || this.#ending !== undefined) return;
+      started = true;
+      this.#startWorker();
+    };
+    dead.addEventListener("close", start);
+    // A thread that ended by itself has told so already.
+    setTimeout(start, 1000).unref();
   }
 
   close(): Promise<void> {
@@ -202,6 +221,11 @@ export class MainThread implements MediaEngine {
     }
     return this.#ending.promise;
   }
+}
+
+/** Bun's message of a worker's error shows the source around it: the line that names the error is enough. */
+function errorLine(message: string): string {
+  return /^\w*(Error|Message): .*$/m.exec(message)?.[0] ?? (message.split("\n", 1)[0] || "unknown error");
 }
 
 class Session implements MediaSession {

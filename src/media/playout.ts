@@ -93,8 +93,8 @@ export class Playout {
     player.track = undefined;
   }
 
-  /** Makes the next frame in `law`. False: it is silence. */
-  next(law: G711): boolean {
+  /** Makes the next frame in `law`, mixed with `heard` if there is one. False: it is silence. */
+  next(law: G711, heard?: Int16Array): boolean {
     let sounding = 0;
     // Backwards, because finished ones leave the list.
     for (let i = this.#players.length - 1; i >= 0; i--) {
@@ -108,6 +108,7 @@ export class Playout {
       this.#take(player, track, law, sounding++);
       player.position += frameSamples;
     }
+    if (heard !== undefined) this.#join(law, heard, sounding++);
     if (sounding === 0) {
       this.octets = silentFrame(law);
       this.offset = 0;
@@ -139,6 +140,13 @@ export class Playout {
     add(player.law, track.octets, player.position, this.#sum);
     this.octets = this.#mixed;
     this.offset = 0;
+  }
+
+  #join(law: G711, heard: Int16Array, before: number): void {
+    if (before === 0 || this.octets !== this.#mixed) this.#sum.fill(0);
+    if (before > 0 && this.octets !== this.#mixed) add(law, this.octets, this.offset, this.#sum);
+    for (let i = 0; i < frameSamples; i++) this.#sum[i] = (this.#sum[i] ?? 0) + (heard[i] ?? 0);
+    this.octets = this.#mixed;
   }
 
   #saturate(law: G711): void {

@@ -12,6 +12,7 @@ export type ToWorker =
   | { type: "record"; session: number; file: string | undefined; layout: "mono" | "stereo" }
   | { type: "dtmf"; session: number; id: number; digits: string }
   | { type: "mute"; session: number; on: boolean }
+  | { type: "echo"; session: number; on: boolean }
   | { type: "close"; session: number }
   /** Ends all sessions; answered by `ended`. */
   | { type: "end" };

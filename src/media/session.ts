@@ -44,7 +44,10 @@ export class Session {
   #keys = new EventSender();
   #playout: Playout;
   #muted = false;
-  #recorder: { writer: WavWriter; local: Int16Array; remote: Int16Array } | undefined;
+  #echoing = false;
+  /** What was heard in this step; kept while somebody wants it. */
+  #heard: Int16Array | undefined;
+  #recorder: { writer: WavWriter; local: Int16Array } | undefined;
   #writers = new Set<WavWriter>();
   /** Since when the peer should be heard, ms; undefined when it need not be, or once its silence was told. */
   #listeningSince: number | undefined;
@@ -93,6 +96,19 @@ export class Session {
     this.#muted = on;
   }
 
+  /** Sends back what is heard. */
+  echo(on: boolean): void {
+    this.#echoing = on;
+    this.#listen();
+  }
+
+  /** What comes in is decoded only while it is recorded or echoed. */
+  #listen(): void {
+    const wanted = this.#echoing || this.#recorder !== undefined;
+    this.#heard = wanted ? (this.#heard ?? new Int16Array(frameSamples)) : undefined;
+    this.#receiver.listen(wanted);
+  }
+
   dtmf(id: number, digits: string): void {
     const fail = (reason: string) => this.#emit({ type: "error", command: "DTMF", id, reason });
     if (this.#configuration?.dtmfPayloadType === undefined) fail("the other side does not take telephone-events");
@@ -105,7 +121,7 @@ export class Session {
     const before = this.#recorder;
     this.#recorder = undefined;
     if (before !== undefined) void before.writer.end();
-    this.#receiver.listen(file !== undefined);
+    this.#listen();
     if (file === undefined) return;
     if (this.#writers.size >= maxWriters) {
       this.#emit({ type: "error", command: "RECORD", file, reason: "the recordings before it are not complete yet" });
@@ -121,13 +137,14 @@ export class Session {
         this.#writers.delete(writer);
         if (this.#recorder?.writer === writer) {
           this.#recorder = undefined;
-          this.#receiver.listen(false);
+          this.#listen();
         }
         this.#emit({ type: "error", command: "RECORD", file, reason });
       },
     });
     this.#writers.add(writer);
-    this.#recorder = { writer, local: new Int16Array(frameSamples), remote: new Int16Array(frameSamples) };
+    this.#recorder = { writer, local: new Int16Array(frameSamples) };
+    this.#listen();
   }
 
   /**
@@ -143,16 +160,17 @@ export class Session {
       this.#sender.pause();
       this.#recorder?.writer.add(undefined, undefined, skipped * frameSamples);
     }
-    this.#playout.next(law);
+    const heard = this.#heard;
+    if (heard !== undefined) this.#receiver.pull(heard);
+    this.#playout.next(law, this.#echoing ? heard : undefined);
     const silent = this.#muted || !this.#sends;
     const octets = silent ? silentFrame(law) : this.#playout.octets;
     const offset = silent ? 0 : this.#playout.offset;
     this.#send(configuration, octets, offset);
     if (this.#recorder !== undefined) {
-      const { writer, local, remote } = this.#recorder;
+      const { writer, local } = this.#recorder;
       decode(law, octets, offset, local, frameSamples);
-      this.#receiver.pull(remote);
-      writer.add(local, remote, frameSamples);
+      writer.add(local, heard, frameSamples);
     }
     this.#receiver.events.tick(now);
     if (this.#rtcp.due(now)) this.#report(now, false);

@@ -87,6 +87,8 @@ export interface MediaSession {
   dtmf(id: number, digits: string): void;
   /** Sends silence instead of what plays, or sound again. */
   mute(on: boolean): void;
+  /** Sends back what is received, mixed with what plays, or stops doing so. */
+  echo(on: boolean): void;
   /** Ends the session with an RTCP BYE. `closed` follows and is the last event. May be called again. */
   close(): void;
   /** Takes events; set it in the same turn as `open`. */

@@ -59,7 +59,8 @@ const sessions = Array.from({ length: streams }, (_, i) => {
   return session;
 });
 
-await Bun.sleep(1000);
+// The worker warms up: files are decoded, code is compiled.
+await Bun.sleep(3000);
 receiver.stdin.write("start\n");
 receiver.stdin.flush();
 const cpu = process.cpuUsage();
