@@ -81,6 +81,9 @@ export class Engine {
       case "dtmf":
         session.dtmf(message.id, message.digits);
         return;
+      case "echo":
+        session.echo(message.on);
+        return;
       case "mute":
         session.mute(message.on);
         return;

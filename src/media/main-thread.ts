@@ -270,6 +270,10 @@ class Session implements MediaSession {
     this.#send({ type: "mute", session: this.#id, on });
   }
 
+  echo(on: boolean): void {
+    this.#send({ type: "echo", session: this.#id, on });
+  }
+
   close(): void {
     this.#send({ type: "close", session: this.#id });
   }
