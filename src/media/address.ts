@@ -79,6 +79,11 @@ export function isPrivate(host: string): boolean {
   );
 }
 
+/** True for addresses that only this machine itself can send from. */
+export function isLoopback(host: string): boolean {
+  return host.startsWith("127.") || host === "::1";
+}
+
 /** True for `0.0.0.0` and `::`: as a media address, nobody (RFC 2543's hold). */
 export function isUnspecified(host: string): boolean {
   return host === "0.0.0.0" || host === "::";

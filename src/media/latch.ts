@@ -5,12 +5,14 @@
  * 2. Until then, RTP from the signalled IP address and another port is taken for a phone behind a port-changing NAT.
  * 3. Until then, RTP from any address is taken for the peer when the signalled address is private (nobody can reach it
  *    from outside, so the peer sits behind a NAT), or when the configuration says so; never with `latch: false`.
+ * 4. Until then, unless `latch: false`, RTP from the loopback is taken for a phone on this very machine, whose SDP names
+ *    one of its other addresses: nobody outside can send from there.
  *
- * For 2 and 3 the source must send two packets in sequence, of one SSRC and a negotiated payload type. Then it is
+ * For 2 to 4 the source must send two packets in sequence, of one SSRC and a negotiated payload type. Then it is
  * locked, until SDP names a new address. What comes from others is dropped; nothing is ever sent to them.
  * RTCP follows: from the signalled RTCP port, or from one port of the locked IP address.
  */
-import { canonicalHost, isPrivate, isUnspecified } from "./address.ts";
+import { canonicalHost, isLoopback, isPrivate, isUnspecified } from "./address.ts";
 import type { RtpHeader } from "./rtp.ts";
 import type { LatchRule, RemoteAddress } from "./types.ts";
 
@@ -23,6 +25,7 @@ export class Latch {
 
   #signalled: { host: string; port: number; rtcpPort: number } | undefined;
   #anyHost = false;
+  #loopback = false;
   #locked = false;
   #rtcpLocked = false;
   /** A source that has sent one packet; the next in sequence locks it. */
@@ -31,6 +34,7 @@ export class Latch {
   /** Takes the signalled address. The same one again keeps what was learned. False: it is not an IP literal. */
   configure(remote: RemoteAddress | undefined, rtcpMux: boolean, rule: LatchRule): boolean {
     const host = remote === undefined ? undefined : canonicalHost(remote.host);
+    this.#loopback = rule !== false;
     this.#anyHost = host !== undefined && (rule === true || (rule === "private" && isPrivate(host)));
     if (remote === undefined || host === undefined || isUnspecified(host) || remote.port === 0) {
       this.#forget();
@@ -65,7 +69,7 @@ export class Latch {
     }
     const signalled = this.#signalled;
     if (signalled === undefined || this.#locked) return false;
-    if (host !== signalled.host && !this.#anyHost) return false;
+    if (host !== signalled.host && !this.#anyHost && !(this.#loopback && isLoopback(host))) return false;
     const first = this.#candidate;
     this.#candidate = { host, port, ssrc: header.ssrc, sequence: header.sequence };
     if (first === undefined || first.host !== host || first.port !== port || first.ssrc !== header.ssrc) return false;

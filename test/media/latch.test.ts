@@ -33,6 +33,26 @@ describe("whose RTP is taken", () => {
       "203.0.113.1:5000",
     ],
     [
+      "the loopback, for a phone on this machine",
+      "203.0.113.1",
+      "private",
+      [
+        ["127.0.0.1", 5000, 1, false],
+        ["127.0.0.1", 5000, 2, true],
+      ],
+      "127.0.0.1:5000",
+    ],
+    [
+      "not the loopback where only the signalled address is right",
+      "203.0.113.1",
+      false,
+      [
+        ["127.0.0.1", 5000, 1, false],
+        ["127.0.0.1", 5000, 2, false],
+      ],
+      "203.0.113.1:4000",
+    ],
+    [
       "not another port that guesses numbers",
       "203.0.113.1",
       "private",
