@@ -7,6 +7,8 @@ export const extensions: readonly string[] = ["100rel", "timer"];
 export const acceptedBodies = ["application/sdp"] as const;
 
 export const allow = methods.join(", ");
+/** The methods that need no dialog; MESSAGE is taken within calls alone. */
+export const allowOutside = methods.filter((method) => method !== "MESSAGE").join(", ");
 export const supported = extensions.join(", ");
 
 /** The headers of an answer to OPTIONS: Allow, Accept, Accept-Encoding, Accept-Language, Supported. */
@@ -44,6 +46,8 @@ export function refuse(request: Request): Refusal | undefined {
 /** RFC 3261 §8.2.3: 415 for bodies that we cannot read and may not ignore; 406 where no body of ours would be read. */
 function refuseBody(request: Request): Refusal | undefined {
   const type = request.contentType;
+  if (request.method === "MESSAGE" && type !== undefined && type !== "text/plain")
+    return { status: 415, headers: [["Accept", "text/plain"]] };
   const carriesSession = request.method !== "MESSAGE" && request.method !== "OPTIONS" && request.method !== "BYE";
   if (request.body.length > 0 && carriesSession && !optional(request)) {
     const readable = type === "application/sdp" || type?.startsWith("multipart/") === true;

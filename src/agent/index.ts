@@ -1,5 +1,5 @@
 /** The door of the user agent. */
-export { optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
+export { allowOutside, optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
 export { type AgentContext, type AgentSettings, defaultSettings, type Ways } from "./context.ts";
 export { type InviteFailure, type InviteOptions, invite } from "./outgoing.ts";
 export { type Done, type EndCause, Session, type SessionEnd, type SessionUser } from "./session.ts";

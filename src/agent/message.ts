@@ -40,8 +40,6 @@ export function endIfGone(session: Session, status: number): void {
 }
 
 export function receiveMessage(session: Session, tx: ServerTransaction, received: Request): void {
-  if (received.contentType !== undefined && received.contentType !== "text/plain")
-    return respond(session, tx, 415, { headers: [["Accept", "text/plain"]] });
   const text = decodeUtf8(
     Buffer.from(received.body.buffer, received.body.byteOffset, received.body.byteLength).toString("latin1"),
   );

@@ -27,7 +27,7 @@ export interface Server {
   /** Places a call that `handler` handles; `ended` is told how it ended. */
   call(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure;
   /** The handler that a `script` or `exec` route would get. */
-  handler(action: RouteAction & { type: "script" | "exec" }): Handler;
+  handler(action: HandlerAction): Handler;
   /** Refuses new calls and resolves when the last one has ended, or after `graceMs`: true when all ended by themselves. */
   drain(graceMs: number): Promise<boolean>;
   /** Ends what is still up, completes recordings, closes the sockets. */
@@ -37,8 +37,16 @@ export interface Server {
 /** How long a stopping server waits for the answers to its last BYEs, in ms. */
 const farewell = 1000;
 
+export interface ServerOptions {
+  log: Log;
+  /** A handler of the embedding program's own for a `script` or `exec` route; undefined: what the route says. */
+  handlerFor?: ((action: HandlerAction) => Handler | undefined) | undefined;
+}
+
+type HandlerAction = RouteAction & { type: "script" | "exec" };
+
 /** Starts everything or nothing. Throws TransportError or MediaError, whose messages name the address or the ports. */
-export async function startServer(config: Config, options: { log: Log }): Promise<Server> {
+export async function startServer(config: Config, options: ServerOptions): Promise<Server> {
   const { log } = options;
   const clock = new SystemClock();
   let agent: UserAgent;
@@ -53,6 +61,7 @@ export async function startServer(config: Config, options: { log: Log }): Promis
       return key !== undefined && agent.context.sessions.has(key);
     },
   });
+  const start = new Start();
   const transport = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
@@ -60,14 +69,15 @@ export async function startServer(config: Config, options: { log: Log }): Promis
     log,
     clock,
     events: {
-      message: (message, flow) => {
-        try {
-          receive(transactions, message, flow);
-        } catch (error) {
-          log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
-        }
-      },
-      failure: (failure, flow) => refuse(transactions, failure, flow),
+      message: (message, flow) =>
+        start.after(() => {
+          try {
+            receive(transactions, message, flow);
+          } catch (error) {
+            log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
+          }
+        }),
+      failure: (failure, flow) => start.after(() => refuse(transactions, failure, flow)),
       closed: () => {},
     },
   });
@@ -98,18 +108,19 @@ export async function startServer(config: Config, options: { log: Log }): Promis
     dispatch.routes = compileRoutes(next, {
       agent,
       calls,
-      handler: (action) => handlers.of(action),
+      handler: (action) => options.handlerFor?.(action) ?? handlers.of(action),
       isOwnAddress: (host) => own.has(host),
     });
   };
   apply(config);
+  start.done();
 
   return {
     listening: transport.listening,
     calls,
     reload: apply,
     call: (request, handler, ended) => calls.place(request, handler, ended),
-    handler: (action) => handlers.of(action),
+    handler: (action) => options.handlerFor?.(action) ?? handlers.of(action),
     async drain(graceMs) {
       calls.draining = true;
       return await settlesWithin(calls.idle(), graceMs);
@@ -128,6 +139,22 @@ export async function startServer(config: Config, options: { log: Log }): Promis
       await transport.close();
     },
   };
+}
+
+/** What comes in between the opening of the first socket and the last part of the server waits, some of it. */
+class Start {
+  #waiting: (() => void)[] | undefined = [];
+
+  after(work: () => void): void {
+    if (this.#waiting === undefined) work();
+    else if (this.#waiting.length < 1000) this.#waiting.push(work);
+  }
+
+  done(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const work of waiting) work();
+  }
 }
 
 function receive(transactions: TransactionLayer, message: Request | Response, flow: Flow): void {
@@ -166,7 +193,7 @@ class Handlers {
     this.#scripts = undefined;
   }
 
-  of(action: RouteAction & { type: "script" | "exec" }): Handler {
+  of(action: HandlerAction): Handler {
     const config = this.#config;
     if (config === undefined) throw new TypeError("handlers are asked for before there is a configuration");
     if (action.type === "script") return this.#host(config).handler(action.file);

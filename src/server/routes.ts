@@ -1,5 +1,5 @@
 /** The routes of a configuration as a receive chain: which request goes to which handler, reply or redirect. */
-import type { UserAgent } from "../agent/index.ts";
+import { allowOutside, type UserAgent } from "../agent/index.ts";
 import type { Handler } from "../call/index.ts";
 import type { Config, Route } from "../config/config.ts";
 import { chain, expandGroups, type Incoming, type PatternMatch, type Receiver, route } from "../routing/index.ts";
@@ -76,6 +76,6 @@ function answerAsUserAgent(agent: UserAgent, { tx, request }: Incoming): void {
     case "UPDATE":
       return agent.reply(tx, 481);
     default:
-      return agent.reply(tx, 405);
+      return agent.reply(tx, 405, { headers: [["Allow", allowOutside]] });
   }
 }

@@ -100,7 +100,7 @@ export class Dialog {
     request: Request,
     options: { localTag: string; tls: boolean; confirmed?: boolean },
   ): Dialog | Refusal {
-    const contact = contactOf(request);
+    const contact = contactOf(request) ?? callerOfRfc2543(request);
     if (contact === undefined) return { status: 400, reason: "Missing Contact" };
     const routes = routeSet(request.values("record-route"));
     if (routes === undefined) return { status: 400, reason: "Malformed Record-Route" };
@@ -280,6 +280,11 @@ function calledTarget(request: Request): Target | undefined {
 function contactOf(message: Message): NameAddr | undefined {
   const value = message.values("contact")[0];
   return value === undefined ? undefined : parseNameAddr(value);
+}
+
+/** RFC 2543 did not ask for a Contact, nor for a From tag: such a caller is reached at its From (RFC 4475 §3.4.1). */
+function callerOfRfc2543(request: Request): NameAddr | undefined {
+  return request.from.tag === undefined && request.header("contact") === undefined ? request.from : undefined;
 }
 
 function routeSet(values: readonly string[]): RouteSet | undefined {

@@ -13,8 +13,10 @@ import { ReadTurns } from "./read-turns.ts";
 export interface StreamSocket {
   /** How many octets were taken; negative once the socket is closed. */
   write(bytes: Uint8Array): number;
-  /** Sends FIN. */
+  /** Sends FIN and reads no more: Bun closes the socket at once, and what the peer still sends is answered with RST. */
   end(): void;
+  /** Sends FIN and goes on reading. */
+  shutdown(halfClose: true): void;
   /** Closes at once. */
   terminate(): void;
   /** Stops and goes on with reading. */
@@ -41,7 +43,8 @@ export interface ConnectionOwner {
  */
 type State =
   | { name: "connecting" }
-  | { name: "open" | "peerEnded" | "flushing"; socket: StreamSocket }
+  | { name: "open" | "peerEnded"; socket: StreamSocket }
+  | { name: "flushing"; socket: StreamSocket; lingers: boolean }
   | { name: "closed"; reason: string };
 
 interface Chunk {
@@ -152,18 +155,21 @@ export class Connection implements Flow {
     if (state.name !== "connecting") this.#watchWriting();
   }
 
-  /** Lets what is queued leave, then closes. */
-  closeAfterQueue(): void {
+  /**
+   * Lets what is queued leave, then closes. With `lingers` the peer is read, and ignored, until it has closed as well: an
+   * RST for what it is still sending could take our last response from it.
+   */
+  closeAfterQueue(lingers = false): void {
     const state = this.#state;
     if (state.name === "closed" || state.name === "flushing") return;
     if (state.name === "connecting") {
       this.abort("connection closing");
       return;
     }
-    this.#state = { name: "flushing", socket: state.socket };
+    this.#state = { name: "flushing", socket: state.socket, lingers };
     this.#owner.retired(this);
     this.#messageTimer?.cancel();
-    if (this.#queue.length === 0) this.#finish(state.socket);
+    if (this.#queue.length === 0) this.#finish(state.socket, lingers);
   }
 
   /** Closes at once; what is queued fails. */
@@ -215,7 +221,7 @@ export class Connection implements Flow {
           const flow = item.request === undefined ? this : this.#owner.responseRoute(this, item.request);
           deliver.failure(item, flow);
           if (item.fatal === true) {
-            this.closeAfterQueue();
+            this.closeAfterQueue(true);
             return;
           }
         }
@@ -255,7 +261,7 @@ export class Connection implements Flow {
       this.#writeTimer = undefined;
     }
     if (this.#queue.length > 0) this.#watchWriting();
-    else if (state.name === "flushing") this.#finish(state.socket);
+    else if (state.name === "flushing") this.#finish(state.socket, state.lingers);
   }
 
   /**
@@ -268,7 +274,7 @@ export class Connection implements Flow {
 
   #peerEnded(): void {
     if (this.#state.name !== "open") {
-      if (this.#state.name === "flushing" && this.#queue.length === 0) this.abort("connection closed");
+      if (this.#state.name === "flushing" && this.#queue.length === 0) this.#state.socket.end();
       return;
     }
     this.#state = { name: "peerEnded", socket: this.#state.socket };
@@ -301,8 +307,9 @@ export class Connection implements Flow {
     return this.#state.name === "connecting" || this.#state.name === "closed" ? undefined : this.#state.socket;
   }
 
-  #finish(socket: StreamSocket): void {
-    socket.end();
+  #finish(socket: StreamSocket, lingers: boolean): void {
+    if (lingers) socket.shutdown(true);
+    else socket.end();
     if (this.isClosed) return;
     this.#stateTimer?.cancel();
     this.#stateTimer = this.#owner.context.clock.after(lingerTime, () => this.abort("connection closed"));

@@ -62,6 +62,11 @@ describe("a dialog made by a UAS (§12.1.1)", () => {
     expect(Dialog.fromRequest(requestFrom(parts), { localTag: "b1", tls: false })).toEqual({ status: 400, reason });
   });
 
+  test("reaches a peer of RFC 2543, who has neither From tag nor Contact, at its From", () => {
+    const dialog = uas({ from: "<sip:alice@example.org>", headers: [] });
+    expect(formatUri(dialog.remoteTarget)).toBe("sip:alice@example.org");
+  });
+
   test("takes a peer of RFC 2543, who has no From tag", () => {
     const dialog = uas({ from: "<sip:alice@example.org>" });
     expect([dialog.remoteTag, dialog.remoteId]).toEqual(["", "<sip:alice@example.org>"]);
