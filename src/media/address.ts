@@ -1,4 +1,5 @@
 /** IP addresses as sockets report them, so that they compare as strings; and which of them are private. */
+import { networkInterfaces } from "node:os";
 
 /**
  * An IP literal in the form in which the kernel writes sources (RFC 5952 for IPv6); undefined when it is none.
@@ -82,6 +83,20 @@ export function isPrivate(host: string): boolean {
 /** True for addresses that only this machine itself can send from. */
 export function isLoopback(host: string): boolean {
   return host.startsWith("127.") || host === "::1";
+}
+
+/** How long a list of our addresses is good, ms: asking for it costs more than a call should. */
+const ownAddressesLast = 10_000;
+let own: { addresses: ReadonlySet<string>; since: number } | undefined;
+
+/** True for an address of one of this machine's interfaces. */
+export function isOwnAddress(host: string): boolean {
+  const now = performance.now();
+  if (own === undefined || now - own.since > ownAddressesLast) {
+    const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    own = { addresses: new Set(interfaces.map(({ address }) => address)), since: now };
+  }
+  return own.addresses.has(host);
 }
 
 /** True for `0.0.0.0` and `::`: as a media address, nobody (RFC 2543's hold). */

@@ -5,14 +5,14 @@
  * 2. Until then, RTP from the signalled IP address and another port is taken for a phone behind a port-changing NAT.
  * 3. Until then, RTP from any address is taken for the peer when the signalled address is private (nobody can reach it
  *    from outside, so the peer sits behind a NAT), or when the configuration says so; never with `latch: false`.
- * 4. Until then, unless `latch: false`, RTP from the loopback is taken for a phone on this very machine, whose SDP names
- *    one of its other addresses: nobody outside can send from there.
+ * 4. Until then, unless `latch: false`, RTP from the loopback is taken when the signalled address is one of this machine:
+ *    a phone on this very machine, whose SDP names another of its addresses than it sends from.
  *
  * For 2 to 4 the source must send two packets in sequence, of one SSRC and a negotiated payload type. Then it is
  * locked, until SDP names a new address. What comes from others is dropped; nothing is ever sent to them.
  * RTCP follows: from the signalled RTCP port, or from one port of the locked IP address.
  */
-import { canonicalHost, isLoopback, isPrivate, isUnspecified } from "./address.ts";
+import { canonicalHost, isLoopback, isOwnAddress, isPrivate, isUnspecified } from "./address.ts";
 import type { RtpHeader } from "./rtp.ts";
 import type { LatchRule, RemoteAddress } from "./types.ts";
 
@@ -24,6 +24,7 @@ export class Latch {
   rtcpPort = 0;
 
   #signalled: { host: string; port: number; rtcpPort: number } | undefined;
+  readonly #isOwn: (host: string) => boolean;
   #anyHost = false;
   #loopback = false;
   #locked = false;
@@ -31,10 +32,15 @@ export class Latch {
   /** A source that has sent one packet; the next in sequence locks it. */
   #candidate: { host: string; port: number; ssrc: number; sequence: number } | undefined;
 
+  /** @param isOwn whether an address is one of this machine's. */
+  constructor(isOwn: (host: string) => boolean = isOwnAddress) {
+    this.#isOwn = isOwn;
+  }
+
   /** Takes the signalled address. The same one again keeps what was learned. False: it is not an IP literal. */
   configure(remote: RemoteAddress | undefined, rtcpMux: boolean, rule: LatchRule): boolean {
     const host = remote === undefined ? undefined : canonicalHost(remote.host);
-    this.#loopback = rule !== false;
+    this.#loopback = host !== undefined && rule !== false && this.#isOwn(host);
     this.#anyHost = host !== undefined && (rule === true || (rule === "private" && isPrivate(host)));
     if (remote === undefined || host === undefined || isUnspecified(host) || remote.port === 0) {
       this.#forget();

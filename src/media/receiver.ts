@@ -9,8 +9,8 @@ import { EventReceiver } from "./telephone-event.ts";
 const comfortNoise = 13;
 
 export interface ReceiverSettings {
-  law: G711;
-  payloadType: number;
+  /** What the peer may send: by payload type. */
+  laws: ReadonlyMap<number, G711>;
   dtmfPayloadType: number | undefined;
   /** The direction lets the peer send: else its packets are counted and not heard. */
   open: boolean;
@@ -64,9 +64,9 @@ export class Receiver {
       return;
     }
     const { payloadType } = header;
-    const audio = payloadType === settings.payloadType;
+    const law = settings.laws.get(payloadType);
     const event = payloadType === settings.dtmfPayloadType;
-    if ((!audio && !event && payloadType !== comfortNoise) || !this.latch.acceptRtp(host, port, header)) {
+    if ((law === undefined && !event && payloadType !== comfortNoise) || !this.latch.acceptRtp(host, port, header)) {
       this.dropped++;
       return;
     }
@@ -80,8 +80,8 @@ export class Receiver {
     this.lastHeard = now;
     if (!settings.open) return;
     if (event) this.events.receive(packet, header.offset, header.length, header.timestamp, header.marker, now);
-    else if (audio)
-      this.#buffer?.insert(settings.law, packet, header.offset, header.length, header.timestamp, header.marker, now);
+    else if (law !== undefined)
+      this.#buffer?.insert(law, packet, header.offset, header.length, header.timestamp, header.marker, now);
   }
 
   #newSource(ssrc: number, sequence: number): void {

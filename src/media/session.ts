@@ -70,12 +70,16 @@ export class Session {
 
   configure(configuration: Configuration): void {
     const { codec, payloadType, dtmfPayloadType, direction, remote } = configuration;
-    const law = g711[codec];
+    const taken = configuration.receivePayloadTypes ?? [{ payloadType, codec }];
     this.#configuration = configuration;
     const mux = configuration.rtcpMux === true;
     this.#receiver.latch.configure(remote, mux, configuration.latch ?? this.#world.latch);
     const receives = remote !== undefined && (direction === "sendrecv" || direction === "recvonly");
-    this.#receiver.configure({ law, payloadType, dtmfPayloadType, open: receives });
+    this.#receiver.configure({
+      laws: new Map(taken.map((one) => [one.payloadType, g711[one.codec]])),
+      dtmfPayloadType: configuration.dtmfReceivePayloadType ?? dtmfPayloadType,
+      open: receives,
+    });
     this.#sender.configure({ payloadType, ptime: configuration.ptime ?? frameMs });
     const sends = direction === "sendrecv" || direction === "sendonly";
     if (sends && !this.#sends) this.#sender.pause();

@@ -59,10 +59,14 @@ export interface Configuration {
   /** Undefined: nothing is sent yet, and everything that comes is dropped. */
   remote: RemoteAddress | undefined;
   codec: Codec;
-  /** RTP payload type of the codec, both ways. */
+  /** RTP payload type that the codec is sent with. */
   payloadType: number;
-  /** RTP payload type of telephone-event, both ways; undefined when not negotiated. */
+  /** What the peer may send; by default the same. */
+  receivePayloadTypes?: readonly { payloadType: number; codec: Codec }[] | undefined;
+  /** RTP payload type that telephone-events are sent with; undefined when not negotiated. */
   dtmfPayloadType?: number | undefined;
+  /** RTP payload type of the peer's telephone-events; by default the same. */
+  dtmfReceivePayloadType?: number | undefined;
   direction: Direction;
   /** Packet length that we send, ms: 10 to 60 in steps of 10; 20 by default. What comes in may have any. */
   ptime?: number | undefined;

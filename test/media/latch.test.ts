@@ -34,7 +34,7 @@ describe("whose RTP is taken", () => {
     ],
     [
       "the loopback, for a phone on this machine",
-      "203.0.113.1",
+      "203.0.113.77",
       "private",
       [
         ["127.0.0.1", 5000, 1, false],
@@ -44,8 +44,18 @@ describe("whose RTP is taken", () => {
     ],
     [
       "not the loopback where only the signalled address is right",
-      "203.0.113.1",
+      "203.0.113.77",
       false,
+      [
+        ["127.0.0.1", 5000, 1, false],
+        ["127.0.0.1", 5000, 2, false],
+      ],
+      "203.0.113.77:4000",
+    ],
+    [
+      "not the loopback for a phone elsewhere",
+      "203.0.113.1",
+      "private",
       [
         ["127.0.0.1", 5000, 1, false],
         ["127.0.0.1", 5000, 2, false],
@@ -120,7 +130,7 @@ describe("whose RTP is taken", () => {
   ];
   for (const [name, signalled, rule, packets, sendsTo] of cases)
     test(name, () => {
-      const latch = new Latch();
+      const latch = new Latch((host) => host === "203.0.113.77");
       latch.configure(remote(signalled), false, rule);
       expect(packets.map(([host, port, sequence]) => latch.acceptRtp(host, port, rtp(sequence)))).toEqual(
         packets.map(([, , , accepted]) => accepted),
