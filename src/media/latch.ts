@@ -40,7 +40,7 @@ export class Latch {
   /** Takes the signalled address. The same one again keeps what was learned. False: it is not an IP literal. */
   configure(remote: RemoteAddress | undefined, rtcpMux: boolean, rule: LatchRule): boolean {
     const host = remote === undefined ? undefined : canonicalHost(remote.host);
-    this.#loopback = host !== undefined && rule !== false && this.#isOwn(host);
+    this.#loopback = host !== undefined && rule !== false && !isLoopback(host) && this.#isOwn(host);
     this.#anyHost = host !== undefined && (rule === true || (rule === "private" && isPrivate(host)));
     if (remote === undefined || host === undefined || isUnspecified(host) || remote.port === 0) {
       this.#forget();
