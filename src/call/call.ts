@@ -38,6 +38,8 @@ export class Call implements CallControl, SessionUser {
   readonly log: Log;
   readonly session: Session;
   readonly gatherer: Gatherer;
+  /** Recordings get a channel for each side. */
+  stereo = false;
   /** Files that are being recorded to. */
   readonly recordings = new Set<string>();
   /** Called once when the call is over and its audio released. */

@@ -37,8 +37,12 @@ const table: { [N in CommandName]: Performer<N> } = {
       if (command.file === undefined && call.recordings.size === 0) return done(ok);
       if (command.file !== undefined) call.recordings.add(command.file);
       call.track(command, done);
-      audio.record(command.file);
+      audio.record(command.file, call.stereo ? "stereo" : "mono");
     });
+  },
+  STEREO: (call, command, done) => {
+    call.stereo = command.on ?? true;
+    done(ok);
   },
   MESSAGE: (call, command, done) => call.session.message(command.text, settled(command, done)),
   HOLD: (call, command, done) => call.session.hold(true, settled(command, done)),

@@ -148,6 +148,13 @@ export const commands = {
     result: "void",
     settles: "when the recording runs, or, when stopping, when the file is complete",
   },
+  STEREO: {
+    summary:
+      "Lets the recordings that follow have a channel for each side, ours on the left, instead of one mix of both.",
+    args: { on: { kind: "flag", summary: "a channel each, or mixed", optional: true, default: "on" } },
+    result: "void",
+    settles: "at once",
+  },
   MESSAGE: {
     summary: "Sends a text to the other side (SIP MESSAGE, within the call).",
     args: { text: { kind: "text", summary: "the text" } },

@@ -167,6 +167,14 @@ describe("audio", () => {
     expect(bench.take()).toEqual(["RECORDED /r.wav"]);
   });
 
+  test("a recording has a channel for each side once STEREO was said", () => {
+    const bench = new CallBench().connect();
+    bench.perform({ name: "RECORD", file: "/a.wav" });
+    expect(bench.perform({ name: "STEREO" }).outcome).toEqual(ok);
+    bench.perform({ name: "RECORD", file: "/b.wav" });
+    expect(bench.media.session.take()).toEqual(["record /a.wav mono", "record /b.wav stereo"]);
+  });
+
   test("stopping where nothing records is done at once", () => {
     const bench = new CallBench().connect();
     expect(bench.perform({ name: "RECORD" }).outcome).toEqual(ok);

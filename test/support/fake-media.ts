@@ -18,8 +18,8 @@ export class FakeMediaSession implements MediaSession {
   stop(): void {
     this.told.push("stop");
   }
-  record(file: string | undefined): void {
-    this.told.push(file === undefined ? "stop recording" : `record ${file}`);
+  record(file: string | undefined, layout: "mono" | "stereo" = "mono"): void {
+    this.told.push(file === undefined ? "stop recording" : `record ${file} ${layout}`);
   }
   dtmf(id: number, digits: string): void {
     this.told.push(`dtmf ${id} ${digits}`);
