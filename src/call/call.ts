@@ -239,7 +239,9 @@ export class Call implements CallControl, SessionUser {
         this.log.debug("no audio arrives any more");
         return;
       case "closed":
-        return;
+        // Only what was not closed from here comes this far.
+        this.log.error("the audio of a call is lost, which ends it", { reason: event.error });
+        return this.session.end({ by: "system", cause: "error", code: 500 });
     }
   };
 

@@ -21,7 +21,7 @@ export interface MediaOptions {
   latch?: LatchRule;
   /** Report `silent` after so many ms without RTP or RTCP of a peer that is allowed to send; 0, the default: never. */
   mediaTimeout?: number;
-  /** How many port pairs to keep bound and free for new sessions; 32 by default. */
+  /** How many port pairs to keep bound and free for new sessions; 256 by default. */
   freePorts?: number;
 }
 

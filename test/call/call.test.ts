@@ -181,6 +181,24 @@ describe("audio", () => {
   });
 });
 
+test("a call whose audio is lost ends", () => {
+  const bench = new CallBench().connect();
+  const stats = {
+    sentPackets: 0,
+    sentOctets: 0,
+    receivedPackets: 0,
+    receivedOctets: 0,
+    lost: 0,
+    jitter: 0,
+    roundTrip: undefined,
+    remoteLost: undefined,
+    dropped: 0,
+  };
+  bench.media.session.listener({ type: "closed", stats, error: "the media worker failed" });
+  expect(bench.bench.sentOne()).toMatchObject({ method: "BYE" });
+  expect(bench.take()).toEqual(["ENDED system error 500"]);
+});
+
 describe("gathering", () => {
   const press = (bench: CallBench, digits: string) => {
     for (const digit of digits) bench.media.session.listener({ type: "dtmf", digit, duration: 100 });
