@@ -114,7 +114,7 @@ export class ScriptEngine implements RunHost {
       if (run.fetches >= bounds.fetches) throw new TypeError(`more than ${bounds.fetches} fetches at once`);
       run.fetches++;
       try {
-        const options = { allow: this.#options.allow.net, signal: run.gone.signal };
+        const options = { allow: this.#options.allow.net, signal: run.gone };
         return await fetchFor(target, readRequest(request), body, options);
       } finally {
         run.fetches--;

@@ -32,19 +32,19 @@ export class Pulse {
 /** The main thread's side: `look` is to be called every so often. */
 export class PulseWatch {
   readonly #words: Int32Array;
-  readonly #stuckAfter: number;
   #seen = 0;
   #since = 0;
   #looks = 0;
 
-  /** `stuckAfter` in ms, and at least three looks: a main thread that slept itself must not blame the worker. */
-  constructor(heartbeat: SharedArrayBuffer, stuckAfter: number) {
+  constructor(heartbeat: SharedArrayBuffer) {
     this.#words = new Int32Array(heartbeat);
-    this.#stuckAfter = stuckAfter;
   }
 
-  /** The run that has held up its worker for too long, if one has. */
-  look(now: number): number | undefined {
+  /**
+   * The turn that is under way at `now` (ms), and for how long at the least. Undefined when the worker was seen between turns,
+   * or less than three times in this one: a main thread that slept itself must not blame the worker.
+   */
+  look(now: number): { run: number; turn: number; ms: number } | undefined {
     const turn = Atomics.load(this.#words, turnSlot);
     if (turn !== this.#seen || turn % 2 === 0) {
       this.#seen = turn;
@@ -52,8 +52,7 @@ export class PulseWatch {
       this.#looks = 0;
       return undefined;
     }
-    this.#looks++;
-    if (this.#looks < 3 || now - this.#since < this.#stuckAfter) return undefined;
-    return Atomics.load(this.#words, runSlot);
+    if (++this.#looks < 3) return undefined;
+    return { run: Atomics.load(this.#words, runSlot), turn, ms: now - this.#since };
   }
 }

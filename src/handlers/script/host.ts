@@ -44,13 +44,15 @@ class Host implements ScriptHost {
   readonly #limits: ScriptLimits;
   readonly #allow: ScriptPermissions;
   readonly #log: Log;
-  readonly #programs = new Programs(() => performance.now());
+  readonly #programs: Programs;
   readonly #sessions = new Map<RunId, Session & { lane: Lane }>();
   readonly #shared: (Lane | undefined)[];
   /** Which shared lane each script has. */
   readonly #places = new Map<string, number>();
   readonly #quarantine = new Map<string, number>();
   readonly #isolated: (Lane | undefined)[] = [];
+  /** Workers that were stuck once and get no new calls. */
+  readonly #draining = new Set<Lane>();
   readonly #events: LaneEvents;
   #lastRun = 0;
   #state: "open" | "retired" | "closed" = "open";
@@ -64,16 +66,18 @@ class Host implements ScriptHost {
     const { read, write, net, env } = { ...noPermissions, ...options.allow };
     this.#allow = { read, write, net, env };
     this.#log = options.log;
+    this.#programs = new Programs(() => performance.now(), options.checkEvery);
     this.#shared = Array.from({ length: Math.max(1, options.workers ?? 1) });
     this.#events = {
       message: (message) => this.#receive(message),
+      stuck: (lane, culprit) => this.#replace(lane, culprit),
       died: (lane, culprit) => this.#died(lane, culprit),
     };
     this.#shared[0] = this.#open();
   }
 
   get stats() {
-    const workers = [...this.#shared, ...this.#isolated].filter((lane) => lane !== undefined).length;
+    const workers = [...this.#shared, ...this.#isolated, ...this.#draining].filter((lane) => lane !== undefined).length;
     return { running: this.#sessions.size, workers, quarantined: [...this.#quarantine.keys()] };
   }
 
@@ -93,10 +97,10 @@ class Host implements ScriptHost {
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    for (const lane of [...this.#shared, ...this.#isolated]) lane?.terminate();
+    for (const lane of [...this.#shared, ...this.#isolated, ...this.#draining]) lane?.terminate();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    for (const session of sessions) session.fail("siproc is shutting down");
+    for (const session of sessions) session.stop("siproc is shutting down");
   }
 
   #start(file: string, call: CallControl): void {
@@ -135,18 +139,27 @@ class Host implements ScriptHost {
     this.#closeWhenIdle();
   }
 
-  #died(lane: Lane, culprit: RunId | undefined): void {
+  /** New calls go elsewhere from now on; those of the script that held up the worker, to a worker of their own. */
+  #replace(lane: Lane, culprit: RunId | undefined): string | undefined {
     const guilty = culprit === undefined ? undefined : this.#sessions.get(culprit)?.file;
     this.#shared.forEach((other, i) => {
-      if (other === lane) this.#shared[i] = this.#state === "open" ? this.#open() : undefined;
-    });
-    this.#isolated.forEach((other, i) => {
-      if (other === lane) this.#isolated[i] = undefined;
+      if (other !== lane) return;
+      this.#draining.add(lane);
+      this.#shared[i] = this.#state === "open" ? this.#open() : undefined;
     });
     if (guilty !== undefined && !this.#quarantine.has(guilty)) {
       this.#quarantine.set(guilty, Math.min(this.#quarantine.size, mostQuarantineLanes - 1));
       this.#log.warn("a script held up its worker and runs in one of its own from now on", { script: guilty });
     }
+    return guilty;
+  }
+
+  #died(lane: Lane, culprit: RunId | undefined): void {
+    const guilty = this.#replace(lane, culprit);
+    this.#draining.delete(lane);
+    this.#isolated.forEach((other, i) => {
+      if (other === lane) this.#isolated[i] = undefined;
+    });
     for (const run of lane.runs) {
       const session = this.#sessions.get(run);
       this.#sessions.delete(run);
@@ -184,8 +197,13 @@ class Host implements ScriptHost {
     return new Lane({ limits: this.#limits, allow: this.#allow, env }, this.#events);
   }
 
-  /** A worker in quarantine lasts as long as it has calls. */
+  /** A worker in quarantine, or one that was stuck, lasts as long as it has calls. */
   #tidy(): void {
+    for (const lane of this.#draining) {
+      if (lane.runs.size > 0) continue;
+      lane.terminate();
+      this.#draining.delete(lane);
+    }
     this.#isolated.forEach((lane, i) => {
       if (lane === undefined || lane.runs.size > 0) return;
       lane.terminate();

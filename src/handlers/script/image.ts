@@ -8,6 +8,7 @@
 
 /** What differences are made of. Smaller blocks save memory, larger ones time. */
 const blockSize = 1024;
+const chunkSize = 8 * blockSize;
 /** Emscripten's C stack, as this build was made. */
 const stackSize = 5 * 1024 * 1024;
 /** Static data ends somewhere below this. */
@@ -31,6 +32,7 @@ export interface BaseImage {
 export interface Difference {
   /** Block numbers; block n is octets [n * 1024, (n + 1) * 1024). */
   readonly blocks: Uint32Array;
+  /** The blocks, one after the other; the rest is unused. */
   readonly contents: Uint8Array;
   readonly heapEnd: number;
 }
@@ -68,21 +70,53 @@ export function takeDifference(memory: Uint8Array, layout: Layout, base: BaseIma
   const blocks: number[] = [];
   const whole = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
   const compare = (from: number, to: number, image: Uint8Array) => {
-    for (let at = from; at < to; at += blockSize) {
-      const offset = at - from;
-      if (
-        offset >= image.length ||
-        whole.compare(image, offset, Math.min(offset + blockSize, image.length), at, at + blockSize) !== 0
-      )
-        blocks.push(at / blockSize);
+    // Most of the memory is as it was: large pieces are ruled out first.
+    for (let chunk = from; chunk < to; chunk += chunkSize) {
+      const end = Math.min(chunk + chunkSize, to);
+      const offset = chunk - from;
+      if (end - from <= image.length && whole.compare(image, offset, end - from, chunk, end) === 0) continue;
+      for (let at = chunk; at < end; at += blockSize)
+        if (differs(memory, at, image, at - from)) blocks.push(at / blockSize);
     }
   };
   compare(0, layout.dataEnd, base.data);
   compare(layout.heapStart, roundUp(end), base.heap);
-  const contents = new Uint8Array(blocks.length * blockSize);
+  const contents = takeBuffer(blocks.length * blockSize);
   for (const [i, block] of blocks.entries())
     contents.set(memory.subarray(block * blockSize, (block + 1) * blockSize), i * blockSize);
   return { blocks: Uint32Array.from(blocks), contents, heapEnd: end };
+}
+
+function differs(memory: Uint8Array, at: number, image: Uint8Array, offset: number): boolean {
+  if (offset + blockSize > image.length) return true;
+  const words = blockSize / Int32Array.BYTES_PER_ELEMENT;
+  const is = new Int32Array(memory.buffer, memory.byteOffset + at, words);
+  const was = new Int32Array(image.buffer, image.byteOffset + offset, words);
+  for (let i = 0; i < words; i++) if (is[i] !== was[i]) return true;
+  return false;
+}
+
+/**
+ * Buffers for differences are used again: calls come and go faster than a worker's garbage is collected. A few are kept, by
+ * size in steps.
+ */
+const spare = new Map<number, Uint8Array[]>();
+const step = 16 * 1024;
+const sparePerSize = 32;
+const largestSpare = 256 * 1024;
+
+function takeBuffer(octets: number): Uint8Array {
+  const size = Math.ceil(octets / step) * step;
+  return spare.get(size)?.pop() ?? new Uint8Array(size);
+}
+
+/** The difference is not needed any more: its memory may be used for another. */
+export function discard(difference: Difference): void {
+  const { contents } = difference;
+  if (contents.length > largestSpare) return;
+  const kept = spare.get(contents.length) ?? [];
+  if (kept.length < sparePerSize) kept.push(contents);
+  spare.set(contents.length, kept);
 }
 
 /**

@@ -5,6 +5,8 @@ import type { RunId, ToMain, ToWorker, WorkerSetup } from "./protocol.ts";
 
 export interface LaneEvents {
   message(message: ToMain): void;
+  /** The worker is in a turn that it should have ended long ago. It may come back: give it no new calls. */
+  stuck(lane: Lane, culprit: RunId): void;
   /** The worker is gone. `culprit`: the run that it was stuck in, if it was. */
   died(lane: Lane, culprit: RunId | undefined): void;
 }
@@ -13,6 +15,11 @@ export interface LaneEvents {
 const lookEvery = 50;
 /** How long a turn may last before the worker counts as stuck, in ms, at the least. */
 const shortestStuck = 300;
+/**
+ * And how much longer before it is given up, with all its calls. What QuickJS does without looking at the clock, such as
+ * multiplying BigInts of a million bits, often ends within this.
+ */
+const patience = 1_500;
 
 export class Lane {
   /** The runs that this worker has. */
@@ -25,11 +32,15 @@ export class Lane {
   #outbox: ToWorker[] = [];
   #looking: ReturnType<typeof setInterval> | undefined;
   #dead = false;
+  readonly #stuckAfter: number;
+  /** The turn that was reported as stuck. */
+  #reported: number | undefined;
 
   constructor(setup: Omit<WorkerSetup, "heartbeat">, events: LaneEvents) {
     this.#events = events;
     const heartbeat = createHeartbeat();
-    this.#watch = new PulseWatch(heartbeat, Math.max(shortestStuck, 4 * setup.limits.cpu));
+    this.#watch = new PulseWatch(heartbeat);
+    this.#stuckAfter = Math.max(shortestStuck, 4 * setup.limits.cpu);
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href);
     this.#worker.onmessage = (event: MessageEvent<string>) => this.#receive(event.data);
     this.#worker.onerror = (event) => {
@@ -84,8 +95,12 @@ export class Lane {
   }
 
   #look(): void {
-    const culprit = this.#watch.look(performance.now());
-    if (culprit !== undefined) this.#die(culprit);
+    const busy = this.#watch.look(performance.now());
+    if (busy === undefined || busy.ms < this.#stuckAfter) return;
+    if (busy.ms >= this.#stuckAfter + patience) return this.#die(busy.run);
+    if (this.#reported === busy.turn) return;
+    this.#reported = busy.turn;
+    this.#events.stuck(this, busy.run);
   }
 
   #die(culprit: RunId | undefined): void {

@@ -42,23 +42,24 @@ interface Cached {
   checkedAt: number;
 }
 
-/** Changes are looked for at most this often, in ms. */
-const checkEvery = 250;
 const maxModules = 200;
 const maxSource = 1024 * 1024;
 const extensions = ["", ".ts", ".js", ".mts", ".mjs"];
 
 export class Programs {
   readonly #now: () => number;
+  readonly #checkEvery: number;
   readonly #cache = new Map<string, Cached>();
   readonly #compiling = new Map<string, Promise<Cached>>();
   #lastId = 0;
 
-  constructor(now: () => number) {
+  /** Changes on disk are looked for at most every `checkEvery` ms. */
+  constructor(now: () => number, checkEvery = 250) {
     this.#now = now;
+    this.#checkEvery = checkEvery;
   }
 
-  /** The program of an entry file as it is on disk now, give or take 250 ms; undefined when it has to be compiled first. */
+  /** The program of an entry file as it is on disk now, give or take `checkEvery`; undefined when it has to be compiled first. */
   current(file: string): Program | undefined {
     const cached = this.#cache.get(file);
     return cached !== undefined && this.#isFresh(cached) ? cached.program : undefined;
@@ -89,7 +90,7 @@ export class Programs {
 
   #isFresh(cached: Cached): boolean {
     const now = this.#now();
-    if (now - cached.checkedAt < checkEvery) return true;
+    if (now - cached.checkedAt < this.#checkEvery) return true;
     if (cached.stamps.some((stamp) => stateOf(stamp.path) !== stamp.state)) return false;
     cached.checkedAt = now;
     return true;
@@ -174,6 +175,8 @@ class Graph {
     if (!/^\.\.?\//.test(specifier) || specifier.includes("\0"))
       return { reason: `imports “${specifier}”; a script imports only files of its own folder, as “./name.ts”` };
     const wanted = join(this.#root, dirname(from), specifier);
+    const outside = { reason: `imports “${specifier}”, which lies outside the script's folder` };
+    if (!wanted.startsWith(this.#root + sep)) return outside;
     for (const extension of extensions) {
       const path = wanted + extension;
       const inside = real(path);
@@ -181,8 +184,7 @@ class Graph {
         this.stamps.push({ path, state: stateOf(path) });
         continue;
       }
-      if (!inside.startsWith(this.#root + sep))
-        return { reason: `imports “${specifier}”, which lies outside the script's folder` };
+      if (!inside.startsWith(this.#root + sep)) return outside;
       return { name: relative(this.#root, inside).split(sep).join("/"), path: inside };
     }
     return { reason: `imports “${specifier}”, which is not there` };

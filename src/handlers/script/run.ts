@@ -2,7 +2,7 @@
 import type { Timer } from "../../sip/clock.ts";
 import { builtins } from "./builtins.ts";
 import { ScriptHostError } from "./errors.ts";
-import type { BaseImage, Difference } from "./image.ts";
+import { type BaseImage, type Difference, discard } from "./image.ts";
 import type { Program } from "./program.ts";
 import type { RunId, ScriptFacts } from "./protocol.ts";
 import type { HostArguments, Services } from "./quickjs.ts";
@@ -42,11 +42,11 @@ export class Run implements Services {
   readonly program: LoadedProgram;
   readonly folder: string;
   readonly base: BaseImage;
-  readonly gone = new AbortController();
   readonly timers = new Map<number, Timer>();
   /** Octets for the script to take: results of fetches and reads. */
   readonly #octets = new Map<number, Uint8Array>();
   #lastOctets = 0;
+  #gone: AbortController | undefined;
   /** The script's memory while another run has the world; undefined: as in `base`. */
   difference: Difference | undefined;
   /** Ends the run after the longest time that it may live. */
@@ -184,6 +184,12 @@ export class Run implements Services {
     }
   }
 
+  /** Aborts what is under way for the run when it is over. */
+  get gone(): AbortSignal {
+    this.#gone ??= new AbortController();
+    return this.#gone.signal;
+  }
+
   /** Keeps octets until the script takes them; the number to take them by. */
   keep(octets: Uint8Array): number {
     this.#octets.set(++this.#lastOctets, octets);
@@ -192,11 +198,12 @@ export class Run implements Services {
 
   /** Lets go of everything outside the script's own memory. */
   release(): void {
-    this.gone.abort();
+    this.#gone?.abort();
     this.life?.cancel();
     for (const timer of this.timers.values()) timer.cancel();
     this.timers.clear();
     this.#octets.clear();
+    if (this.difference !== undefined) discard(this.difference);
     this.difference = undefined;
   }
 

@@ -86,6 +86,13 @@ export class Session {
     this.#call.finish({ type: "failed", reason });
   }
 
+  /** The host closes; that is nobody's fault. */
+  stop(reason: string): void {
+    this.#over = true;
+    this.#log.debug(`the script was ended: ${reason}`);
+    this.#call.finish({ type: "failed", reason });
+  }
+
   #tell(event: CallEvent): void {
     if (this.#over) return;
     const { name, ...args } = this.#names.incoming(event);

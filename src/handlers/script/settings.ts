@@ -25,6 +25,8 @@ export interface ScriptHostOptions extends Partial<ScriptLimits> {
   readonly log: Log;
   /** Threads that scripts share, one script always on the same. One by default. */
   readonly workers?: number;
+  /** How often a script's files are looked at for changes, in ms: 250 by default, 0 for each call. */
+  readonly checkEvery?: number;
 }
 
 export const defaultLimits: ScriptLimits = { memory: 16 * 1024 * 1024, cpu: 50, timeout: 3_600_000 };

@@ -3,7 +3,7 @@
  * changed is put aside and brought back for its next turn, perhaps into another world.
  */
 import { ScriptHostError } from "./errors.ts";
-import type { BaseImage, Layout } from "./image.ts";
+import { type BaseImage, discard, type Layout } from "./image.ts";
 import { type CompiledQuickJs, compileQuickJs, probeLayout, World } from "./quickjs.ts";
 import type { Run } from "./run.ts";
 
@@ -15,7 +15,7 @@ interface Slot {
 }
 
 /** How many worlds a worker has at most. One takes 0.4 MB, and what its run has touched. */
-const mostWorlds = 8;
+const mostWorlds = 24;
 /** A world whose run has used more heap than this, in octets, goes with it: its memory would never shrink. */
 const largestHeap = 4 * 1024 * 1024;
 
@@ -75,6 +75,7 @@ export class WorldPool {
       if (this.#slots.length < mostWorlds) void this.#add();
     }
     oldest.world.restore(run.base, run.difference);
+    if (run.difference !== undefined) discard(run.difference);
     run.difference = undefined;
     oldest.run = run;
     oldest.used = ++this.#uses;
