@@ -1,5 +1,6 @@
 /** What this user agent can do, as its responses and requests say it (RFC 3261 §11, §20). */
 import type { HeaderList, Request } from "../sip/message.ts";
+import { sessionDescription } from "../sip/multipart.ts";
 
 export const methods = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "MESSAGE"] as const;
 /** Option tags that a peer may require of us. */
@@ -50,8 +51,8 @@ function refuseBody(request: Request): Refusal | undefined {
     return { status: 415, headers: [["Accept", "text/plain"]] };
   const carriesSession = request.method !== "MESSAGE" && request.method !== "OPTIONS" && request.method !== "BYE";
   if (request.body.length > 0 && carriesSession && !optional(request)) {
-    const readable = type === "application/sdp" || type?.startsWith("multipart/") === true;
-    if (!readable) return { status: 415, headers: [["Accept", acceptedBodies.join(", ")]] };
+    if (type === undefined || sessionDescription(request).length === 0)
+      return { status: 415, headers: [["Accept", acceptedBodies.join(", ")]] };
     const encoding = request.header("content-encoding");
     if (encoding !== undefined && encoding.toLowerCase() !== "identity")
       return { status: 415, headers: [["Accept-Encoding", "identity"]] };

@@ -1,5 +1,6 @@
 /** An INVITE that came to us: ringing, early media, acceptance, refusal (RFC 3261 §13.3, RFC 3262 §3, RFC 6337). */
 import type { Request } from "../sip/message.ts";
+import { sessionDescription } from "../sip/multipart.ts";
 import { ReliableSender, reliabilityOf } from "../sip/reliable.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { bye } from "./end.ts";
@@ -84,8 +85,9 @@ export function receivePrack(session: Session, tx: ServerTransaction, prack: Req
   const reliable = phase.name === "incoming" ? phase.reliable : undefined;
   if (reliable === undefined || !reliable.matches(prack)) return respond(session, tx, 481);
   let sdp: string | undefined;
-  if (prack.body.length > 0) {
-    const offer = session.offerAnswer.receiveOffer(prack.body);
+  const sessionOffered = sessionDescription(prack);
+  if (sessionOffered.length > 0) {
+    const offer = session.offerAnswer.receiveOffer(sessionOffered);
     if (!offer.ok) return refuseOffer(session, tx, offer);
     const answer = session.offerAnswer.answer(session.localMedia(), "reliable");
     if (answer !== undefined) {
@@ -172,7 +174,7 @@ export function receiveAck(session: Session, ack: Request): void {
   phase.ok.stop();
   session.phase = { name: "confirmed" };
   if (session.offerAnswer.state === "offered") {
-    const answer = session.offerAnswer.receiveAnswer(ack.body, "reliable");
+    const answer = session.offerAnswer.receiveAnswer(sessionDescription(ack), "reliable");
     if (!answer.ok) {
       session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
       phase.done("the caller's answer to our offer cannot be used");

@@ -1,6 +1,7 @@
 /** Changing an established session: hold and resume, re-INVITE and UPDATE, both ways (RFC 3261 §14, RFC 3311, RFC 3264 §8). */
 import { glareDelay, retryAfterSeconds } from "../sip/glare.ts";
 import type { Request, Response } from "../sip/message.ts";
+import { sessionDescription } from "../sip/multipart.ts";
 import type { OfferMade } from "../sip/offer-answer.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { endIfGone } from "./message.ts";
@@ -90,7 +91,7 @@ function accepted(session: Session, response: Response): void {
   session.change = { by: "none" };
   session.dialog?.refreshTarget(response);
   noteInterval(session, response);
-  const answer = session.offerAnswer.receiveAnswer(response.body, "reliable");
+  const answer = session.offerAnswer.receiveAnswer(sessionDescription(response), "reliable");
   if (!answer.ok) {
     session.offerAnswer.rollback();
     session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
@@ -119,7 +120,7 @@ export function receiveReinvite(session: Session, tx: ServerTransaction, receive
 
 /** The answer to the re-INVITE's offer, or our offer when it had none. Undefined: refused, and the session is as it was. */
 function describe(session: Session, tx: ServerTransaction, received: Request): string | undefined {
-  if (received.body.length === 0) {
+  if (sessionDescription(received).length === 0) {
     const offer = session.offerAnswer.offer(session.localMedia(), session.holding ? "sendonly" : "sendrecv");
     if (offer.ok) return offer.sdp;
     refuseOffer(session, tx, offer);
@@ -129,7 +130,7 @@ function describe(session: Session, tx: ServerTransaction, received: Request): s
 }
 
 function answerOffer(session: Session, tx: ServerTransaction, received: Request): string | undefined {
-  const offer = session.offerAnswer.receiveOffer(received.body);
+  const offer = session.offerAnswer.receiveOffer(sessionDescription(received));
   if (!offer.ok) {
     refuseOffer(session, tx, offer);
     return undefined;
@@ -149,7 +150,7 @@ function tooEarly(session: Session, tx: ServerTransaction): void {
 export function receiveUpdate(session: Session, tx: ServerTransaction, received: Request): void {
   if (session.phase.name === "over") return respond(session, tx, 481);
   if (refuseInterval(session, tx, received)) return;
-  if (received.body.length === 0) {
+  if (sessionDescription(received).length === 0) {
     session.dialog?.refreshTarget(received);
     return respond(session, tx, 200, { headers: answerInterval(session) });
   }
@@ -167,7 +168,7 @@ export function acknowledged(session: Session, ack: Request): void {
   session.change.ok.stop();
   session.change = { by: "none" };
   if (session.offerAnswer.state !== "offered") return;
-  const answer = session.offerAnswer.receiveAnswer(ack.body, "reliable");
+  const answer = session.offerAnswer.receiveAnswer(sessionDescription(ack), "reliable");
   if (answer.ok) return session.mediaChanged(answer.negotiated, true);
   session.offerAnswer.rollback();
   session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });

@@ -1,6 +1,7 @@
 /** An INVITE of ours: early dialogs of its forks, PRACK, the answer, ACK, CANCEL (RFC 3261 §13.2, RFC 3262 §4, RFC 6337). */
 import { Dialog } from "../sip/dialog.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
+import { sessionDescription } from "../sip/multipart.ts";
 import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { ReliableReceiver } from "../sip/reliable.ts";
@@ -165,14 +166,14 @@ class Invitation {
       const fresh = fork.reliable.receive(response);
       if (fresh === "ignore") return;
       if (fresh !== "unreliable") this.#prack(fork, fresh.rack);
-      if (response.body.length > 0) this.#early(fork, response, fresh === "unreliable");
+      if (sessionDescription(response).length > 0) this.#early(fork, response, fresh === "unreliable");
     }
     if (response.status === 180) session.user.ringing();
   }
 
   #early(fork: Fork, response: Response, unreliable: boolean): void {
     if (fork.offerAnswer.state !== "offered") return;
-    const answer = fork.offerAnswer.receiveAnswer(response.body, unreliable ? "unreliable" : "reliable");
+    const answer = fork.offerAnswer.receiveAnswer(sessionDescription(response), unreliable ? "unreliable" : "reliable");
     if (answer.ok) this.#session.mediaChanged(answer.negotiated, true);
   }
 
@@ -203,7 +204,7 @@ class Invitation {
     if (wantsEnd !== undefined) return session.end(wantsEnd);
     noteInterval(session, response);
     if (fork.offerAnswer.state === "offered") {
-      const answer = fork.offerAnswer.receiveAnswer(response.body, "reliable");
+      const answer = fork.offerAnswer.receiveAnswer(sessionDescription(response), "reliable");
       if (!answer.ok) {
         session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
         return session.end({ by: "system", cause: "error", code: 488 });

@@ -4,6 +4,7 @@
  */
 import { Dialog, dialogKeyOf } from "../sip/dialog.ts";
 import { buildResponse, type HeaderList, type Request } from "../sip/message.ts";
+import { sessionDescription } from "../sip/multipart.ts";
 import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newTag } from "../sip/random.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
@@ -61,8 +62,9 @@ export class UserAgent {
       sessionId: sessionId(this.context),
       families: [tx.flow.local.host.includes(":") ? "ipv6" : "ipv4"],
     });
-    if (request.body.length > 0) {
-      const offer = offerAnswer.receiveOffer(request.body);
+    const offered = sessionDescription(request);
+    if (offered.length > 0) {
+      const offer = offerAnswer.receiveOffer(offered);
       if (!offer.ok)
         return this.reply(tx, offer.status, { reason: offer.reason, headers: refusalHeaders(this.context, offer) });
     }
