@@ -41,6 +41,7 @@ export function resolveWritable(name: string, rules: FileRules): Resolved {
   if (/[/\\]$/.test(name)) return refuse(name, "is a folder");
   for (const folder of rules.allow) makeFolder(folder);
   let missingFolder = false;
+  let outside = false;
   for (const candidate of candidates(name, rules)) {
     const folder = real(dirname(candidate));
     if (folder === undefined) {
@@ -48,12 +49,15 @@ export function resolveWritable(name: string, rules: FileRules): Resolved {
       continue;
     }
     const path = join(folder, basename(candidate));
-    if (!isAllowed(path, rules.allow)) continue;
+    if (!isAllowed(path, rules.allow)) {
+      outside = true;
+      continue;
+    }
     const present = lstatSync(path, { throwIfNoEntry: false });
     if (present === undefined || present.isFile()) return { ok: true, path };
     return refuse(name, present.isSymbolicLink() ? "is a symbolic link" : "is not a regular file");
   }
-  if (missingFolder) return refuse(name, "lies in a folder that is not there");
+  if (missingFolder && !outside) return refuse(name, "lies in a folder that is not there");
   return refuse(name, "may not be written: `allow: write` does not name it");
 }
 
