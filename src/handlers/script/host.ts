@@ -71,6 +71,7 @@ class Host implements ScriptHost {
     this.#events = {
       message: (message) => this.#receive(message),
       stuck: (lane, culprit) => this.#replace(lane, culprit),
+      failed: (reason) => this.#log.error(`a script worker failed: ${reason}`),
       died: (lane, culprit) => this.#died(lane, culprit),
     };
     this.#shared[0] = this.#open();
@@ -145,7 +146,8 @@ class Host implements ScriptHost {
     this.#shared.forEach((other, i) => {
       if (other !== lane) return;
       this.#draining.add(lane);
-      this.#shared[i] = this.#state === "open" ? this.#open() : undefined;
+      // One that never came up is tried again with the next call, not at once and for ever.
+      this.#shared[i] = this.#state === "open" && lane.ready ? this.#open() : undefined;
     });
     if (guilty !== undefined && !this.#quarantine.has(guilty)) {
       this.#quarantine.set(guilty, Math.min(this.#quarantine.size, mostQuarantineLanes - 1));

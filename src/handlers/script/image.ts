@@ -8,7 +8,8 @@
 
 /** What differences are made of. Smaller blocks save memory, larger ones time. */
 const blockSize = 1024;
-const chunkSize = 8 * blockSize;
+const chunkSize = 4 * blockSize;
+const wordsPerBlock = blockSize / Int32Array.BYTES_PER_ELEMENT;
 /** Emscripten's C stack, as this build was made. */
 const stackSize = 5 * 1024 * 1024;
 /** Static data ends somewhere below this. */
@@ -69,14 +70,16 @@ export function takeDifference(memory: Uint8Array, layout: Layout, base: BaseIma
   const end = heapEnd(memory, layout);
   const blocks: number[] = [];
   const whole = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
+  const words = wordsOf(memory);
   const compare = (from: number, to: number, image: Uint8Array) => {
+    const original = wordsOf(image);
     // Most of the memory is as it was: large pieces are ruled out first.
     for (let chunk = from; chunk < to; chunk += chunkSize) {
       const end = Math.min(chunk + chunkSize, to);
       const offset = chunk - from;
       if (end - from <= image.length && whole.compare(image, offset, end - from, chunk, end) === 0) continue;
       for (let at = chunk; at < end; at += blockSize)
-        if (differs(memory, at, image, at - from)) blocks.push(at / blockSize);
+        if (differs(words, at / 4, original, (at - from) / 4)) blocks.push(at / blockSize);
     }
   };
   compare(0, layout.dataEnd, base.data);
@@ -87,12 +90,20 @@ export function takeDifference(memory: Uint8Array, layout: Layout, base: BaseIma
   return { blocks: Uint32Array.from(blocks), contents, heapEnd: end };
 }
 
-function differs(memory: Uint8Array, at: number, image: Uint8Array, offset: number): boolean {
-  if (offset + blockSize > image.length) return true;
-  const words = blockSize / Int32Array.BYTES_PER_ELEMENT;
-  const is = new Int32Array(memory.buffer, memory.byteOffset + at, words);
-  const was = new Int32Array(image.buffer, image.byteOffset + offset, words);
-  for (let i = 0; i < words; i++) if (is[i] !== was[i]) return true;
+/** The same octets as words, which compare faster; made once for each memory and image. */
+const wordViews = new WeakMap<Uint8Array, Int32Array>();
+
+function wordsOf(octets: Uint8Array): Int32Array {
+  const known = wordViews.get(octets);
+  if (known !== undefined) return known;
+  const view = new Int32Array(octets.buffer, octets.byteOffset, octets.byteLength / Int32Array.BYTES_PER_ELEMENT);
+  wordViews.set(octets, view);
+  return view;
+}
+
+function differs(memory: Int32Array, at: number, image: Int32Array, offset: number): boolean {
+  if (offset + wordsPerBlock > image.length) return true;
+  for (let i = 0; i < wordsPerBlock; i++) if (memory[at + i] !== image[offset + i]) return true;
   return false;
 }
 
@@ -130,10 +141,10 @@ export function findLayout(view: () => Uint8Array, allocate: (octets: number) =>
   // The stack lies below the heap; data beyond what is taken for data here would be lost with every copy.
   const dataEnd = roundUp(Math.max(first - stackSize, low.findLastIndex((octet) => octet !== 0) + 1));
   if (dataEnd <= 0 || dataEnd > searched / 2 || heapStart < 2 * searched) return undefined;
-  const before = words(view(), dataEnd);
+  const before = lowWords(view(), dataEnd);
   const size = 2 * 1024 * 1024;
   const block = allocate(size);
-  const after = words(view(), dataEnd);
+  const after = lowWords(view(), dataEnd);
   // sbrk's word: an address just past the block now, an address in the heap before. Of several, the highest is the break.
   let found: number | undefined;
   let highest = block + size;
@@ -148,7 +159,7 @@ export function findLayout(view: () => Uint8Array, allocate: (octets: number) =>
   return found === undefined ? undefined : { dataEnd, heapStart, breakAt: found };
 }
 
-function words(memory: Uint8Array, end: number): Uint32Array {
+function lowWords(memory: Uint8Array, end: number): Uint32Array {
   return new Uint32Array(memory.slice(0, end).buffer);
 }
 

@@ -7,6 +7,8 @@ export interface LaneEvents {
   message(message: ToMain): void;
   /** The worker is in a turn that it should have ended long ago. It may come back: give it no new calls. */
   stuck(lane: Lane, culprit: RunId): void;
+  /** An error of ours in the worker; `died` follows. */
+  failed(reason: string): void;
   /** The worker is gone. `culprit`: the run that it was stuck in, if it was. */
   died(lane: Lane, culprit: RunId | undefined): void;
 }
@@ -31,6 +33,8 @@ export class Lane {
   readonly #programs = new Map<string, number>();
   #outbox: ToWorker[] = [];
   #looking: ReturnType<typeof setInterval> | undefined;
+  /** Whether the worker has come up. */
+  ready = false;
   #dead = false;
   readonly #stuckAfter: number;
   /** The turn that was reported as stuck. */
@@ -45,6 +49,7 @@ export class Lane {
     this.#worker.onmessage = (event: MessageEvent<string>) => this.#receive(event.data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
+      this.#events.failed(event.message);
       this.#die(undefined);
     };
     this.#worker.addEventListener("close", () => this.#die(undefined));
@@ -83,7 +88,11 @@ export class Lane {
   }
 
   #receive(text: string): void {
-    if (this.#dead || text === "ready") return;
+    if (this.#dead) return;
+    if (text === "ready") {
+      this.ready = true;
+      return;
+    }
     // Only worker.ts writes here; what scripts say stands in texts, which are checked where they are used.
     for (const message of JSON.parse(text) as ToMain[]) this.#events.message(message);
   }

@@ -15,7 +15,7 @@ interface Slot {
 }
 
 /** How many worlds a worker has at most. One takes 0.4 MB, and what its run has touched. */
-const mostWorlds = 24;
+const mostWorlds = 48;
 /** A world whose run has used more heap than this, in octets, goes with it: its memory would never shrink. */
 const largestHeap = 4 * 1024 * 1024;
 
