@@ -1,7 +1,9 @@
 /** RFC 4475 at a server: each message whole over UDP, whole over TCP and octet by octet, and never a stop. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { dataBytes, dataJson } from "../support/data.ts";
-import { openServer, overTcp, overUdp, stopAll, type TestServer, UdpPeer } from "../support/server.ts";
+import { overTcp, overUdp } from "../support/exchange.ts";
+import { openServer, stopAll, type TestServer } from "../support/server.ts";
+import { UdpPeer } from "../support/udp-peer.ts";
 import { rows, text } from "../support/verdict.ts";
 
 const torture = rows(dataJson("rfc4475", "manifest.json"), "messages");

@@ -1,7 +1,8 @@
 /** A server that is being started, and one that is being stopped. */
 import { afterEach, expect, test } from "bun:test";
 import { freePort } from "../support/peers/ports.ts";
-import { openServer, stopAll, turns, UdpPeer } from "../support/server.ts";
+import { openServer, stopAll } from "../support/server.ts";
+import { turns, UdpPeer } from "../support/udp-peer.ts";
 
 afterEach(stopAll);
 
