@@ -11,7 +11,7 @@ import type { Negotiated } from "../sip/offer-answer.ts";
 import type { Family } from "../sip/sdp.ts";
 import { isIpLiteral } from "../transport/index.ts";
 import { performers } from "./commands.ts";
-import type { CallControl, CallFacts, Outcome } from "./control.ts";
+import { type CallControl, type CallFacts, callOver, type Outcome } from "./control.ts";
 import { Gatherer } from "./gather.ts";
 import type { CallEvent, Command } from "./vocabulary.ts";
 
@@ -76,7 +76,7 @@ export class Call implements CallControl, SessionUser {
   }
 
   perform(command: Command, done: Done): void {
-    if (this.#ended) return done(failed(command, "the call is over"));
+    if (this.#ended) return done(failed(command, callOver));
     performers[command.name](this, command, done);
   }
 
@@ -198,7 +198,7 @@ export class Call implements CallControl, SessionUser {
     this.#running.clear();
     this.#waitingForAudio = [];
     for (const { command, done } of unfinished)
-      done(command.name === "HANGUP" ? { ok: true } : failed(command, "the call is over"));
+      done(command.name === "HANGUP" ? { ok: true } : failed(command, callOver));
     this.emit({ name: "ENDED", ...end });
     this.onEnded(this, end);
   }

@@ -25,6 +25,9 @@ export interface CallFacts {
   headers: readonly (readonly [name: string, value: string])[];
 }
 
+/** Why a command fails that comes, or is still under way, when its call has ended: no fault of the handler's. */
+export const callOver = "the call is over";
+
 export type Outcome = { ok: true; value?: Gathered | undefined } | { ok: false; failure: CommandFailure };
 
 export interface CallControl {

@@ -1,6 +1,6 @@
 /** One call and its script, on the main thread: commands are checked and carried out, events passed on. */
 import { dirname } from "node:path";
-import type { CallControl, CallFacts } from "../../call/control.ts";
+import { type CallControl, type CallFacts, callOver } from "../../call/control.ts";
 import { type CallEvent, readCommand } from "../../call/vocabulary.ts";
 import type { Log } from "../../log.ts";
 import { FileNames, isFailure } from "../file-names.ts";
@@ -22,6 +22,8 @@ export class Session {
   readonly #log: Log;
   readonly #names: FileNames;
   #over = false;
+  /** The script was told that its call has ended. */
+  #ended = false;
 
   constructor(parts: {
     id: RunId;
@@ -73,6 +75,11 @@ export class Session {
         return true;
       case "failed": {
         const { reason, at, stack } = message;
+        if (this.#ended && reason.startsWith("CallError: ") && reason.endsWith(callOver)) {
+          // The other side hung up while the script waited for a command, and it did not care to catch that.
+          this.stop(`${reason} (${at})`);
+          return true;
+        }
         this.fail(`${reason} (${at})`, { at, limit: message.limit, ...(stack === "" ? {} : { stack }) });
         return true;
       }
@@ -96,6 +103,7 @@ export class Session {
   #tell(event: CallEvent): void {
     if (this.#over) return;
     const { name, ...args } = this.#names.incoming(event);
+    if (name === "ENDED") this.#ended = true;
     this.lane.send({
       type: "event",
       run: this.id,

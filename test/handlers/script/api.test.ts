@@ -245,3 +245,18 @@ describe("the world", () => {
     expect(new Set(lines.map(([, random]) => random)).size).toBe(3);
   });
 });
+
+test("the other side may hang up in the middle of a command: that is no fault of the script", async () => {
+  const call = new FakeCall();
+  call.answer = (command, done) => {
+    call.end();
+    done({ ok: false, failure: { command: command.name, reason: "the call is over" } });
+  };
+  bench.folder.write("a.wav", "");
+  const from = bench.lines.length;
+  bench.start(bench.folder.script("ivr.ts", 'await call.play("a.wav"); console.log("not reached");'), call);
+  await bench.until(() => bench.messages(from).some((message) => message.includes("the script was ended")));
+  expect(bench.messages(from)).toEqual(["the script was ended: CallError: PLAY: the call is over (ivr.ts:2:12)"]);
+  const levels = bench.lines.slice(from).map((line) => String(Reflect.get(JSON.parse(line), "level")));
+  expect(levels).toEqual(["debug"]);
+});
