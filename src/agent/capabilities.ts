@@ -33,7 +33,7 @@ export interface Refusal {
  */
 export function refuse(request: Request): Refusal | undefined {
   if (!methods.some((method) => method === request.method))
-    return { status: knownMethods.has(request.method) ? 405 : 501, headers: [["Allow", allow]] };
+    return { status: knownMethods.has(request.method) ? 405 : 501 };
   const target = request.target;
   if (target === undefined) return { status: 400, reason: "Bad Request-URI" };
   if (target.scheme !== "sip" && target.scheme !== "sips" && target.scheme !== "tel") return { status: 416 };

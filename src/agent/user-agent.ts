@@ -83,9 +83,9 @@ export class UserAgent {
     session.user = serve(session, request);
   }
 
-  /** What we can do (RFC 3261 §11.2). */
+  /** What we can do (RFC 3261 §11.2); the most of it where the source may be forged and the request was small. */
   options(tx: ServerTransaction): void {
-    this.reply(tx, 200, { headers: optionsHeaders });
+    this.reply(tx, 200, { headers: isSmall(tx) ? optionsHeaders.slice(0, 1) : optionsHeaders });
   }
 
   /** A response outside of any session. Refusals keep no memory: they cannot be used to amplify, nor to fill us. */
@@ -97,11 +97,11 @@ export class UserAgent {
     const reason = parts.reason === undefined ? {} : { reason: parts.reason };
     const headers: HeaderList = [
       ...(parts.headers ?? []),
-      ...(status === 405 || status === 501
+      ...(status === 405 || (status === 501 && !isSmall(tx))
         ? [["Allow", allow] as const].filter(() => !has(parts.headers, "Allow"))
         : []),
       ...(status === 415 && !has(parts.headers, "Accept") ? [["Accept", acceptedBodies.join(", ")] as const] : []),
-      ["Server", this.context.settings.product],
+      ...(isSmall(tx) ? [] : [["Server", this.context.settings.product] as const]),
     ];
     if (status >= 300) return tx.respondStateless(status, { ...reason, headers });
     tx.respond(
@@ -113,6 +113,14 @@ export class UserAgent {
       }),
     );
   }
+}
+
+/**
+ * Whether a full answer could be more than three times as large as the request. Over UDP the source may be forged: what
+ * may be left out is left out then, so that we are of little use for floods of others.
+ */
+function isSmall(tx: ServerTransaction): boolean {
+  return !tx.flow.reliable && tx.request.bytes().length < 160;
 }
 
 function has(headers: HeaderList | undefined, name: string): boolean {

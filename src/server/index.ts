@@ -34,6 +34,9 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** Octets out for one octet in, at most, towards a UDP source that may be forged. */
+const amplification = 3;
+
 /** How long a stopping server waits for the answers to its last BYEs, in ms. */
 const farewell = 1000;
 
@@ -56,6 +59,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     clock,
     random: secureRandom,
     user: dispatch,
+    amplification,
     established: (request) => {
       const key = dialogKeyOf(request);
       return key !== undefined && agent.context.sessions.has(key);
@@ -164,7 +168,9 @@ function receive(transactions: TransactionLayer, message: Request | Response, fl
   }
   const refusal = checkRequest(message);
   if (refusal === undefined) transactions.receive(message, flow);
-  else transactions.replyStateless(message, flow, refusal.status, refusal);
+  // Without a Via nobody could tell what a response answers; a connection still shows who asked.
+  else if (flow.reliable || message.lines.find("via") >= 0)
+    transactions.replyStateless(message, flow, refusal.status, refusal);
 }
 
 function refuse(transactions: TransactionLayer, failure: ParseFailure, flow: Flow): void {

@@ -23,6 +23,11 @@ export interface LayerOptions {
    * many, every new request does.
    */
   maxTransactions?: number;
+  /**
+   * How many octets one octet of an INVITE over UDP may make us send in failure responses, where the request is not
+   * `established`; by default what RFC 3261 says: the response is repeated for 32 s.
+   */
+  amplification?: number;
   /** Seconds in the Retry-After of these 503; 10 by default. */
   retryAfter?: number;
   /** Whether a request belongs to a dialog that stands, and so is preferred; by default: it has a To tag. */
@@ -65,6 +70,7 @@ export class TransactionLayer {
   readonly #others = new Map<string, Server>();
   readonly #user: TransactionUser;
   readonly #max: number;
+  readonly #amplification: number;
   readonly #retryAfter: string;
   readonly #established: (request: Request) => boolean;
   readonly #responseFlow: (request: Request, flow: Flow) => Flow;
@@ -75,6 +81,7 @@ export class TransactionLayer {
     const { clock, random, user, timers, maxTransactions = 200_000, retryAfter = 10 } = options;
     this.#user = user;
     this.#max = maxTransactions;
+    this.#amplification = options.amplification ?? Number.POSITIVE_INFINITY;
     this.#retryAfter = String(retryAfter);
     this.#established = options.established ?? hasToTag;
     this.#responseFlow = options.responseFlow ?? sameFlow;
@@ -150,7 +157,7 @@ export class TransactionLayer {
       this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter]] });
       this.#user.refused?.(request, flow);
     } else if (invite) {
-      const server = new InviteServer(this.#around, key, this.#responseFlow(request, flow));
+      const server = new InviteServer(this.#around, key, this.#responseFlow(request, flow), this.#octetsFor(request));
       this.#invites.set(key, server);
       this.#serve(server, request, flow);
     } else {
@@ -158,6 +165,11 @@ export class TransactionLayer {
       this.#others.set(key, server);
       this.#serve(server, request, flow);
     }
+  }
+
+  #octetsFor(invite: Request): number {
+    const unlimited = this.#amplification === Number.POSITIVE_INFINITY || this.#established(invite);
+    return unlimited ? Number.POSITIVE_INFINITY : this.#amplification * invite.bytes().length;
   }
 
   #serve(server: InviteServer | NonInviteServer, request: Request, flow: Flow): void {

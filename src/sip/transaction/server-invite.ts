@@ -66,9 +66,17 @@ export class InviteServer extends ServerMachine<InviteServerState, Input, Action
   #lastResponse: Response | undefined;
   #interval = 0;
   #end = 0;
+  readonly #octetsPerInvite: number;
+  #octetsLeft: number;
 
-  constructor(around: ServerSurroundings, key: string, flow: Flow) {
+  /**
+   * `octets` are what each INVITE that came entitles us to send in failure responses: beyond it they are repeated for
+   * another INVITE alone, not by timer G. Whoever sends from a forged address gets little sent to it.
+   */
+  constructor(around: ServerSurroundings, key: string, flow: Flow, octets: number) {
     super(around, figure7, "proceeding", key, flow);
+    this.#octetsPerInvite = octets;
+    this.#octetsLeft = octets;
   }
 
   /** The To tag of the last provisional response; for a client of RFC 2543, of any response from 300 on, too. */
@@ -81,6 +89,7 @@ export class InviteServer extends ServerMachine<InviteServerState, Input, Action
   }
 
   override again(): void {
+    this.#octetsLeft += this.#octetsPerInvite;
     this.take("INVITE");
   }
 
@@ -148,8 +157,8 @@ export class InviteServer extends ServerMachine<InviteServerState, Input, Action
         if (cause instanceof Response) this.#send(cause);
         break;
       case "response sent again":
-        if (this.#last !== undefined) this.send(this.#last);
-        else this.#sendTrying();
+        if (this.#last === undefined) this.#sendTrying();
+        else if (this.flow.reliable || this.#last.length <= this.#octetsLeft) this.#count(this.#last);
         break;
       case "100 sent":
         this.#sendTrying();
@@ -182,6 +191,11 @@ export class InviteServer extends ServerMachine<InviteServerState, Input, Action
     if (this.state === "proceeding") this.disarm();
     this.#lastResponse = this.state === "proceeding" || isLegacy(this.key) ? response : undefined;
     if (this.state !== "accepted") this.#last = bytes;
+    this.#count(bytes);
+  }
+
+  #count(bytes: Uint8Array): void {
+    this.#octetsLeft -= bytes.length;
     this.send(bytes);
   }
 
