@@ -1,6 +1,6 @@
 /** One call and its script, on the main thread: commands are checked and carried out, events passed on. */
 import { dirname } from "node:path";
-import { type CallControl, type CallFacts, callOver } from "../../call/control.ts";
+import type { CallControl, CallFacts } from "../../call/control.ts";
 import { type CallEvent, readCommand } from "../../call/vocabulary.ts";
 import type { Log } from "../../log.ts";
 import { FileNames, isFailure } from "../file-names.ts";
@@ -75,8 +75,8 @@ export class Session {
         return true;
       case "failed": {
         const { reason, at, stack } = message;
-        if (this.#ended && reason.startsWith("CallError: ") && reason.endsWith(callOver)) {
-          // The other side hung up while the script waited for a command, and it did not care to catch that.
+        if (this.#ended && reason.startsWith("CallError: ")) {
+          // The other side went away while the script waited for a command, and it did not care to catch that.
           this.stop(`${reason} (${at})`);
           return true;
         }
