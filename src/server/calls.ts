@@ -16,7 +16,7 @@ import type { NameAddr } from "../sip/name-addr.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { isSipUri, isTelUri, type Uri, unescape as unescaped } from "../sip/uri.ts";
+import { isSipUri, isTelUri, type Uri, unescape as unescaped, withoutPassword } from "../sip/uri.ts";
 
 export interface CallLimits {
   /** Calls at a time, in all and from one IP address. */
@@ -91,7 +91,10 @@ export class Calls {
 
   #start(call: Call, handler: Handler): void {
     const { direction, remoteUri, localUri } = call.facts;
-    call.log.info(direction === "incoming" ? "a call comes in" : "calling", { from: remoteUri, to: localUri });
+    call.log.info(direction === "incoming" ? "a call comes in" : "calling", {
+      from: withoutPassword(remoteUri),
+      to: withoutPassword(localUri),
+    });
     try {
       handler.start(call);
     } catch (error) {

@@ -93,6 +93,11 @@ function parseTel(text: string, from: number): TelUri | undefined {
   return params !== undefined && telNumber.test(number) ? { scheme: "tel", number, params } : undefined;
 }
 
+/** A sip or sips URI's text for people and logs: without its password (§19.1.1), which nobody should send and some do. */
+export function withoutPassword(text: string): string {
+  return text.replace(/^(sips?:[^@:]*):[^@]*@/i, "$1@");
+}
+
 /**
  * The URI as it is sent, without brackets around it.
  * @throws InvalidHeaderValue when a part holds what would end the URI or start another part.

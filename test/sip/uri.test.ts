@@ -3,7 +3,16 @@ import { describe, expect, test } from "bun:test";
 import { InvalidHeaderValue } from "../../src/sip/errors.ts";
 import { parseNameAddr } from "../../src/sip/name-addr.ts";
 import { Params } from "../../src/sip/params.ts";
-import { escapeUser, formatUri, isSipUri, isTelUri, parseUri, unescapeUri, uriEquals } from "../../src/sip/uri.ts";
+import {
+  escapeUser,
+  formatUri,
+  isSipUri,
+  isTelUri,
+  parseUri,
+  unescapeUri,
+  uriEquals,
+  withoutPassword,
+} from "../../src/sip/uri.ts";
 import { dataJson } from "../support/data.ts";
 import { isRow, rows, text } from "../support/verdict.ts";
 
@@ -79,6 +88,17 @@ describe("parseUri", () => {
     ]);
     expect(uri.params.toString()).toBe(";Transport=TCP;lr;x=");
   });
+});
+
+test.each([
+  ["sip:alice:secret@example.com:5060;a=b", "sip:alice@example.com:5060;a=b"],
+  ["SIPS:alice:@example.com", "SIPS:alice@example.com"],
+  ["sip:alice:se:cr%40et@example.com", "sip:alice@example.com"],
+  ["sip:alice@example.com:5060", "sip:alice@example.com:5060"],
+  ["sip:example.com:5060", "sip:example.com:5060"],
+  ["tel:+1-201:5@x", "tel:+1-201:5@x"],
+])("%s is shown as %s", (uri, shown) => {
+  expect(withoutPassword(uri)).toBe(shown);
 });
 
 describe("formatUri", () => {

@@ -29,8 +29,8 @@ const running: Server[] = [];
 
 /** Stops what a test started; for `afterEach` or `afterAll`. */
 export async function stopAll(): Promise<void> {
-  closePeers();
   await Promise.all(running.splice(0).map((server) => server.stop()));
+  closePeers();
 }
 
 /** A command as a promise. */

@@ -1,5 +1,5 @@
 /** A UDP socket that speaks SIP as a test tells it to. */
-import { buildRequest, parseMessage, Request, Response } from "../../src/sip/message.ts";
+import { buildRequest, buildResponse, parseMessage, Request, Response } from "../../src/sip/message.ts";
 import { bindUdp, type UdpSocket } from "../../src/udp.ts";
 
 const closers: (() => void)[] = [];
@@ -47,11 +47,18 @@ export class UdpPeer {
 
   #take(datagram: Uint8Array): void {
     this.received.push(datagram);
+    if (Buffer.from(datagram.subarray(0, 4)).toString() === "BYE ") this.#agree(datagram);
     this.#wake?.();
   }
 
   send(message: Uint8Array | string): void {
     this.#socket.send(typeof message === "string" ? Buffer.from(message, "latin1") : message, this.#to, "127.0.0.1");
+  }
+
+  /** Answers a BYE: no test wants to wait for its repetitions. */
+  #agree(datagram: Uint8Array): void {
+    const bye = parseMessage(datagram, "datagram");
+    if (bye instanceof Request) this.send(buildResponse(bye, 200).bytes());
   }
 
   get responses(): Response[] {
@@ -88,7 +95,7 @@ export class UdpPeer {
   response(callId: string, method: string, least = 200): Promise<Response> {
     return this.find(`response to ${method}`, (message) =>
       message instanceof Response &&
-      message.callId === callId &&
+      message.header("call-id") === callId &&
       message.cseq.method === method &&
       message.status >= least
         ? message
