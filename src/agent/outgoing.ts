@@ -5,6 +5,7 @@ import { sessionDescription } from "../sip/multipart.ts";
 import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { ReliableReceiver } from "../sip/reliable.ts";
+import { encodeUtf8 } from "../sip/text.ts";
 import { parseUri } from "../sip/uri.ts";
 import { allow, supported } from "./capabilities.ts";
 import { type AgentContext, contactOn, topVia, wayTo } from "./context.ts";
@@ -108,7 +109,8 @@ class Invitation {
   #build(sdp: string | undefined): Request {
     const { context, flow, localTag, contact } = this.#session;
     if (sdp !== undefined) this.#sequence++;
-    const from = this.#options.from ?? `<sip:siproc@${context.ways.contactFor(flow).split(";", 1)[0]}>`;
+    const from =
+      encodeUtf8(this.#options.from ?? "") || `<sip:siproc@${context.ways.contactFor(flow).split(";", 1)[0]}>`;
     return buildRequest({
       method: "INVITE",
       uri: this.#options.uri,

@@ -1,4 +1,5 @@
 /** One function per command of the vocabulary. */
+import { encodeUtf8 } from "../sip/text.ts";
 import { type Call, failed } from "./call.ts";
 import type { Outcome } from "./control.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
@@ -16,7 +17,10 @@ const table: { [N in CommandName]: Performer<N> } = {
   RINGING: (call, command, done) => call.session.ring(settled(command, done)),
   EARLY: (call, command, done) => call.session.early(settled(command, done)),
   ANSWER: (call, command, done) => call.session.accept(settled(command, done)),
-  REJECT: (call, command, done) => call.session.reject(command.code ?? 603, command.reason, settled(command, done)),
+  REJECT: (call, command, done) => {
+    const reason = command.reason === undefined ? undefined : encodeUtf8(command.reason);
+    call.session.reject(command.code ?? 603, reason, settled(command, done));
+  },
   REDIRECT: (call, command, done) => call.session.redirect(command.uri, settled(command, done)),
   HANGUP: (call, command, done) => {
     call.track(command, done);

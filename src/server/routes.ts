@@ -3,6 +3,7 @@ import { allowOutside, type UserAgent } from "../agent/index.ts";
 import type { Handler } from "../call/index.ts";
 import type { Config, Route } from "../config/config.ts";
 import { chain, expandGroups, type Incoming, type PatternMatch, type Receiver, route } from "../routing/index.ts";
+import { encodeUtf8 } from "../sip/text.ts";
 import { isSipUri } from "../sip/uri.ts";
 import type { Calls } from "./calls.ts";
 
@@ -47,11 +48,13 @@ function action(rule: Route, targets: RouteTargets): (incoming: Incoming, groups
         else answerAsUserAgent(agent, { tx, request });
       };
     }
-    case "reply":
+    case "reply": {
+      const reason = action.reason === undefined ? undefined : encodeUtf8(action.reason);
       return ({ tx, request }) => {
         if (request.method === "OPTIONS" && action.code === 200) agent.options(tx);
-        else agent.reply(tx, action.code, { reason: action.reason });
+        else agent.reply(tx, action.code, { reason });
       };
+    }
     case "redirect":
       return ({ tx }, groups) =>
         agent.reply(tx, 302, { headers: [["Contact", `<${expandGroups(action.uri, groups)}>`]] });

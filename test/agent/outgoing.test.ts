@@ -55,6 +55,13 @@ describe("an outgoing INVITE", () => {
     expect(bench.user.take()).toEqual(["ringing", "media PCMA sendrecv audible", "connected"]);
   });
 
+  test("names who calls in UTF-8 (RFC 3261 §7)", () => {
+    const bench = new AgentBench();
+    const from = '"Jürgen 後" <sip:juergen@example.com>';
+    invite(bench.context, { uri: "sip:bob@192.0.2.9", from }, (made) => bench.adopt(made));
+    expect(Buffer.from(bench.sentOne().bytes()).toString("utf8")).toContain(`\r\nFrom: ${from};tag=`);
+  });
+
   test("acknowledges each repetition of the 200", () => {
     const { bench, request } = called();
     bench.receive(reply(request, 200, { body: answer }));

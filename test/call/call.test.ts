@@ -181,6 +181,13 @@ describe("audio", () => {
   });
 });
 
+test("a reason phrase of any script goes out as UTF-8 (RFC 3261 §25.1)", () => {
+  const bench = new CallBench();
+  bench.perform({ name: "REJECT", code: 486, reason: "später, 後で" });
+  const [refusal] = bench.bench.sent().filter((message) => message.type === "response" && message.status === 486);
+  expect(Buffer.from(refusal?.bytes() ?? []).toString("utf8")).toStartWith("SIP/2.0 486 später, 後で\r\n");
+});
+
 test("a call whose audio is lost ends", () => {
   const bench = new CallBench().connect();
   const stats = {
