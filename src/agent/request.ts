@@ -1,4 +1,5 @@
 /** Requests within a session's dialog, sent the way that RFC 3261 §12.2.1 and the peer's place in the network ask for. */
+import { isPrivate } from "../ip.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Response } from "../sip/message.ts";
 import { type HeaderList, parseMessage, type Request } from "../sip/message.ts";
@@ -61,7 +62,7 @@ export function acknowledge(session: Session, sequence: number, sdp?: string): v
  * The flow to the next hop. A peer behind no proxy that came by connection, or whose Contact is a private address that
  * is not where its packets come from, is reached where it came from.
  */
-export function flowOf(session: Session, hop: Uri): Flow | undefined {
+function flowOf(session: Session, hop: Uri): Flow | undefined {
   const { flow, dialog, context } = session;
   if (dialog !== undefined && dialog.routeSet.length === 0) {
     if (flow.reliable) return flow;
@@ -83,11 +84,4 @@ export function fitted(context: AgentContext, message: Request, flow: Flow): { m
   const rewritten = `${text.slice(0, line)}\r\nVia: ${topVia(context, way)}${text.slice(text.indexOf("\r\n", line + 2))}`;
   const reparsed = parseMessage(Buffer.from(rewritten, "latin1"), "stream");
   return reparsed.type === "request" ? { message: reparsed, way } : { message, way: flow };
-}
-
-const privateRanges =
-  /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][0-9a-f]{2}:)/i;
-
-function isPrivate(host: string): boolean {
-  return privateRanges.test(host);
 }

@@ -1,4 +1,4 @@
-/** IP addresses as sockets report them, so that they compare as strings; and which of them are private. */
+/** IP addresses as sockets report them, so that they compare as strings; and which of them are our own. */
 import { networkInterfaces } from "node:os";
 
 /**
@@ -64,27 +64,6 @@ function formatGroups(groups: readonly number[]): string {
   return start < 0 ? hex(groups) : `${hex(groups.slice(0, start))}::${hex(groups.slice(start + longest))}`;
 }
 
-/**
- * True for a canonical address that means nothing outside its own network: RFC 1918, 100.64.0.0/10 (RFC 6598), link
- * local, unique local IPv6 (RFC 4193). Loopback is not one: no NAT hides it.
- */
-export function isPrivate(host: string): boolean {
-  if (host.includes(":")) return /^f[cd][0-9a-f]{2}:/.test(host) || /^fe[89ab][0-9a-f]:/.test(host);
-  const [a = 0, b = 0] = host.split(".", 2).map(Number);
-  return (
-    a === 10 ||
-    (a === 172 && b >= 16 && b <= 31) ||
-    (a === 192 && b === 168) ||
-    (a === 100 && b >= 64 && b <= 127) ||
-    (a === 169 && b === 254)
-  );
-}
-
-/** True for addresses that only this machine itself can send from. */
-export function isLoopback(host: string): boolean {
-  return host.startsWith("127.") || host === "::1";
-}
-
 /** How long a list of our addresses is good, ms: asking for it costs more than a call should. */
 const ownAddressesLast = 10_000;
 let own: { addresses: ReadonlySet<string>; since: number } | undefined;
@@ -97,9 +76,4 @@ export function isOwnAddress(host: string): boolean {
     own = { addresses: new Set(interfaces.map(({ address }) => address)), since: now };
   }
   return own.addresses.has(host);
-}
-
-/** True for `0.0.0.0` and `::`: as a media address, nobody (RFC 2543's hold). */
-export function isUnspecified(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
 }

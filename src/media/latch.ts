@@ -12,7 +12,8 @@
  * locked, until SDP names a new address. What comes from others is dropped; nothing is ever sent to them.
  * RTCP follows: from the signalled RTCP port, or from one port of the locked IP address.
  */
-import { canonicalHost, isLoopback, isOwnAddress, isPrivate, isUnspecified } from "./address.ts";
+import { isLoopback, isPrivate, isUnspecified } from "../ip.ts";
+import { canonicalHost, isOwnAddress } from "./address.ts";
 import type { RtpHeader } from "./rtp.ts";
 import type { LatchRule, RemoteAddress } from "./types.ts";
 

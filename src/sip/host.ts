@@ -40,8 +40,8 @@ export function canonicalHost(host: string): string {
   return groups === undefined ? host.toLowerCase() : groups.map((group) => group.toString(16)).join(":");
 }
 
-/** The eight 16-bit groups of an IPv6 address, or undefined. */
-function ipv6Groups(text: string): number[] | undefined {
+/** The eight 16-bit groups of an IPv6 address without brackets and zone; undefined when it is none. */
+export function ipv6Groups(text: string): number[] | undefined {
   if (text.length < 2 || text.length > 45) return undefined;
   // ":::" before an IPv4 part is what the grammar of RFC 3261 wrongly allowed and RFC 5118 §4.10 asks to tolerate.
   const halves = text.replace(":::", "::").split("::");

@@ -1,7 +1,7 @@
 /** IP addresses as this layer spells and judges them: canonical text, what may be sent to, listen URLs. */
 import { isIP, isIPv4 } from "node:net";
 import type { Address } from "../sip/flow.ts";
-import { formatHost } from "../sip/host.ts";
+import { formatHost, ipv6Groups } from "../sip/host.ts";
 import type { ListenUrl } from "./contract.ts";
 
 /** Whether `host` is an IP address, in brackets or not. */
@@ -43,22 +43,8 @@ export function parseIp(host: string): Uint8Array | undefined {
   const family = isIP(host);
   if (family === 4) return Uint8Array.from(host.split("."), Number);
   if (family !== 6) return undefined;
-  const [left = "", right] = (host.split("%")[0] ?? "").split("::");
-  const head = groups(left);
-  const tail = right === undefined ? [] : groups(right);
-  const octets = new Uint8Array(16);
-  octets.set(head);
-  octets.set(tail, 16 - tail.length);
-  return octets;
-}
-
-function groups(text: string): number[] {
-  if (text === "") return [];
-  return text.split(":").flatMap((group) => {
-    if (group.includes(".")) return group.split(".").map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 255];
-  });
+  const groups = ipv6Groups(host.split("%", 1)[0] ?? "");
+  return groups === undefined ? undefined : Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 }
 
 function formatIpv6(octets: Uint8Array): string {
@@ -72,14 +58,6 @@ function formatIpv6(octets: Uint8Array): string {
   const hex = (part: number[]) => part.map((word) => word.toString(16)).join(":");
   if (best.length < 2) return hex(words);
   return `${hex(words.slice(0, best.start))}::${hex(words.slice(best.start + best.length))}`;
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "::1" || (host.startsWith("127.") && isIPv4(host));
-}
-
-export function isWildcard(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
 }
 
 /**

@@ -1,11 +1,12 @@
 /** The transport layer as its users see it: listeners, and flows to peers (RFC 3261 §18). */
 import { readFileSync } from "node:fs";
+import { isLoopback, isUnspecified } from "../ip.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Address, Flow } from "../sip/flow.ts";
 import { formatHost } from "../sip/host.ts";
 import { UdpBindError } from "../udp.ts";
-import { formatAddress, ipFamily, isLoopback, isWildcard, refusesSending, socketHost } from "./address.ts";
+import { formatAddress, ipFamily, refusesSending, socketHost } from "./address.ts";
 import { Delivery, failLater, type TransportContext } from "./context.ts";
 import {
   defaultLimits,
@@ -70,7 +71,7 @@ export class TransportLayer {
     const limits = { ...defaultLimits, ...options.limits };
     limits.maxConnections = Math.min(limits.maxConnections, descriptorsForConnections());
     const { clock, log } = options;
-    const defaults = options.listen.some(({ host }) => isWildcard(host)) ? await defaultSources() : {};
+    const defaults = options.listen.some(({ host }) => isUnspecified(host)) ? await defaultSources() : {};
     const sources = new SourceAddresses({ now: () => clock.now(), defaults });
     const context: TransportContext = {
       log,
@@ -78,7 +79,7 @@ export class TransportLayer {
       limits,
       deliver: new Delivery(options.events, log),
       localToward: (bound, remote) =>
-        isWildcard(bound.host) ? { host: sources.toward(remote), port: bound.port } : bound,
+        isUnspecified(bound.host) ? { host: sources.toward(remote), port: bound.port } : bound,
     };
     const udp: UdpTransport[] = [];
     const tcp = new TcpTransport(context);
@@ -213,7 +214,7 @@ export class TransportLayer {
   #advertised(bound: Address, remote: string): Address {
     const { advertise } = this.#options;
     if (advertise !== undefined) return { host: socketHost(advertise), port: bound.port };
-    return { host: isWildcard(bound.host) ? this.#sources.toward(remote) : bound.host, port: bound.port };
+    return { host: isUnspecified(bound.host) ? this.#sources.toward(remote) : bound.host, port: bound.port };
   }
 
   /** Where peers reach us over TCP; without a TCP listener the UDP one's address, since a Via has to say something. */
@@ -244,7 +245,7 @@ function pick<T>(
   const source = sources.toward(remote);
   return (
     fitting.find((each) => localOf(each).host === source) ??
-    fitting.find((each) => isWildcard(localOf(each).host)) ??
+    fitting.find((each) => isUnspecified(localOf(each).host)) ??
     fitting.find((each) => isLoopback(localOf(each).host) === isLoopback(remote)) ??
     fitting[0]
   );

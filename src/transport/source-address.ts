@@ -1,6 +1,7 @@
 /** Which of our addresses a peer sees: needed in Via and Contact when a listener is bound to all addresses. */
 import { networkInterfaces } from "node:os";
-import { ipFamily, isLoopback, parseIp, socketHost } from "./address.ts";
+import { isLoopback } from "../ip.ts";
+import { ipFamily, parseIp, socketHost } from "./address.ts";
 
 /** One address of a network interface: as `os.networkInterfaces` gives it. */
 export interface InterfaceAddress {

@@ -1,7 +1,8 @@
 /** SIP over TCP: listeners, and one pool of connections in which each peer's address leads to at most one. */
+import { isLoopback } from "../ip.ts";
 import type { Address, Flow } from "../sip/flow.ts";
 import type { Request } from "../sip/message.ts";
-import { formatAddress, isLoopback, refusesSending, socketHost } from "./address.ts";
+import { formatAddress, refusesSending, socketHost } from "./address.ts";
 import { type Failed, failLater, type TransportContext } from "./context.ts";
 import { responseTarget } from "./response-target.ts";
 import { Connection, type ConnectionOwner, type StreamSocket } from "./tcp-connection.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { canonicalHost, isPrivate } from "../../src/media/address.ts";
+import { canonicalHost } from "../../src/media/address.ts";
 import { Latch } from "../../src/media/latch.ts";
 import { newRtpHeader } from "../../src/media/rtp.ts";
 import type { LatchRule } from "../../src/media/types.ts";
@@ -215,21 +215,4 @@ describe("an address", () => {
   ];
   for (const [given, expected] of canonical)
     test(`“${given}” is ${expected ?? "none"}`, () => expect(canonicalHost(given)).toBe(expected));
-
-  const privacy: [string, boolean][] = [
-    ["10.1.2.3", true],
-    ["172.16.0.1", true],
-    ["172.32.0.1", false],
-    ["192.168.0.1", true],
-    ["100.64.0.1", true],
-    ["100.128.0.1", false],
-    ["169.254.1.1", true],
-    ["127.0.0.1", false],
-    ["8.8.8.8", false],
-    ["fd00::1", true],
-    ["fe80::1", true],
-    ["2001:db8::1", false],
-  ];
-  for (const [host, expected] of privacy)
-    test(`${host} is ${expected ? "private" : "public"}`, () => expect(isPrivate(host)).toBe(expected));
 });
