@@ -118,19 +118,27 @@ async function place(
   return await promise;
 }
 
-/** The same handler, with a look at each event on its way. */
-function noting(handler: Handler, note: (event: CallEvent) => void): Handler {
+/** The same handler, with a look at each event as it happens: a script may be loading while the call is over already. */
+export function noting(handler: Handler, note: (event: CallEvent) => void): Handler {
   return {
-    start: (control) =>
+    start: (control) => {
+      let early: CallEvent[] = [];
+      let listener = (event: CallEvent): void => void early.push(event);
+      control.listen((event) => {
+        note(event);
+        listener(event);
+      });
       handler.start({
         facts: control.facts,
-        listen: (listener) =>
-          control.listen((event) => {
-            note(event);
-            listener(event);
-          }),
+        listen: (real) => {
+          listener = real;
+          const waiting = early;
+          early = [];
+          for (const event of waiting) real(event);
+        },
         perform: (command, done) => control.perform(command, done),
         finish: (how) => control.finish(how),
-      }),
+      });
+    },
   };
 }

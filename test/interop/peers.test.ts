@@ -22,10 +22,10 @@ describe.skipIf(!has("sipp", "baresip", "sox"))("the peers by themselves", () =>
   });
 
   test.each([
-    ["uac-cancel", "uas-cancelled", {}],
-    ["uac-rejected", "uas-busy", { status: "486" }],
-  ] as const)("SIPp plays %s to %s", async (scenario, other, values) => {
-    const callee = await startSipp({ scenario: other });
+    ["uac-cancel", "uas-cancelled", {}, {}],
+    ["uac-rejected", "uas-refuses", { status: "486" }, { status: "486 Busy Here" }],
+  ] as const)("SIPp plays %s to %s", async (scenario, other, values, theirs) => {
+    const callee = await startSipp({ scenario: other, values: theirs });
     const caller = await sipp({ scenario, values, remote: `127.0.0.1:${callee.port}`, service: "bob" });
     expect(caller.errors).toBe("");
     expect(caller.code).toBe(0);
