@@ -147,7 +147,7 @@ export const routeKeys = {
   mode: { type: word, doc: "How a proxy works.", planned: true },
 } as const satisfies Record<string, Key<unknown>>;
 
-export const routeType = mapOf(routeKeys);
+const routeType = mapOf(routeKeys);
 
 export const actionNames = ["script", "exec", "reply", "redirect"] as const;
 

@@ -59,7 +59,7 @@ export function receives(direction: Direction): boolean {
   return direction === "sendrecv" || direction === "recvonly";
 }
 
-export function directionFrom(send: boolean, receive: boolean): Direction {
+function directionFrom(send: boolean, receive: boolean): Direction {
   return send ? (receive ? "sendrecv" : "sendonly") : receive ? "recvonly" : "inactive";
 }
 

@@ -22,7 +22,7 @@ export function formatConnection(connection: Connection): string {
 }
 
 /** An m-line with its attributes. `session` is the session's `c=`: the m-line needs its own only if that differs. */
-export function formatMedia(media: MediaDescription, session: Connection | undefined): string {
+function formatMedia(media: MediaDescription, session: Connection | undefined): string {
   let text = `m=${media.kind} ${media.port} ${media.protocol}`;
   for (const format of media.formats) text += ` ${format}`;
   // The grammar asks for one format at least, though machines exist that leave it out.

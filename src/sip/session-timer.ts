@@ -6,7 +6,7 @@ import type { Clock, Timer } from "./clock.ts";
 import type { HeaderList } from "./message.ts";
 
 /** RFC 4028 §4: no interval is shorter, in seconds. */
-export const shortestInterval = 90;
+const shortestInterval = 90;
 /** Intervals are capped at this, in seconds: 20 days, what fits into a timer. */
 const longestInterval = 1_728_000;
 /** A peer's Min-SE above this, in seconds, is not followed. */
@@ -32,7 +32,7 @@ export function parseSessionExpires(value: string): SessionExpires | undefined {
 }
 
 /** Seconds of a Min-SE or Session-Expires header; undefined when it is not a number. */
-export function parseSeconds(value: string): number | undefined {
+function parseSeconds(value: string): number | undefined {
   const text = value.split(";", 1)[0]?.trim() ?? "";
   return /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }

@@ -96,7 +96,7 @@ export async function probeLayout(compiled: CompiledQuickJs): Promise<Layout | u
 }
 
 /** The prelude's view of the vocabulary: names, and parameters in order or null for one object. */
-export const commandParameters = Object.entries(commands).map(([name, entry]) => [
+const commandParameters = Object.entries(commands).map(([name, entry]) => [
   name,
   "named" in entry ? null : Object.keys(entry.args),
 ]);

@@ -29,7 +29,7 @@ type Action =
  * Figure 5, and two departures from it: 64*T1 after a CANCEL the transaction is given up (§9.1, "cancelled in vain"); and
  * when the ACK cannot be sent the TU, which has its final response, is neither told nor remembered for that.
  */
-export const figure5: Figure<InviteClientState, Input, Action> = {
+const figure5: Figure<InviteClientState, Input, Action> = {
   calling: {
     "timer A": ["calling", "INVITE sent"],
     "timer B": ["terminated", "timeout to TU"],

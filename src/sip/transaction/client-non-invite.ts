@@ -9,7 +9,7 @@ import type { ClientUser, NonInviteClientState } from "./user.ts";
 type Input = "1xx" | "200-699" | "timer E" | "timer F" | "timer K" | "transport error";
 type Action = "request sent" | "response to TU" | "timeout to TU" | "transport error to TU";
 
-export const figure6: Figure<NonInviteClientState, Input, Action> = {
+const figure6: Figure<NonInviteClientState, Input, Action> = {
   trying: {
     "timer E": ["trying", "request sent"],
     "timer F": ["terminated", "timeout to TU"],

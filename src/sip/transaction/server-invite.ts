@@ -30,7 +30,7 @@ type Action =
   | "transport error to TU";
 
 /** Figure 7. Beyond it, a user who wants to know is told of the ACK for a failure ("noted"), and of its absence. */
-export const figure7: Figure<InviteServerState, Input, Action> = {
+const figure7: Figure<InviteServerState, Input, Action> = {
   proceeding: {
     INVITE: ["proceeding", "response sent again"],
     "200 ms": ["proceeding", "100 sent"],

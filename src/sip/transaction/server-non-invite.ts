@@ -21,7 +21,7 @@ type Action = "response sent" | "response sent again" | "100 sent" | "timeout to
  * Figure 8. By RFC 4320 the client's timers matter here: when its timer E reaches T2 it needs a 100, and when its timer F
  * has fired nothing may be sent any more; a 408 is never sent. A transport error leaves the state as it is (RFC 6026 §8.8).
  */
-export const figure8: Figure<NonInviteServerState, Input, Action> = {
+const figure8: Figure<NonInviteServerState, Input, Action> = {
   trying: {
     "100 from TU": ["proceeding", "response sent"],
     "200-699 from TU": ["completed", "response sent"],
