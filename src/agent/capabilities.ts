@@ -7,6 +7,8 @@ export const methods = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "U
 export const extensions: readonly string[] = ["100rel", "timer"];
 export const acceptedBodies = ["application/sdp"] as const;
 
+const ourMethods: ReadonlySet<string> = new Set(methods);
+
 export const allow = methods.join(", ");
 /** The methods that need no dialog; MESSAGE is taken within calls alone. */
 export const allowOutside = methods.filter((method) => method !== "MESSAGE").join(", ");
@@ -32,13 +34,14 @@ export interface Refusal {
  * request may go on. Syntax has been checked before; merged requests are the caller's to detect.
  */
 export function refuse(request: Request): Refusal | undefined {
-  if (!methods.some((method) => method === request.method))
-    return { status: knownMethods.has(request.method) ? 405 : 501 };
+  if (!ourMethods.has(request.method)) return { status: knownMethods.has(request.method) ? 405 : 501 };
   const target = request.target;
   if (target === undefined) return { status: 400, reason: "Bad Request-URI" };
   if (target.scheme !== "sip" && target.scheme !== "sips" && target.scheme !== "tel") return { status: 416 };
   if (request.method !== "ACK" && request.method !== "CANCEL") {
-    const missing = request.values("require").filter((tag) => !extensions.includes(tag.toLowerCase()));
+    const required = request.values("require");
+    const missing =
+      required.length === 0 ? required : required.filter((tag) => !extensions.includes(tag.toLowerCase()));
     if (missing.length > 0) return { status: 420, headers: [["Unsupported", missing.join(", ")]] };
   }
   return refuseBody(request);

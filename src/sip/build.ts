@@ -1,10 +1,9 @@
 /** Building messages: a head string in one go, checked so that no value can forge a line (RFC 3261 §7, §8.1.1, §8.2.6). */
-import { InvalidHeaderValue } from "./errors.ts";
-import { parseNameAddr } from "./name-addr.ts";
+import { InvalidHeaderValue, MalformedHeader } from "./errors.ts";
 import { type HeaderList, Request, Response } from "./request-response.ts";
 import { reasonPhrase } from "./status.ts";
-import { endOfElement, isToken, trimLws } from "./text.ts";
-import { formatVia, parseVia } from "./via.ts";
+import { endOfElement, isToken } from "./text.ts";
+import { formatVia } from "./via.ts";
 
 const nothing = new Uint8Array(0);
 /** CR, LF, NUL; and what one octet cannot hold, since its low octet might be one of them. */
@@ -56,7 +55,7 @@ export function buildResponse(request: Request, status: number, options: BuildRe
   let head = `SIP/2.0 ${status} ${reason}\r\n`;
   const top = lines.find("via");
   if (top >= 0) {
-    head += source === undefined ? `${lines.raw(top)}\r\n` : `Via: ${noteSource(lines.value(top), source)}\r\n`;
+    head += source === undefined ? `${lines.raw(top)}\r\n` : topVia(request, top, source);
     head += copyLines(request, "via", top);
   }
   if (options.copyRecordRoute === true) head += copyLines(request, "record-route", -1);
@@ -89,24 +88,38 @@ function copyTo(request: Request, tag: string | undefined): string {
   if (tag === undefined) return `${lines.raw(line)}\r\n`;
   if (!isToken(tag)) throw new InvalidHeaderValue("a tag", tag);
   // A To that is malformed, a broken quote say, has no place for a tag.
-  const to = parseNameAddr(lines.value(line));
+  const to = readable(() => request.to);
   const raw = lines.raw(line);
   if (to === undefined || to.tag !== undefined) return `${raw}\r\n`;
   return raw.endsWith(";") ? `${raw}tag=${tag}\r\n` : `${raw};tag=${tag}\r\n`;
 }
 
-/** The Via line's value with `received` and `rport` in its first element. */
-function noteSource(value: string, source: { host: string; port: number }): string {
-  const end = endOfElement(value, 0);
-  const via = parseVia(trimLws(value.slice(0, end)));
-  if (via === undefined) return value;
+/** The topmost Via line with `received` and `rport` in its first element. */
+function topVia(request: Request, line: number, source: { host: string; port: number }): string {
+  const { lines } = request;
+  const via = readable(() => request.via);
+  if (via === undefined) return `Via: ${lines.value(line)}\r\n`;
+  const rport = via.params.has("rport");
+  const elsewhere = via.host !== source.host;
+  if (!rport && !elsewhere && !via.params.has("received")) return `${lines.raw(line)}\r\n`;
   const params = via.params.clone();
-  const rport = params.has("rport");
   if (rport) params.set("rport", String(source.port));
   // A `received` that the peer has put there itself is a lie.
   params.delete("received");
-  if (rport || via.host !== source.host) params.set("received", source.host);
-  return formatVia({ transport: via.transport, host: via.host, port: via.port, params }) + value.slice(end);
+  if (rport || elsewhere) params.set("received", source.host);
+  const value = lines.value(line);
+  const others = value.includes(",") ? value.slice(endOfElement(value, 0)) : "";
+  return `Via: ${formatVia({ transport: via.transport, host: via.host, port: via.port, params })}${others}\r\n`;
+}
+
+/** A header of a request that may not have passed `checkRequest`. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MalformedHeader) return undefined;
+    throw error;
+  }
 }
 
 function formatHeaders(headers: HeaderList): string {

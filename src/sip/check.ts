@@ -41,8 +41,18 @@ const maxContacts = 100;
 
 function contactFault(request: Request): Refusal | undefined {
   const lines = request.lines;
+  const first = lines.find("contact");
+  if (first < 0) return undefined;
+  try {
+    // Nearly always there is one, which others will ask for.
+    request.contact;
+    if (!lines.value(first).includes(",") && lines.find("contact", first) < 0) return undefined;
+  } catch (error) {
+    if (error instanceof MalformedHeader) return bad("Malformed Contact");
+    throw error;
+  }
   let count = 0;
-  for (let line = lines.find("contact"); line >= 0; line = lines.find("contact", line)) {
+  for (let line = first; line >= 0; line = lines.find("contact", line)) {
     const list = lines.value(line);
     for (let from = 0; from <= list.length; ) {
       const end = endOfElement(list, from);

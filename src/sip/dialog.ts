@@ -1,4 +1,5 @@
 /** Dialogs of RFC 3261 §12: how two user agents find each other again, and the order of their requests. */
+import { MalformedHeader } from "./errors.ts";
 import { buildRequest, type HeaderList, type Message, Request, type Response } from "./message.ts";
 import { type NameAddr, parseNameAddr } from "./name-addr.ts";
 import { formatUri, isSipUri, type Uri } from "./uri.ts";
@@ -278,8 +279,12 @@ function calledTarget(request: Request): Target | undefined {
 
 /** The first Contact; undefined where there is none or it is malformed (`Message.contact` would throw). */
 function contactOf(message: Message): NameAddr | undefined {
-  const value = message.values("contact")[0];
-  return value === undefined ? undefined : parseNameAddr(value);
+  try {
+    return message.contact;
+  } catch (error) {
+    if (error instanceof MalformedHeader) return undefined;
+    throw error;
+  }
 }
 
 /** RFC 2543 did not ask for a Contact, nor for a From tag: such a caller is reached at its From (RFC 4475 §3.4.1). */

@@ -2,7 +2,7 @@
  * The index of a head: where each header line starts, where its name and itself end. Values are cut out on demand, and
  * a proxy can insert, remove or replace lines by these offsets and leave all other octets as they came.
  */
-import { isToken, trimLws } from "./text.ts";
+import { isLws, isToken, trimLws } from "./text.ts";
 
 /** More header lines than any honest message has; what walks over all lines stays cheap. */
 const maxLines = 512;
@@ -164,9 +164,12 @@ export class HeaderLines {
   /** The value, unfolded and trimmed. */
   value(line: number): string {
     const head = this.head;
-    let from = (this.#offsets[line * 3 + 1] ?? head.length) + 1;
-    if (head.charCodeAt(from) === 0x20) from++;
-    const value = trimLws(head.slice(from, this.end(line)));
+    const offsets = this.#offsets;
+    let from = (offsets[line * 3 + 1] ?? head.length) + 1;
+    let to = offsets[line * 3 + 2] ?? head.length;
+    while (from < to && isLws(head.charCodeAt(from))) from++;
+    while (to > from && isLws(head.charCodeAt(to - 1))) to--;
+    const value = head.slice(from, to);
     return value.includes("\n") ? value.replace(/\r?\n[ \t]+/g, " ") : value;
   }
 

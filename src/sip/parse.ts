@@ -33,7 +33,10 @@ export function parseMessage(bytes: Uint8Array, framing: "datagram" | "stream"):
   const length = head.contentLength ?? (framing === "stream" ? 0 : rest);
   if (length > rest) return head.failure(`Content-Length is ${length}, but ${rest} octets came`, 400, framing);
   const bodyEnd = end.body + length;
-  return head.message(octets.subarray(end.body, bodyEnd), octets.subarray(from, bodyEnd), framing);
+  // Most messages are the whole datagram, and most have no body: a view of the octets would be one object more.
+  const body = length === 0 ? nothing : octets.subarray(end.body, bodyEnd);
+  const wire = from === 0 && bodyEnd === octets.length ? octets : octets.subarray(from, bodyEnd);
+  return head.message(body, wire, framing);
 }
 
 /** Where the head ends (after the line end of its last line) and where the body starts. */

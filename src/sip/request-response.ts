@@ -13,6 +13,8 @@ import { parseVia, type Via } from "./via.ts";
 /** Header names and values in the order of sending. Values are octet strings (see text.ts). */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
+const none: readonly string[] = [];
+
 export abstract class Message {
   /** Start line and header lines with their line ends, one char per octet; without the empty line. */
   readonly head: string;
@@ -72,8 +74,10 @@ export abstract class Message {
   /** The elements of the comma-separated list that all lines of that name make; commas in quotes and in <> do not split. */
   values(name: string): readonly string[] {
     const lines = this.lines;
+    let line = lines.find(name);
+    if (line < 0) return none;
     const values: string[] = [];
-    for (let line = lines.find(name); line >= 0; line = lines.find(name, line)) splitList(lines.value(line), values);
+    for (; line >= 0; line = lines.find(name, line)) splitList(lines.value(line), values);
     return values;
   }
 

@@ -86,8 +86,10 @@ export abstract class ServerMachine<
     if (when === "always" || this.#handle?.heard === false) this.#handle = undefined;
   }
 
+  /** Nobody is told of a failure once the handle is gone: nothing that lives on with the machine is made for it then. */
   protected send(bytes: Uint8Array): void {
-    this.flow.send(bytes, this.#failed);
+    if (this.#handle === undefined) this.flow.send(bytes);
+    else this.flow.send(bytes, (reason) => this.fail(reason));
   }
 
   /** A 100 that the user did not give. */
@@ -95,8 +97,6 @@ export abstract class ServerMachine<
     const handle = this.#handle;
     return handle && buildResponse(handle.request, 100, { source: handle.flow.remote });
   }
-
-  readonly #failed = (reason: string) => this.fail(reason);
 }
 
 /** What the user holds. */
