@@ -4,13 +4,14 @@
 const packages = {
   sipp: "sip-tester",
   baresip: "baresip-core",
+  linphonec: "linphone-cli",
   sox: "sox",
   tshark: "tshark",
   python3: "python3",
   perl: "perl",
 } as const;
 export type Peer = keyof typeof packages;
-export const peers: readonly Peer[] = ["sipp", "baresip", "sox", "tshark", "python3", "perl"];
+export const peers: readonly Peer[] = ["sipp", "baresip", "linphonec", "sox", "tshark", "python3", "perl"];
 
 export class MissingPeer extends Error {
   override name = "MissingPeer";

@@ -1,0 +1,96 @@
+/** linphonec (Debian's linphone-cli): Linphone without screen or sound card, driven by what a person would type. */
+import { join } from "node:path";
+import { temporaryFolder } from "./folder.ts";
+import { freePort, untilBound } from "./ports.ts";
+import { Program, ProgramError } from "./program.ts";
+import { sine, writeWav } from "./sound.ts";
+
+export interface LinphoneOptions {
+  /** The only codec that it offers; by default all that it knows, Opus first. */
+  codec?: "PCMU" | "PCMA";
+  /** What it says: a tone in Hz at −10 dBFS for a minute. */
+  says?: number;
+}
+
+export class Linphone {
+  readonly program: Program;
+  /** The WAV file of what it heard; complete once the call has ended. */
+  readonly heard: string;
+
+  private constructor(program: Program, heard: string) {
+    this.program = program;
+    this.heard = heard;
+  }
+
+  /** Starts it; resolves when it can call. */
+  static async start(options: LinphoneOptions = {}): Promise<Linphone> {
+    const port = await freePort();
+    const config = [
+      "[sip]",
+      `sip_port=${port}`,
+      `sip_tcp_port=${port}`,
+      "sip_tls_port=0",
+      // Without the second line the first is overruled.
+      "use_ipv6=0",
+      "ipv6_migration_done=1",
+      "media_encryption=none",
+      "[rtp]",
+      `audio_rtp_port=${await freePort()}`,
+      "[video]",
+      "enabled=0",
+      "capture=0",
+      "display=0",
+      "",
+    ].join("\n");
+    // Its folders must be there: it does not listen otherwise.
+    const folder = temporaryFolder("linphone", {
+      linphonerc: config,
+      ".local/share/linphone/.keep": "",
+      ".config/linphone/.keep": "",
+    });
+    const said = join(folder, "says.wav");
+    await writeWav(said, 8000, sine(options.says ?? 620, 60_000, 0.316));
+    const program = new Program({
+      command: ["linphonec", "-c", "linphonerc"],
+      cwd: folder,
+      env: { HOME: folder, XDG_CONFIG_HOME: undefined, XDG_DATA_HOME: undefined },
+      stdin: true,
+    });
+    if (!(await untilBound(port, "udp")) || !(await untilBound(port, "tcp"))) {
+      await program.stop();
+      throw new ProgramError(`linphonec did not start:\n${program.lines.slice(-30).join("\n")}`);
+    }
+    const phone = new Linphone(program, join(folder, "heard.wav"));
+    phone.type("soundcard use files");
+    phone.type(`play ${said}`);
+    phone.type(`record ${phone.heard}`);
+    if (options.codec !== undefined) {
+      phone.type("codec list");
+      const line = await program.line(new RegExp(`\\d+: ${options.codec} \\(8000\\)`));
+      phone.type("codec disable all");
+      phone.type(`codec enable ${/(\d+): /.exec(line)?.[1]}`);
+    }
+    return phone;
+  }
+
+  /** One of its own commands; digits alone are keys that are pressed. */
+  type(line: string): void {
+    this.program.write(`${line}\n`);
+  }
+
+  /** Calls, and resolves once the call is answered and heard. */
+  async dial(uri: string): Promise<void> {
+    this.type(`call ${uri}`);
+    await this.program.line(/Media streams established/);
+  }
+
+  async hangup(): Promise<void> {
+    this.type("terminate");
+    await this.program.line(/Call 1 .* ended/);
+  }
+
+  async stop(): Promise<void> {
+    this.type("quit");
+    await this.program.finish(3000);
+  }
+}
