@@ -67,5 +67,9 @@ function printable(text: string): string {
 }
 
 function quoted(text: string): string {
-  return /^[^\s"=\\\x00-\x1f\x7f]+$/.test(text) ? text : JSON.stringify(printable(text));
+  if (/^[^\s"=\\\x00-\x1f\x7f-\x9f]+$/.test(text)) return text;
+  return JSON.stringify(text).replace(
+    /[\x7f-\x9f\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

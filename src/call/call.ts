@@ -11,7 +11,7 @@ import type { Negotiated } from "../sip/offer-answer.ts";
 import type { Family } from "../sip/sdp.ts";
 import { isIpLiteral } from "../transport/index.ts";
 import { performers } from "./commands.ts";
-import { type CallControl, type CallFacts, callOver, type Outcome } from "./control.ts";
+import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
 import { Gatherer } from "./gather.ts";
 import type { CallEvent, Command } from "./vocabulary.ts";
 
@@ -80,9 +80,10 @@ export class Call implements CallControl, SessionUser {
     performers[command.name](this, command, done);
   }
 
-  finish(how: { type: "returned" } | { type: "failed"; reason: string }): void {
+  finish(how: Finish): void {
     if (this.#ended) return;
-    if (how.type === "failed") this.log.warn("the handler failed, which ends its call", { reason: how.reason });
+    if (how.type === "failed" && !how.logged)
+      this.log.warn("the handler failed, which ends its call", { reason: how.reason });
     this.session.end(
       how.type === "failed" ? { by: "system", cause: "error", code: 500 } : { by: "local", cause: "hangup", code: 480 },
     );

@@ -30,6 +30,9 @@ export const callOver = "the call is over";
 
 export type Outcome = { ok: true; value?: Gathered | undefined } | { ok: false; failure: CommandFailure };
 
+/** How a handler ended. `logged`: the log has its failure already, and in more words. */
+export type Finish = { type: "returned" } | { type: "failed"; reason: string; logged?: true };
+
 export interface CallControl {
   readonly facts: CallFacts;
   /** Takes the one listener. Events that came before are delivered at once, in order. ENDED is always the last. */
@@ -40,7 +43,7 @@ export interface CallControl {
    * The handler is through with the call. A call still up is ended: `returned` with BYE (or 480 while unanswered),
    * `failed` with BYE (or 500). No effect after ENDED.
    */
-  finish(how: { type: "returned" } | { type: "failed"; reason: string }): void;
+  finish(how: Finish): void;
 }
 
 /** Runs calls: a script host, a process spawner, or a function of a library user's. */

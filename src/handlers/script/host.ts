@@ -108,7 +108,7 @@ class Host implements ScriptHost {
     const log = this.#log.with({ call: call.facts.id, script: basename(file) });
     const refuse = (reason: string) => {
       log.error(`the script did not start: ${reason}`);
-      call.finish({ type: "failed", reason });
+      call.finish({ type: "failed", reason, logged: true });
     };
     const go = (program: Program) => {
       if (this.#state !== "open") return refuse("siproc is shutting down");

@@ -80,7 +80,11 @@ export class Session {
           this.stop(`${reason} (${at})`);
           return true;
         }
-        this.fail(`${reason} (${at})`, { at, limit: message.limit, ...(stack === "" ? {} : { stack }) });
+        this.fail(`${reason} (${at})`, {
+          at,
+          ...(message.limit && { limit: true }),
+          ...(stack === "" ? {} : { stack }),
+        });
         return true;
       }
     }
@@ -90,7 +94,7 @@ export class Session {
   fail(reason: string, fields: Readonly<Record<string, string | boolean>> = {}): void {
     this.#over = true;
     this.#log.error(`the script failed: ${reason}`, fields);
-    this.#call.finish({ type: "failed", reason });
+    this.#call.finish({ type: "failed", reason, logged: true });
   }
 
   /** The host closes; that is nobody's fault. */

@@ -74,7 +74,7 @@ describe("commands", () => {
     call.answer = (command, done) =>
       done({ ok: false, failure: { command: command.name, reason: "the caller is gone" } });
     await bench.run(`\n\n  const x: string = "";\n  await call.answer();`, call);
-    expect(call.finished).toEqual({
+    expect(call.finished).toMatchObject({
       type: "failed",
       reason: "CallError: ANSWER: the caller is gone (ivr.ts:5:14)",
     });
@@ -135,13 +135,13 @@ describe("events", () => {
 
 describe("the end", () => {
   test("a script that returns finishes its call", async () => {
-    expect((await bench.run("await call.answer();")).finished).toEqual({ type: "returned" });
+    expect((await bench.run("await call.answer();")).finished).toMatchObject({ type: "returned" });
   });
 
   test("a script need not be async", async () => {
     const call = bench.start(bench.folder.write("sync.js", "export default (call) => { call.answer(); }"));
     await call.until(() => call.ended);
-    expect(call.finished).toEqual({ type: "returned" });
+    expect(call.finished).toMatchObject({ type: "returned" });
   });
 
   test("a script that throws fails with the line in its own file, imports included", async () => {
@@ -156,14 +156,14 @@ describe("the end", () => {
       ),
     );
     await call.until(() => call.ended);
-    expect(call.finished).toEqual({ type: "failed", reason: "RangeError: odd: 3 (lib/math.ts:6:13)" });
+    expect(call.finished).toMatchObject({ type: "failed", reason: "RangeError: odd: 3 (lib/math.ts:6:13)" });
   });
 
   test("a timer that throws fails the call", async () => {
     const call = await bench.run(
       'setTimeout(() => {\n  throw new TypeError("late");\n}, 1);\nawait new Promise(() => {});',
     );
-    expect(call.finished).toEqual({ type: "failed", reason: "TypeError: late (ivr.ts:3:13)" });
+    expect(call.finished).toMatchObject({ type: "failed", reason: "TypeError: late (ivr.ts:3:13)" });
   });
 
   test.each([

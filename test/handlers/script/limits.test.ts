@@ -130,12 +130,12 @@ describe("a worker stuck where QuickJS does not look at the clock", () => {
     await neighbour.performed(1);
     expect(first.ended).toBe(false);
     await first.until(() => first.ended);
-    expect(first.finished).toEqual({ type: "failed", reason });
+    expect(first.finished).toMatchObject({ type: "failed", reason });
 
     // The second time the script is among its own.
     const second = stuckBench.start(stuck);
     await second.until(() => second.ended);
-    expect(second.finished).toEqual({ type: "failed", reason });
+    expect(second.finished).toMatchObject({ type: "failed", reason });
     expect(neighbour.ended).toBe(false);
     neighbour.end();
     await stuckBench.until(() => stuckBench.host.stats.running === 0);
@@ -164,7 +164,7 @@ test("closing the host finishes its calls", async () => {
   const call = other.start(other.folder.script("ivr.ts", "await call.answer(); await call.ended;"), new FakeCall());
   await call.performed(1);
   await other.close();
-  expect(call.finished).toEqual({ type: "failed", reason: "siproc is shutting down" });
+  expect(call.finished).toMatchObject({ type: "failed", reason: "siproc is shutting down" });
 });
 
 test("a retired host lets its calls end, and takes no more", async () => {
@@ -182,6 +182,6 @@ test("a retired host lets its calls end, and takes no more", async () => {
   expect(call.ended).toBe(false);
   call.emit({ name: "DTMF", digit: "1", duration: 100 });
   await call.until(() => call.ended);
-  expect(call.finished).toEqual({ type: "returned" });
+  expect(call.finished).toMatchObject({ type: "returned" });
   await other.close();
 });
