@@ -55,7 +55,7 @@ export function documentText(name: (typeof generatedDocuments)[number]): { curre
   const fresh = current.replace(
     /(<!-- generated: ([\w ]+) -->\n)[\s\S]*?(<!-- end of generated: \2 -->)/g,
     (_, begin: string, part: string, end: string) =>
-      `${begin}\n${parts[part]?.() ?? `(there is no part “${part}”)`}\n${end}`,
+      `${begin}\n${aligned(parts[part]?.() ?? `(there is no part “${part}”)`)}\n${end}`,
   );
   return { current, fresh };
 }
@@ -111,6 +111,30 @@ function cliPart(name: string): string {
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const row = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [row(head), `|${head.map(() => "---|").join("")}`, ...rows.map(row)].join("\n");
+}
+
+/** The same text with the cells of each table under one another, as `npm run format` wants them. */
+function aligned(markdown: string): string {
+  return markdown.replace(/(?:^\|.*(?:\n|$))+/gm, (text) => {
+    const rows = text
+      .trimEnd()
+      .split("\n")
+      .map((line) =>
+        line
+          .slice(1, -1)
+          .split(/(?<!\\)\|/)
+          .map((cell) => cell.trim()),
+      );
+    const widths = (rows[0] ?? []).map((_, column) =>
+      Math.max(3, ...rows.map((row, i) => (i === 1 ? 0 : [...(row[column] ?? "")].length))),
+    );
+    const lines = rows.map((row, i) =>
+      row.map((cell, column) =>
+        i === 1 ? "-".repeat(widths[column] ?? 3) : cell + " ".repeat((widths[column] ?? 0) - [...cell].length),
+      ),
+    );
+    return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n") + (text.endsWith("\n") ? "\n" : "");
+  });
 }
 
 if (import.meta.main) for (const name of generatedDocuments) writeFileSync(join(docs, name), documentText(name).fresh);
