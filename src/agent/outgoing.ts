@@ -2,6 +2,7 @@
 import { Dialog } from "../sip/dialog.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
+import { parseNameAddr } from "../sip/name-addr.ts";
 import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { ReliableReceiver } from "../sip/reliable.ts";
@@ -41,6 +42,9 @@ export function invite(
   const uri = parseUri(options.uri);
   const way = uri === undefined ? undefined : wayTo(uri);
   if (way === undefined) return { failure: `${options.uri} is no sip: URI that can be called over UDP or TCP` };
+  const { from } = options;
+  if (from !== undefined && (/[\x00-\x1f\x7f]/.test(from) || parseNameAddr(encodeUtf8(from)) === undefined))
+    return { failure: `${from} is nobody who can call; expected such as "Alice" <sip:alice@example.com>` };
   const flow = context.ways.flowTo(way);
   const session = new Session(context, {
     phase: { name: "outgoing", tx: undefined, end: undefined },

@@ -47,6 +47,12 @@ function unknownCommand(name: string, terminal: Terminal): number {
   const what = name.startsWith("-") ? "option" : "command";
   const reason = `there is no ${what} ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}`;
   if (/\.ya?ml$/.test(name)) return misused(terminal, reason, `a configuration is served by: siproc run ${name}`);
+  if (/[/.]/.test(name))
+    return misused(
+      terminal,
+      reason,
+      "a script or a program is named by a route of a configuration (siproc run FILE), or by siproc call URI --script FILE or --exec FILE",
+    );
   return misused(terminal, reason, `commands: ${commandNames.join(", ")}; siproc --help says more`);
 }
 

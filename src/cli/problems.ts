@@ -10,8 +10,9 @@ export function showProblems(problems: readonly Problem[], kind: "error" | "warn
   }
 }
 
-/** The file as seen from here when that is shorter. */
+/** FILE:LINE:COLUMN, or FILE for what concerns all of it; the file as seen from here when that is shorter. */
 export function placeOf({ file, line, column }: Problem): string {
   const near = relative(process.cwd(), file);
-  return `${near !== "" && near.length < file.length ? near : file}:${line}:${column}`;
+  const shown = near !== "" && near.length < file.length ? near : file;
+  return line === 0 ? shown : `${shown}:${line}:${column}`;
 }

@@ -1,12 +1,15 @@
 /** `siproc run`: serves until a signal says otherwise. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig } from "../config/index.ts";
 import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
 import type { Server } from "../server/index.ts";
 import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import type { Arguments } from "./arguments.ts";
+import { noConfiguration } from "./beginning.ts";
 import { exitCodes } from "./commands.ts";
 import { placeOf, showProblems } from "./problems.ts";
+import { checkScripts } from "./scripts.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `run` needs of a server. */
@@ -30,11 +33,16 @@ export async function run(
   terminal: Terminal,
   around: Surroundings = realSurroundings,
 ): Promise<number> {
-  const file = given.operands[0] ?? "siproc.yaml";
+  const [named] = given.operands;
+  const file = named ?? "siproc.yaml";
   const listen = listenOption(given);
   if (typeof listen === "string") {
-    terminal.complain(`siproc: --listen ${listen}: expected an address such as udp://0.0.0.0:5060 or tcp://[::]:5060`);
+    terminal.complain(`siproc: --listen ${listen}`);
     return exitCodes.usage;
+  }
+  if (named === undefined && !existsSync(file)) {
+    terminal.complain(noConfiguration);
+    return exitCodes.failed;
   }
   const loaded = await loadConfig(file);
   if (!loaded.ok) {
@@ -49,7 +57,9 @@ export async function run(
   try {
     server = await around.start(config, { log });
   } catch (error) {
-    log.error("siproc cannot start", { reason: error instanceof Error ? error.message : String(error) });
+    const reason = error instanceof Error ? error.message : String(error);
+    const mend = "change `listen` or `media.ports` of the configuration, or say --listen URL";
+    log.error(`siproc cannot start: ${reason}`, { mend, configuration: config.file });
     return exitCodes.setup;
   }
   await serve(server, { config, given, listen, log, around });
@@ -84,6 +94,7 @@ async function serve(server: Running, { config, given, listen, log, around }: Se
   });
   // Said once signals are heard: who waits for this line may send one at once.
   tellListening(server, config, log, around.now());
+  await tellScripts(config, log);
   await stopping.promise;
   const { drain } = current.limits;
   if (server.calls.size > 0)
@@ -121,6 +132,7 @@ async function reload(
     return current;
   }
   log.info("the configuration was read again", { routes: next.routes.length });
+  await tellScripts(next, log);
   return next;
 }
 
@@ -129,6 +141,12 @@ function tellListening(server: Running, config: Config, log: Log, started: numbe
   log.debug("started", { milliseconds: Math.round(started), routes: config.routes.length });
   const hint = whomToCall(server, config);
   if (hint !== undefined) log.info(`try it: call ${hint}`);
+}
+
+/** A script can be mended at any time, so one that does not compile stops nobody; its calls are answered 500 until then. */
+async function tellScripts(config: Config, log: Log): Promise<void> {
+  for (const problem of await checkScripts(config))
+    log.error(`a script cannot run until this is mended: ${problem.message}`, { at: placeOf(problem) });
 }
 
 /** An address that some handler answers, to try. */
@@ -147,12 +165,13 @@ function counted(calls: number): string {
   return calls === 1 ? "1 call" : `${calls} calls`;
 }
 
-/** The addresses of --listen, or the text of the first that is none. */
+/** The addresses of --listen, or what is wrong with the first that cannot be. */
 function listenOption(given: Arguments): ListenUrl[] | string {
   const urls: ListenUrl[] = [];
   for (const text of given.options.get("listen") ?? []) {
     const url = parseListenUrl(text);
-    if (url === undefined) return text;
+    if (url === undefined) return `${text}: expected an address such as udp://0.0.0.0:5060 or tcp://[::]:5060`;
+    if (url.port !== 0 && urls.some((other) => isDeepStrictEqual(other, url))) return `${text} is given twice`;
     urls.push(url);
   }
   return urls;

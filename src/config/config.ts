@@ -96,7 +96,7 @@ export interface LimitSettings {
   readonly drain: number;
 }
 
-/** What is wrong in a file, and where. `line` and `column` from 1; the message says what was found, what was expected, what to do. */
+/** What is wrong in a file, and where. `line` and `column` from 1, or 0 for the file as a whole; the message says what was found, what was expected, what to do. */
 export interface Problem {
   readonly file: string;
   readonly line: number;

@@ -21,7 +21,7 @@ const maxProblems = 100;
 export async function loadConfig(path: string, options: LoadOptions = {}): Promise<Loaded> {
   const file = resolve(path);
   const octets = await readOctets(file);
-  if (typeof octets === "string") return { ok: false, problems: [{ file, line: 1, column: 1, message: octets }] };
+  if (typeof octets === "string") return { ok: false, problems: [{ file, line: 0, column: 0, message: octets }] };
   return readConfig(octets, file, options);
 }
 
@@ -83,7 +83,7 @@ async function readOctets(file: string): Promise<Uint8Array | string> {
   try {
     const handle = await open(file, "r");
     try {
-      if (!(await handle.stat()).isFile()) return "this is no file; expected a YAML file";
+      if (!(await handle.stat()).isFile()) return "this is not a file; expected a YAML file";
       const octets = new Uint8Array(maxFile + 1);
       let length = 0;
       for (;;) {
@@ -96,8 +96,8 @@ async function readOctets(file: string): Promise<Uint8Array | string> {
     }
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT") return "there is no such file; `siproc run FILE` names another";
-    if (code === "EACCES") return "this file may not be read by this user";
+    if (code === "ENOENT") return "there is no such file";
+    if (code === "EACCES") return "this user may not read this file";
     return `this file cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

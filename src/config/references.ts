@@ -30,7 +30,7 @@ function checkListeners({ listen, media }: Config, root: Node, context: Context)
     if (same < i)
       context.problem(
         at(i),
-        `this address is listened on already by ${same + 1}. of the list; each needs an address or port of its own`,
+        `entry ${same + 1} of the list listens here already; each needs an address or port of its own`,
       );
     const [first, last] = media.ports;
     if (one.transport === "udp" && one.port >= first && one.port <= last)

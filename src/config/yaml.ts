@@ -214,8 +214,18 @@ function explained(code: string, message: string): string {
     case "BAD_DQ_ESCAPE":
       return "a backslash inside \"…\" starts an escape; write \\\\ for one backslash, or use '…' where it means itself";
     case "MULTILINE_IMPLICIT_KEY":
+      return "expected “key: value” on one line, with a space after the colon; is something missing, or indented wrongly?";
     case "BAD_INDENT":
+      if (/end with a ]$/.test(message)) return "a list that begins with [ is not closed with ] before this";
+      if (/end with a }$/.test(message)) return "a map that begins with { is not closed with } before this";
       return `the indentation does not fit (${lower(message)}); entries of one map start in the same column`;
+    case "MISSING_CHAR":
+      if (message.startsWith("Sequence item"))
+        return "the indentation does not fit: an item of a list starts with “- ”, and what belongs to it starts under its first word";
+      if (message.startsWith("Implicit map keys"))
+        return "a key stands here without a value; expected “key: value”, with a space after the colon";
+      if (message.startsWith("Missing closing")) return `a text in quotes is not closed with ${message.at(-6)}`;
+      return showReferences(lower(message));
     case "BAD_ALIAS":
       return `${lower(message)}; a text that starts with * or & stands in quotes, as in "*@example.com"`;
     case "TAG_RESOLVE_FAILED":

@@ -62,6 +62,13 @@ describe("an outgoing INVITE", () => {
     expect(Buffer.from(bench.sentOne().bytes()).toString("utf8")).toContain(`\r\nFrom: ${from};tag=`);
   });
 
+  test.each(["garbage", "", "<sip:a@example.com", "<sip:a@example.com>\r\nX: y"])("is not sent from %j", (from) => {
+    const bench = new AgentBench();
+    const made = invite(bench.context, { uri: "sip:bob@192.0.2.9", from }, (session) => bench.adopt(session));
+    expect(made).toEqual({ failure: expect.stringContaining("is nobody who can call") });
+    expect(bench.sent()).toEqual([]);
+  });
+
   test("acknowledges each repetition of the 200", () => {
     const { bench, request } = called();
     bench.receive(reply(request, 200, { body: answer }));

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { firstConfig, firstScript } from "../../src/cli/beginning.ts";
 import { commandNames, exitCodeMeanings } from "../../src/cli/commands.ts";
 import { main } from "../../src/cli/main.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
@@ -65,6 +66,8 @@ describe("the command line", () => {
     [["run", "-x"], "there is no option -x"],
     [["run", "a.yaml", "b.yaml"], "“b.yaml” is one argument too many"],
     [["run", "--listen", "nowhere"], "--listen nowhere: expected an address"],
+    [["run", "--listen", "udp://127.0.0.1:7", "--listen", "udp://127.0.0.1:7"], "udp://127.0.0.1:7 is given twice"],
+    [["./ivr.sh"], "siproc call URI --script FILE or --exec FILE"],
     [["check"], "FILE... is missing"],
     [["types", "now"], "one argument too many"],
   ];
@@ -110,9 +113,24 @@ describe("check", () => {
       put("fine.js", "export default () => {};"),
     );
     expect(code).toBe(1);
-    expect(err).toContain("nowhere.yaml:1:1: there is no such file");
+    expect(err).toContain("nowhere.yaml: there is no such file");
     expect(out).toContain("fine.js: ok");
   });
+});
+
+test("run without a file where there is none shows how to make one, which is right as it is shown", async () => {
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    const { code, out, err } = await siproc("run");
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    for (const text of [firstConfig, firstScript]) expect(err.replace(/^ {2}/gm, "")).toContain(text.trimEnd());
+    put("first.yaml", firstConfig);
+    put("hello.ts", firstScript);
+    expect(await siproc("check", "first.yaml")).toMatchObject({ code: 0, out: "first.yaml: ok\n" });
+  } finally {
+    process.chdir(before);
+  }
 });
 
 test("schema prints JSON", async () =>

@@ -148,6 +148,15 @@ describe("run", () => {
     expect(service.complaints.join("\n")).toMatch(/\.yaml:2:1: there is no key “rotues” here; did you mean routes\?/);
   });
 
+  test("tells of scripts that do not compile, and runs", async () => {
+    writeFileSync(join(folder, "broken.ts"), "export default (;\n");
+    const service = new Service('routes: [{ to: "a@*", script: broken.ts }]');
+    await service.logged("a script cannot run until this is mended");
+    expect(service.log.join("\n")).toMatch(/at=\S*broken\.ts:1:\d+/);
+    service.signal("SIGTERM");
+    expect(await service.code).toBe(0);
+  });
+
   test("gives 3 when the machine does not let it", async () => {
     const service = new Service(routes, [], new RangeError("udp://0.0.0.0:5060 is in use"));
     expect(await service.code).toBe(3);

@@ -164,7 +164,7 @@ describe("what is wrong is said with its place", () => {
     ["listen: [udp://localhost:5060]", "listening takes an IP address, not a name"],
     ["listen: [udp://0.0.0.0:70000]", "1:10: found"],
     ["listen: []", "1:9: found an empty list; expected at least 1"],
-    ["listen: [udp://0.0.0.0:5060, udp://127.0.0.1:5060]\nroutes: []", "1:30: this address is listened on already"],
+    ["listen: [udp://0.0.0.0:5060, udp://127.0.0.1:5060]\nroutes: []", "1:30: entry 1 of the list listens here already"],
     ["advertise: 0.0.0.0", "1:12: found “0.0.0.0”: nobody can answer to this address"],
     ["advertise: host:5060", "1:12: found “host:5060”; expected an IP address or host name without a port"],
     ["routes: { to: x }", "1:9: found a map of keys; expected a list"],
@@ -217,6 +217,12 @@ describe("what is wrong is said with its place", () => {
     ["media: { codecs: [] }", "expected at least 1"],
     ["limits: { calls: 0 }", "expected a whole number from 1 to 100000"],
     ["log:\n\tlevel: info", "a tab indents this line"],
+    ["routes:\n  - to: x\n   reply: 404", "3:1: the indentation does not fit: an item of a list starts with"],
+    ["routes: [{ to: x, reply: 404\nlog: {}", "a map that begins with { is not closed with } before this"],
+    ["listen: [udp://0.0.0.0\nlog: {}", "2:1: a list that begins with [ is not closed with ] before this"],
+    ["log:\n  level:info\n  format: pretty", "2:3: expected “key: value” on one line, with a space after the colon"],
+    ["log:\n  level: info\nrutes", "3:1: a key stands here without a value"],
+    ['advertise: "a.example', 'a text in quotes is not closed with "'],
     ["log: { level: info", "1:19: "],
     ["log: [\n", "2:1: "],
     ["log: { level: info }\n---\nlog: {}", "2:1: a second document starts here"],
@@ -245,9 +251,9 @@ describe("what is wrong is said with its place", () => {
     const missing = await loadConfig(join(folder, "missing.yaml"));
     expect(missing.ok ? "" : missing.problems[0]?.message).toContain("there is no such file");
     const directory = await loadConfig(folder);
-    expect(directory.ok ? "" : directory.problems[0]?.message).toContain("this is no file");
+    expect(directory.ok ? "" : directory.problems[0]?.message).toContain("this is not a file");
     const endless = await loadConfig("/dev/zero");
-    expect(endless.ok ? "" : endless.problems[0]?.message).toContain("this is no file");
+    expect(endless.ok ? "" : endless.problems[0]?.message).toContain("this is not a file");
   });
 });
 
