@@ -6,16 +6,17 @@
  * The queue is bounded and fair. Each source has its own, and they take turns, so that a flood from some delays others
  * by little; each may fill as much as it leaves free, so a flood from one leaves half of the room to others. A source
  * that has filled its share, or that keeps us reading for more than 5 ms, is dropped by the kernel, at no cost to us,
- * until half of its share is free. When after 15 ms we still read and nobody stands out, all are dropped until the next
+ * until half of its share is free. Who still keeps us reading long after that has no face: all are dropped until the next
  * turn.
  */
 import { type Dropped, maxSources } from "../udp-filter.ts";
 
 /** Milliseconds of handling in one turn. */
 const budget = 10;
-/** Milliseconds of mere queueing after it. */
+/** Milliseconds of mere queueing after it: then a source that has much waiting is dropped. */
 const reading = 5;
-const mostReading = 15;
+/** Then all are; later where one was dropped in this turn, since what it had in the socket's buffer is still to be read. */
+const mostReading = { allAlike: 15, oneDropped: 25 };
 /** What waits at most: about 200 ms of work. Beyond it datagrams are dropped, as a full socket buffer does. */
 const maxWaiting = 8_192;
 const maxWaitingOctets = 16 * 1024 * 1024;
@@ -58,6 +59,7 @@ export class DatagramTurns {
   /** The hosts that the kernel drops. */
   readonly #greedy = new Set<string>();
   #allDropped = false;
+  #refusedInTurn = false;
   #inTurn = false;
   #turnEnds = 0;
 
@@ -79,7 +81,8 @@ export class DatagramTurns {
     }
     const share = this.#share(host);
     if (now >= this.#turnEnds + reading) {
-      if (share >= many || now >= this.#turnEnds + mostReading) this.#refuse(host, share);
+      const most = this.#refusedInTurn ? mostReading.oneDropped : mostReading.allAlike;
+      if (share >= many || now >= this.#turnEnds + most) this.#refuse(host, share);
     }
     if (share >= maxWaiting - this.#waiting || this.#octets + octets.length > maxWaitingOctets) {
       this.dropped++;
@@ -108,6 +111,7 @@ export class DatagramTurns {
 
   readonly #next = (): void => {
     this.#inTurn = false;
+    this.#refusedInTurn = false;
     if (this.#waiting > 0) {
       this.#begin(this.#now());
       this.#work();
@@ -145,6 +149,7 @@ export class DatagramTurns {
     if (this.#allDropped || this.#greedy.has(host)) return;
     if (share >= many && this.#greedy.size < maxSources) {
       this.#greedy.add(host);
+      this.#refusedInTurn = true;
       this.#drop([...this.#greedy]);
     } else {
       this.#allDropped = true;

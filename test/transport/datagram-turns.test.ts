@@ -116,8 +116,15 @@ test("who keeps us reading for more than 5 ms after the turn's end is dropped, o
   expect(drops).toEqual([]);
   push(499, 510);
   expect(drops).toEqual(["192.0.2.1"]);
+  // What it had sent before is still being read: 25 ms after the turn's end that is enough of everybody.
+  push(511, 2450);
+  push(15, 16, "192.0.2.2");
+  expect(drops).toEqual(["192.0.2.1"]);
+  push(2451, 2510);
+  push(17, 17, "192.0.2.2");
+  expect(drops).toEqual(["192.0.2.1", "all"]);
   turn();
-  expect(drops).toEqual(["192.0.2.1", ""]);
+  expect(drops).toEqual(["192.0.2.1", "all", ""]);
 });
 
 test("when everybody together does, all are dropped after 15 ms", () => {
