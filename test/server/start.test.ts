@@ -18,7 +18,7 @@ test("what comes while the server is being put together is answered once it is",
     const request = peer.compose("OPTIONS");
     sent.push(request.callId);
     peer.send(request.bytes());
-    await turns(100);
+    await turns(1000);
   }
   const { log } = await opening;
   await peer.probe();
