@@ -100,8 +100,10 @@ declare class CallError extends Error {
 /** The log of siproc, at the level of the method's name (\`log\`: info). */
 declare const console: Record<"debug" | "log" | "info" | "warn" | "error", (...values: unknown[]) => void>;
 
-declare function setTimeout<A extends unknown[]>(fire: (...args: A) => void, ms?: number, ...args: A): number;
-declare function setInterval<A extends unknown[]>(fire: (...args: A) => void, ms?: number, ...args: A): number;
+declare function setTimeout<A extends unknown[]>(fire: (...args: A) => void, ms: number | undefined, ...args: A): number;
+declare function setTimeout(fire: (...args: never[]) => void, ms?: number): number;
+declare function setInterval<A extends unknown[]>(fire: (...args: A) => void, ms: number | undefined, ...args: A): number;
+declare function setInterval(fire: (...args: never[]) => void, ms?: number): number;
 declare function clearTimeout(id: number | undefined): void;
 declare function clearInterval(id: number | undefined): void;
 declare function queueMicrotask(fire: () => void): void;
