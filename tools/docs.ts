@@ -81,13 +81,12 @@ function commandPart(name: string, entry: CommandEntry): string {
 
 function eventPart(name: string, entry: EventEntry): string {
   const args = argumentsOf(entry);
-  const ours = args.filter(([, argument]) => argument.ours).map(([arg]) => `\`${arg}\``);
   return [
     `### ${name} event`,
     "",
     entry.summary,
     "",
-    `- On a line: \`${[name, ...args.map(([arg]) => arg)].join(" ")}\`${ours.length > 0 ? `; programs for the original siproc get it without ${ours.join(", ")}` : ""}`,
+    `- On a line: \`${[name, ...args.map(([arg]) => arg)].join(" ")}\``,
     `- In a script: \`{ ${[`type: "${name.toLowerCase()}"`, ...args.map(([arg]) => arg)].join(", ")} }\``,
     ...argumentTable(args),
   ].join("\n");

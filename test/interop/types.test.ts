@@ -2,19 +2,19 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { examplesIn } from "../support/documents.ts";
 import { temporaryFolder } from "../support/peers/folder.ts";
 import { binary, repository } from "../support/peers/siproc.ts";
 
 const read = (file: string) => readFileSync(join(repository, file), "utf8");
 const find = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: repository })].sort();
 
-/** A document's TypeScript examples. One that is not a script by itself is taken for the inside of one. */
-function examples(document: string): [name: string, text: string][] {
-  return [...read(document).matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""], n) => [
-    `${document.replace(/\W/g, "-")}-${n + 1}.ts`,
-    code.includes("export default") ? code : `export default async function (call: Call) {\n${code}}\n`,
+/** The documents' TypeScript examples as files. One that is not a script by itself is taken for the inside of one. */
+const examples = () =>
+  examplesIn("ts").map(({ place, text }): [name: string, text: string] => [
+    `${place.replace(/\W/g, "-")}.ts`,
+    text.includes("export default") ? text : `export default async function (call: Call) {\n${text}}\n`,
   ]);
-}
 
 const config = {
   compilerOptions: {
@@ -33,7 +33,7 @@ const config = {
 describe("the printed types", () => {
   test("fit the shipped scripts and the documents' examples", () => {
     const scripts = find("scripts/*.ts").map((file) => [file.replace("scripts/", ""), read(file)] as const);
-    const documented = ["README.md", ...find("docs/*.md")].flatMap(examples);
+    const documented = examples();
     expect(scripts.length).toBeGreaterThanOrEqual(3);
     expect(documented.length).toBeGreaterThanOrEqual(3);
     const folder = temporaryFolder("types", {
