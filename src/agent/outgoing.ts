@@ -150,8 +150,9 @@ class Invitation {
   }
 
   #fork(response: Response): Fork | undefined {
-    const tag = response.to.tag;
-    if (tag === undefined || this.#request === undefined) return undefined;
+    // RFC 3261 §12.1.2: a peer of RFC 2543 may answer without a tag.
+    const tag = response.to.tag ?? "";
+    if (this.#request === undefined) return undefined;
     const known = this.#forks.get(tag);
     if (known !== undefined) return known;
     // A hostile peer may invent forks without end.
@@ -193,7 +194,7 @@ class Invitation {
     const session = this.#session;
     const fork = this.#fork(response);
     if (fork === undefined) return;
-    const tag = response.to.tag;
+    const tag = response.to.tag ?? "";
     if (this.#answered === tag) return acknowledge(session, this.#sequence);
     fork.dialog.confirm(response);
     if (this.#answered !== undefined || session.phase.name === "over") return this.#surplus(fork);

@@ -89,6 +89,11 @@ export class Calls {
     for (const call of [...this.#calls]) call.session.end({ by: "system", cause: "shutdown", code: 503 });
   }
 
+  /** Forgets the calls whose other side does not answer their end: a CANCEL, or a 200 that nobody acknowledges. */
+  abandonAll(): void {
+    for (const call of [...this.#calls]) call.session.over({ by: "system", cause: "shutdown", code: 503 });
+  }
+
   #start(call: Call, handler: Handler): void {
     const { direction, remoteUri, localUri } = call.facts;
     call.log.info(direction === "incoming" ? "a call comes in" : "calling", {

@@ -133,7 +133,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       calls.draining = true;
       if (calls.size > 0) {
         calls.endAll();
-        await settlesWithin(calls.idle(), farewell);
+        if (!(await settlesWithin(calls.idle(), farewell))) calls.abandonAll();
       }
       await settlesWithin(
         until(() => agent.dialogs === 0),

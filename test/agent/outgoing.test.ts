@@ -15,7 +15,7 @@ function reply(request: Request, status: number, parts: { tag?: string; body?: s
       `SIP/2.0 ${status} Whatever`,
       `Via: ${request.header("via")}`,
       `From: ${request.header("from")}`,
-      `To: ${request.header("to")}${/;tag=/.test(request.header("to") ?? "") ? "" : `;tag=${parts.tag ?? "b1"}`}`,
+      `To: ${request.header("to")}${/;tag=/.test(request.header("to") ?? "") || parts.tag === "" ? "" : `;tag=${parts.tag ?? "b1"}`}`,
       `Call-ID: ${request.callId}`,
       `CSeq: ${request.header("cseq")}`,
       `Contact: <sip:bob@192.0.2.9:5060>`,
@@ -75,6 +75,16 @@ describe("an outgoing INVITE", () => {
     bench.receive(reply(request, 200, { body: answer }));
     expect(requestsOf(bench)).toEqual(["ACK b1", "ACK b1"]);
     expect(bench.user.take().filter((told) => told === "connected")).toHaveLength(1);
+  });
+
+  test("is answered by a peer that has no tag, as RFC 2543 allowed (RFC 3261 §12.1.2)", () => {
+    const { bench, session, request } = called();
+    bench.receive(reply(request, 180, { tag: "" }));
+    bench.receive(reply(request, 200, { body: answer, tag: "" }));
+    expect(requestsOf(bench)).toEqual(["ACK"]);
+    expect(bench.user.take()).toEqual(["ringing", "media PCMA sendrecv audible", "connected"]);
+    session.end({ by: "local", cause: "hangup", code: 480 });
+    expect(requestsOf(bench)).toEqual(["BYE"]);
   });
 
   test("hangs up on a second fork that answers as well", () => {

@@ -28,3 +28,17 @@ test("what comes while the server is being put together is answered once it is",
   expect(answered).toEqual(sent.slice(-answered.length));
   expect(log.filter((line) => line.includes(" error "))).toEqual([]);
 });
+
+test("a call whose CANCEL nobody answers is forgotten when the server stops, without an alarm", async () => {
+  const silent = await UdpPeer.open(await freePort());
+  const { server, log } = await openServer();
+  const ended: string[] = [];
+  server.call(
+    { uri: `sip:bob@${silent.host}:${silent.port}` },
+    { start: (call) => call.listen(() => {}) },
+    ({ cause }) => ended.push(cause),
+  );
+  await server.stop();
+  expect(ended).toEqual(["shutdown"]);
+  expect(log.filter((line) => / (warn|error) /.test(line))).toEqual([]);
+});

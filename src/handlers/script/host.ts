@@ -111,7 +111,11 @@ class Host implements ScriptHost {
       call.finish({ type: "failed", reason, logged: true });
     };
     const go = (program: Program) => {
-      if (this.#state !== "open") return refuse("siproc is shutting down");
+      if (this.#state !== "open") {
+        // The call is over, or will be at once: nobody has to be told of it as of a fault.
+        log.debug("the script did not start: siproc is shutting down");
+        return call.finish({ type: "failed", reason: "siproc is shutting down" });
+      }
       const session = new Session({
         id: ++this.#lastRun,
         lane: this.#laneOf(file),
