@@ -4,11 +4,11 @@
  */
 import type { Dropped } from "./udp-filter.ts";
 
-/** Datagrams of one socket in one turn that are always taken: 160 ms of RTP after a stall. Costs no look at the clock. */
-const always = 8;
+/** Datagrams of one socket in one turn that are always taken: 320 ms of RTP after a stall. Costs no look at the clock. */
+const always = 16;
 /** Those taken at most, while the thread's turn is shorter than `budget` ms. */
 const most = 64;
-const budget = 5;
+const budget = 10;
 
 /** The guards of this thread that have counted to `always` in this turn. */
 let counting: ReadGuard[] = [];

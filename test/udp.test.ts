@@ -15,6 +15,7 @@ async function bind(
     port: 0,
     onPacket: (datagram, port, from) => onPacket(new TextDecoder().decode(datagram), port, from),
     receiveBuffer: 1 << 20,
+    guarded: false,
   });
   open.push(socket);
   return socket;
