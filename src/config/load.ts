@@ -2,8 +2,8 @@
 import { open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Config, Problem } from "./config.ts";
-import { checkReferences } from "./references.ts";
-import { readRoutes } from "./routes.ts";
+import { checkHandler, checkReferences } from "./references.ts";
+import { readRightRoutes, readRoutes } from "./routes.ts";
 import { configType } from "./schema.ts";
 import type { Context } from "./types.ts";
 import { maxFile, type Node, type Position, parseYaml } from "./yaml.ts";
@@ -43,6 +43,7 @@ export async function readConfig(octets: Uint8Array, file: string, options: Load
   };
   const config = build(parsed.node, file, context);
   if (config !== undefined) await checkReferences(config, parsed.node, context);
+  else for (const { route, node } of readRightRoutes(parsed.node, context)) await checkHandler(route, node, context);
   const inOrder = (a: Problem, b: Problem) => a.line - b.line || a.column - b.column;
   if (config === undefined || problems.length > 0) return { ok: false, problems: problems.sort(inOrder) };
   return { ok: true, config, warnings: warnings.sort(inOrder) };

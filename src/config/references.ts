@@ -45,7 +45,7 @@ function overlaps(a: string, b: string): boolean {
   return a === "0.0.0.0" || b === "0.0.0.0" || a === "::" || b === "::";
 }
 
-async function checkHandler(route: Route, node: Node | undefined, context: Context): Promise<void> {
+export async function checkHandler(route: Route, node: Node | undefined, context: Context): Promise<void> {
   const { action } = route;
   if (action.type !== "script" && action.type !== "exec") return;
   const at = entryOf(node, action.type)?.value.at ?? route;

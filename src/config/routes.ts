@@ -1,7 +1,7 @@
 /** Routes as the schema read them into routes with one action each, and what does not fit together among them. */
 import { highestGroup } from "../routing/pattern.ts";
 import type { Route, RouteAction } from "./config.ts";
-import { actionNames, type routeKeys } from "./schema.ts";
+import { actionNames, type routeKeys, routeType } from "./schema.ts";
 import type { Context, ValuesOf } from "./types.ts";
 import type { MapNode, Node, Position } from "./yaml.ts";
 
@@ -25,6 +25,18 @@ export function readRoutes(root: Node, values: readonly RouteValues[], context: 
   });
   warnOfUnreachable(routes, context);
   return routes;
+}
+
+/** The routes that are right, of a file that is not: their own mistakes are told together with the file's others. */
+export function readRightRoutes(root: Node, context: Context): { route: Route; node: MapNode }[] {
+  const list = entryOf(root, "routes")?.value;
+  const quiet: Context = { ...context, problem: () => {}, warn: () => {} };
+  return (list?.kind === "list" ? list.items : []).flatMap((node) => {
+    if (node.kind !== "map") return [];
+    const values = routeType.read(node, quiet);
+    const [route] = (values && readRoute(node, values, context)) ?? [];
+    return route === undefined ? [] : [{ route, node }];
+  });
 }
 
 function readRoute(node: MapNode, values: RouteValues, context: Context): [Route] | undefined {

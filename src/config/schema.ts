@@ -147,7 +147,7 @@ export const routeKeys = {
   mode: { type: word, doc: "How a proxy works.", planned: true },
 } as const satisfies Record<string, Key<unknown>>;
 
-const routeType = mapOf(routeKeys);
+export const routeType = mapOf(routeKeys);
 
 export const actionNames = ["script", "exec", "reply", "redirect"] as const;
 
@@ -159,6 +159,7 @@ const ports: Type<[number, number]> = scalarType(
     const range: [number, number] = [Number(first ?? 0), Number(last ?? 0)];
     if (first === undefined) return undefined;
     if (range[0] < 1 || range[1] > 65535) return { wrong: "ports go from 1 to 65535" };
+    if (range[0] > range[1]) return { wrong: "the lower port comes first" };
     // A call takes an even port for RTP and the next for RTCP (RFC 3550 §11).
     if (range[1] - range[0] < (range[0] % 2 === 0 ? 1 : 2))
       return { wrong: "a call needs an even port and the one after it; make the range larger" };

@@ -164,7 +164,10 @@ describe("what is wrong is said with its place", () => {
     ["listen: [udp://localhost:5060]", "listening takes an IP address, not a name"],
     ["listen: [udp://0.0.0.0:70000]", "1:10: found"],
     ["listen: []", "1:9: found an empty list; expected at least 1"],
-    ["listen: [udp://0.0.0.0:5060, udp://127.0.0.1:5060]\nroutes: []", "1:30: entry 1 of the list listens here already"],
+    [
+      "listen: [udp://0.0.0.0:5060, udp://127.0.0.1:5060]\nroutes: []",
+      "1:30: entry 1 of the list listens here already",
+    ],
     ["advertise: 0.0.0.0", "1:12: found “0.0.0.0”: nobody can answer to this address"],
     ["advertise: host:5060", "1:12: found “host:5060”; expected an IP address or host name without a port"],
     ["routes: { to: x }", "1:9: found a map of keys; expected a list"],
@@ -241,6 +244,18 @@ describe("what is wrong is said with its place", () => {
     expect(
       (await problems("limits: { calls: x }\nlog: { level: y }\nmedia: { ports: z }")).map((p) => p.split(":")[0]),
     ).toEqual(["1", "2", "3"]));
+
+  test("for routes too, when something else is wrong as well", async () =>
+    expect(
+      (
+        await problems("lgo: 1\nroutes:\n  - { to: a }\n  - { to: b, scirpt: x }\n  - { to: c, script: nothing.ts }")
+      ).map((p) => p.replace(folder, "").slice(0, 44)),
+    ).toEqual([
+      "1:1: there is no key “lgo” here; did you mea",
+      "3:5: a route has exactly one action (script,",
+      "4:14: there is no key “scirpt” here; did you",
+      "5:22: there is no script /nothing.ts",
+    ]));
 
   test("names the octet that is no UTF-8", async () =>
     expect(await problems(Uint8Array.from([0x61, 0x3a, 0x20, 0x62, 10, 0x63, 0xff]))).toEqual([
