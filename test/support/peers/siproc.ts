@@ -20,6 +20,8 @@ export interface ServerOptions {
   host?: string;
   /** RTP ports to use, an even number; 200 by default. */
   mediaPorts?: number;
+  /** Both by default. */
+  codecs?: readonly ("PCMU" | "PCMA")[];
   /** Log warnings and errors only, for load. That it listens is then seen by its port. */
   quiet?: boolean;
   /** Words put before the command, such as `taskset -c 0`. */
@@ -52,7 +54,7 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   const [first, last] = mediaRange(options.mediaPorts ?? 200);
   const config = [
     `listen: ["udp://${shown}:${port}", "tcp://${shown}:${port}"]`,
-    `media: { ports: ${first}-${last} }`,
+    `media: { ports: ${first}-${last}, codecs: [${(options.codecs ?? ["PCMU", "PCMA"]).join(", ")}] }`,
     options.quiet ? "log: { level: warn }" : "",
     options.config,
     "",
