@@ -32,9 +32,11 @@ export interface Refusal {
 /**
  * What RFC 3261 §8.2.1 to §8.2.3 ask of a user agent server before it looks at what a request wants: undefined when the
  * request may go on. Syntax has been checked before; merged requests are the caller's to detect.
+ * `routed`: further methods that somebody takes.
  */
-export function refuse(request: Request): Refusal | undefined {
-  if (!ourMethods.has(request.method)) return { status: knownMethods.has(request.method) ? 405 : 501 };
+export function refuse(request: Request, routed?: ReadonlySet<string>): Refusal | undefined {
+  if (!ourMethods.has(request.method) && routed?.has(request.method) !== true)
+    return { status: knownMethods.has(request.method) ? 405 : 501 };
   const target = request.target;
   if (target === undefined) return { status: 400, reason: "Bad Request-URI" };
   if (target.scheme !== "sip" && target.scheme !== "sips" && target.scheme !== "tel") return { status: 416 };

@@ -8,6 +8,8 @@ import type { ServerTransaction, TransactionUser } from "../sip/transaction/inde
 export class Dispatch implements TransactionUser {
   /** The compiled routes; replaced when the configuration is read anew. */
   routes: Receiver = () => false;
+  /** Methods that a route names, so that it and not the user agent says what becomes of them. */
+  routedMethods: ReadonlySet<string> = new Set();
   readonly #agent: () => UserAgent;
   readonly #merged: MergeGuard;
 
@@ -19,7 +21,7 @@ export class Dispatch implements TransactionUser {
 
   request(tx: ServerTransaction, request: Request): void {
     const agent = this.#agent();
-    const refusal = refuse(request);
+    const refusal = refuse(request, this.routedMethods);
     if (refusal !== undefined) return agent.reply(tx, refusal.status, refusal);
     if (request.to.tag !== undefined) return agent.inDialog(tx, request);
     if (this.#merged.isMerged(request)) return agent.reply(tx, 482);

@@ -109,6 +109,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const apply = (next: Config) => {
     handlers.use(next);
     calls.limits = callLimits(next);
+    dispatch.routedMethods = new Set(next.routes.flatMap(({ methods }) => methods ?? []));
     dispatch.routes = compileRoutes(next, {
       agent,
       calls,
