@@ -9,6 +9,9 @@ import type { AgentContext } from "./context.ts";
 import type { Session } from "./session.ts";
 
 const encoder = new TextEncoder();
+const allows = ["Allow", allow] as const;
+const supports = ["Supported", supported] as const;
+const describesSession = ["Content-Type", "application/sdp"] as const;
 
 export interface ResponseParts {
   reason?: string | undefined;
@@ -20,14 +23,13 @@ export interface ResponseParts {
 export function respond(session: Session, tx: ServerTransaction, status: number, parts: ResponseParts = {}): void {
   const { method } = tx.request;
   const dialogForming = (method === "INVITE" || method === "UPDATE") && status > 100 && status < 300;
-  const headers: [string, string][] = [];
-  if (dialogForming) headers.push(["Contact", session.contact], ["Allow", allow], ["Supported", supported]);
-  for (const [name, value] of parts.headers ?? []) headers.push([name, value]);
-  if (parts.sdp !== undefined) headers.push(["Content-Type", "application/sdp"]);
+  const headers: (readonly [string, string])[] = dialogForming ? [["Contact", session.contact], allows, supports] : [];
+  if (parts.headers !== undefined) headers.push(...parts.headers);
+  if (parts.sdp !== undefined) headers.push(describesSession);
   tx.respond(
     buildResponse(tx.request, status, {
-      ...(parts.reason === undefined ? {} : { reason: parts.reason }),
-      ...(parts.sdp === undefined ? {} : { body: encoder.encode(parts.sdp) }),
+      reason: parts.reason,
+      body: parts.sdp === undefined ? undefined : encoder.encode(parts.sdp),
       toTag: session.localTag,
       source: tx.flow.remote,
       copyRecordRoute: dialogForming,

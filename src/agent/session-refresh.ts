@@ -21,14 +21,17 @@ export function createTimer(session: Session): SessionTimer {
 
 /** Judges the Session-Expires of a request that refreshes the session. True: it was refused, and is answered. */
 export function refuseInterval(session: Session, tx: ServerTransaction, received: Request): boolean {
-  const supports = [...received.values("supported"), ...received.values("require")];
   const verdict = session.timer.judge({
     sessionExpires: received.header("session-expires"),
     minSE: received.header("min-se"),
-    timerSupported: supports.some((tag) => tag.toLowerCase() === "timer"),
+    timerSupported: received.values("supported").some(isTimer) || received.values("require").some(isTimer),
   });
   if (!verdict.ok) respond(session, tx, verdict.status, { headers: verdict.headers });
   return !verdict.ok;
+}
+
+function isTimer(tag: string): boolean {
+  return tag.toLowerCase() === "timer";
 }
 
 /** The headers for the 2xx to the request judged last; the interval runs from now. */
