@@ -14,6 +14,7 @@ import {
 } from "../../src/media/index.ts";
 import { wavHeader } from "../../src/media/wav-writer.ts";
 import { bindUdp } from "../../src/udp.ts";
+import { freePort } from "../support/peers/ports.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -29,25 +30,32 @@ const lines: string[] = [];
 const log: Log = createLog({ level: "warn", format: "pretty", write: (line) => void lines.push(line) });
 
 async function start(options: Partial<MediaOptions> = {}, worker?: () => Worker): Promise<MediaEngine> {
-  const engine = await startMedia({ ports: [41_000, 41_399], log, ...options }, worker);
+  const ports = options.ports ?? (await portRange(40));
+  const engine = await startMedia({ log, ...options, ports }, worker);
   engines.push(engine);
   return engine;
+}
+
+async function portRange(count: number): Promise<[number, number]> {
+  const first = await freePort(count);
+  return [first, first + count - 1];
 }
 
 /** A session whose events can be awaited. */
 function open(engine: MediaEngine, host = "127.0.0.1") {
   const session = engine.open({ host });
   const events: MediaEvent[] = [];
-  const waiting: { type: string; resolve: (event: MediaEvent) => void }[] = [];
+  const waiting: ((event: MediaEvent) => void)[] = [];
   session.listener = (event) => {
     events.push(event);
-    for (const wait of waiting) if (wait.type === event.type) wait.resolve(event);
+    for (const take of waiting) take(event);
   };
-  const next = (type: MediaEvent["type"]) =>
-    new Promise<MediaEvent>((resolve) => {
-      const found = events.find((event) => event.type === type);
+  const next = <T extends MediaEvent["type"]>(type: T) =>
+    new Promise<MediaEvent & { type: T }>((resolve) => {
+      const isOne = (event: MediaEvent): event is MediaEvent & { type: T } => event.type === type;
+      const found = events.find(isOne);
       if (found) resolve(found);
-      else waiting.push({ type, resolve });
+      else waiting.push((event) => isOne(event) && resolve(event));
     });
   return { session, events, next };
 }
@@ -106,13 +114,19 @@ describe("the media engine", () => {
     const [a, b] = [open(engine), open(engine)];
     a.session.configure(toward(b.session));
     b.session.configure(toward(a.session));
+    // Once its own sound was played the session is there to be attacked.
+    b.session.play(1, await tone());
+    await b.next("played");
     a.session.play(1, await tone());
     const digit = Uint8Array.fromHex("80e0000100000000deadbeef018a0500");
     for (let i = 0; i < 50; i++) stranger.send(digit, b.session.rtpPort, "127.0.0.1");
     await a.next("played");
     b.session.close();
-    expect(await b.next("closed")).toMatchObject({ stats: { dropped: 50 } });
-    expect(b.events.map(({ type }) => type)).toEqual(["closed"]);
+    // On a busy machine the kernel may drop some for us.
+    const { stats } = await b.next("closed");
+    expect(stats.dropped).toBeGreaterThan(0);
+    expect(stats.receivedPackets).toBeGreaterThan(0);
+    expect(b.events.map(({ type }) => type)).toEqual(["played", "closed"]);
     expect(heardByStranger).toEqual([]);
     stranger.close();
   });
@@ -132,24 +146,26 @@ describe("the media engine", () => {
   });
 
   test("uses each port pair of its range, then says no-ports; a closed one is used again, the one that rested longest first", async () => {
-    const engine = await start({ ports: [41_401, 41_409] });
+    const first = await freePort(10);
+    const engine = await start({ ports: [first + 1, first + 9] });
     expect(engine.stats).toMatchObject({ free: 4, pairs: 4 });
     const sessions = Array.from({ length: 4 }, () => open(engine));
-    expect(sessions.map(({ session }) => session.rtpPort)).toEqual([41_402, 41_404, 41_406, 41_408]);
+    expect(sessions.map(({ session }) => session.rtpPort)).toEqual([2, 4, 6, 8].map((n) => first + n));
     expect(sessions.every(({ session }) => session.rtcpPort === session.rtpPort + 1)).toBe(true);
     expect(() => engine.open({ host: "127.0.0.1" })).toThrow(expect.objectContaining({ code: "no-ports" }));
     for (const index of [2, 0]) {
       sessions[index]?.session.close();
       await sessions[index]?.next("closed");
     }
-    expect(open(engine).session.rtpPort).toBe(41_406);
-    expect(open(engine).session.rtpPort).toBe(41_402);
+    expect(open(engine).session.rtpPort).toBe(first + 6);
+    expect(open(engine).session.rtpPort).toBe(first + 2);
   });
 
   test("leaves out ports that somebody else holds, and says when there are none", async () => {
-    const holder = await bindUdp({ host: "0.0.0.0", port: 41_411, onPacket: () => {} });
-    expect((await start({ ports: [41_410, 41_413] })).stats.free).toBe(1);
-    expect(start({ ports: [41_410, 41_411] })).rejects.toMatchObject({ code: "no-ports" });
+    const first = await freePort(4);
+    const holder = await bindUdp({ host: "0.0.0.0", port: first + 1, onPacket: () => {} });
+    expect((await start({ ports: [first, first + 3] })).stats.free).toBe(1);
+    expect(start({ ports: [first, first + 1] })).rejects.toMatchObject({ code: "no-ports" });
     holder.close();
   });
 
@@ -174,7 +190,7 @@ describe("the media engine", () => {
     let workers = 0;
     const broken = () => new Worker(new URL("./failing-worker.ts", import.meta.url).href);
     const sound = () => new Worker(new URL("../../src/media/worker.ts", import.meta.url).href);
-    const engine = await start({ ports: [41_420, 41_439] }, () => (workers++ === 0 ? broken() : sound()));
+    const engine = await start({ ports: await portRange(20) }, () => (workers++ === 0 ? broken() : sound()));
     const first = open(engine);
     expect(await first.next("closed")).toMatchObject({ error: expect.stringContaining("the worker is broken") });
     expect(lines.join("\n")).toContain("the media worker failed");

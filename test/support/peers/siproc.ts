@@ -75,7 +75,7 @@ export async function siproc(options: ServerOptions): Promise<Server> {
 }
 
 /** Each server of one test run gets RTP ports of its own, so that a test's late packets reach nobody else. */
-let nextRange = 40_000;
+let nextRange = 40_000 + 200 * Math.floor(Math.random() * 90);
 function mediaRange(size: number): [number, number] {
   if (nextRange + size > 60_000) nextRange = 40_000;
   const first = nextRange;
