@@ -3,20 +3,64 @@ import { createSocket } from "node:dgram";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-// Below the kernel's ephemeral range (32768 on Linux), so that no outgoing connection takes one meanwhile.
-const first = 21_000;
-const last = 31_000;
-let next = first + 100 * Math.floor(Math.random() * ((last - first) / 100));
+/*
+ * Several test runs may share a machine: each takes a block of ports of its own, marked by a TCP port that it listens on.
+ * Below the kernel's ephemeral range (32768 on Linux), so that no outgoing connection takes one meanwhile; RTP needs so
+ * many that it has to be above.
+ */
+const blocks = 10;
+const marks = 20_980;
+const signalling = { first: 21_000, size: 1000 };
+const media = { first: 40_000, size: 2000 };
+
+let claimed: Promise<number> | undefined;
+const block = () => {
+  claimed ??= claim();
+  return claimed;
+};
+
+async function claim(): Promise<number> {
+  const start = Math.floor(Math.random() * blocks);
+  for (let n = 0; n < blocks; n++) {
+    const mine = (start + n) % blocks;
+    if (await mark(marks + mine)) return mine;
+  }
+  return start;
+}
+
+/** Listens until this process ends. */
+function mark(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", () => resolve(false));
+  server.listen({ port, host: "127.0.0.1", exclusive: true }, () => resolve(true));
+  server.unref();
+  return promise;
+}
+
+let nextPort = 0;
+let nextRange = 0;
 
 /** The first of `count` neighbouring ports, even, free on UDP and TCP on every IPv4 address, that no other call here is given. */
 export async function freePort(count = 2): Promise<number> {
+  const { first, size } = signalling;
   for (;;) {
-    if (next + count > last) next = first;
-    const port = next;
-    next += count + (count % 2);
+    const begin = first + (await block()) * size;
+    if (nextPort + count > size) nextPort = 0;
+    const port = begin + nextPort;
+    nextPort += count + (count % 2);
     const all = Array.from({ length: count }, (_, n) => [udpFree(port + n), tcpFree(port + n)]).flat();
     if ((await Promise.all(all)).every(Boolean)) return port;
   }
+}
+
+/** First and last of `count` ports for RTP: others each time, so that a test's late packets reach nobody else. */
+export async function mediaPorts(count: number): Promise<readonly [first: number, last: number]> {
+  const begin = media.first + (await block()) * media.size;
+  if (nextRange + count > media.size) nextRange = 0;
+  const first = begin + nextRange;
+  nextRange += count;
+  return [first, first + count - 1];
 }
 
 function udpFree(port: number): Promise<boolean> {

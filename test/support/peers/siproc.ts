@@ -2,7 +2,7 @@
 import { cpSync, existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { temporaryFolder } from "./folder.ts";
-import { freePort, untilBound } from "./ports.ts";
+import { freePort, mediaPorts, untilBound } from "./ports.ts";
 import { Program, ProgramError } from "./program.ts";
 
 export const repository = resolve(import.meta.dir, "../../..");
@@ -51,10 +51,10 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   const port = await freePort();
   const host = options.host ?? "127.0.0.1";
   const shown = host.includes(":") ? `[${host}]` : host;
-  const [first, last] = mediaRange(options.mediaPorts ?? 200);
+  const media = await mediaPorts(options.mediaPorts ?? 200);
   const config = [
     `listen: ["udp://${shown}:${port}", "tcp://${shown}:${port}"]`,
-    `media: { ports: ${first}-${last}, codecs: [${(options.codecs ?? ["PCMU", "PCMA"]).join(", ")}] }`,
+    `media: { ports: ${media.join("-")}, codecs: [${(options.codecs ?? ["PCMU", "PCMA"]).join(", ")}] }`,
     options.quiet ? "log: { level: warn }" : "",
     options.config,
     "",
@@ -70,15 +70,5 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   if (options.quiet) await untilBound(port, "udp");
   else await program.line(/listening/i);
   const startup = performance.now() - began;
-  const media = [first, last] as const;
   return { host, port, address: `${shown}:${port}`, media, startup, folder, program, stop: () => program.stop() };
-}
-
-/** Each server of one test run gets RTP ports of its own, so that a test's late packets reach nobody else. */
-let nextRange = 40_000 + 200 * Math.floor(Math.random() * 90);
-function mediaRange(size: number): [number, number] {
-  if (nextRange + size > 60_000) nextRange = 40_000;
-  const first = nextRange;
-  nextRange += size;
-  return [first, first + size - 1];
 }
