@@ -14,8 +14,8 @@ export function sine(hertz: number, ms: number, amplitude: number, rate = 8000):
   );
 }
 
-/** Writes mono 16-bit PCM. */
-export async function writeWav(file: string, rate: number, samples: Float64Array): Promise<void> {
+/** A WAV file of mono 16-bit PCM. */
+export function wav(rate: number, samples: Float64Array): Uint8Array {
   const bytes = Buffer.alloc(44 + samples.length * 2);
   bytes.write("RIFF", 0, "latin1");
   bytes.writeUInt32LE(bytes.length - 8, 4);
@@ -32,7 +32,11 @@ export async function writeWav(file: string, rate: number, samples: Float64Array
   samples.forEach((sample, n) => {
     bytes.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sample)) * 32_767), 44 + n * 2);
   });
-  await Bun.write(file, bytes);
+  return bytes;
+}
+
+export async function writeWav(file: string, rate: number, samples: Float64Array): Promise<void> {
+  await Bun.write(file, wav(rate, samples));
 }
 
 /** Reads any WAV that sox reads, so that the judge of a recording is not the code that made it. */
