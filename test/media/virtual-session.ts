@@ -1,10 +1,10 @@
 /** A media session in virtual time, the packets that it sends, and a peer that sends to it. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { g711 } from "../../src/media/codecs/g711.ts";
+import { type G711, g711 } from "../../src/media/codecs/g711.ts";
 import { newRtpHeader, parseRtp, writeRtpHeader } from "../../src/media/rtp.ts";
 import { Session } from "../../src/media/session.ts";
-import { Tracks } from "../../src/media/tracks.ts";
+import { type Track, Tracks } from "../../src/media/tracks.ts";
 import type { Configuration, MediaEvent } from "../../src/media/types.ts";
 import { wavHeader } from "../../src/media/wav-writer.ts";
 import { temporaryFolder } from "../support/peers/folder.ts";
@@ -49,7 +49,7 @@ export function start(configuration: Configuration | undefined = plain, mediaTim
   const random = seeded(9);
   let now = 0;
   const world = {
-    tracks: new Tracks(),
+    tracks: new WatchedTracks(),
     now: () => now,
     wall: (at: number) => 1e12 + at,
     random: () => Math.floor(random() * 0x100000000),
@@ -88,7 +88,20 @@ export function start(configuration: Configuration | undefined = plain, mediaTim
   return { session, sent, rtcp, events, tick, receive, heard: () => sent.map(({ payload }) => payload[80] ?? -1) };
 }
 
-/** Waits for files: more round trips to the disk than opening or writing one takes. */
+/** Sounds that sessions have asked for. */
+const opened: Promise<Track>[] = [];
+
+class WatchedTracks extends Tracks {
+  override open(path: string, law: G711): Promise<Track> {
+    const track = super.open(path, law);
+    opened.push(track);
+    return track;
+  }
+}
+
+/** Waits for the sounds that were asked for, and more round trips to the disk than opening a recording takes. */
 export const loaded = async () => {
-  for (let i = 0; i < 30; i++) await stat(folder);
+  const tracks = await Promise.allSettled(opened.splice(0));
+  for (const track of tracks) while (track.status === "fulfilled" && !track.value.complete) await stat(folder);
+  for (let i = 0; i < 100; i++) await stat(folder);
 };
