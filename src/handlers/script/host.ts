@@ -54,6 +54,7 @@ class Host implements ScriptHost {
   /** Workers that were stuck once and get no new calls. */
   readonly #draining = new Set<Lane>();
   readonly #events: LaneEvents;
+  readonly #patience: number | undefined;
   #lastRun = 0;
   #state: "open" | "retired" | "closed" = "open";
 
@@ -66,6 +67,7 @@ class Host implements ScriptHost {
     const { read, write, net, env } = { ...noPermissions, ...options.allow };
     this.#allow = { read, write, net, env };
     this.#log = options.log;
+    this.#patience = options.patience;
     this.#programs = new Programs(() => performance.now(), options.checkEvery);
     this.#shared = Array.from({ length: Math.max(1, options.workers ?? 1) });
     this.#events = {
@@ -200,7 +202,7 @@ class Host implements ScriptHost {
       const value = process.env[name];
       if (value !== undefined) env[name] = value;
     }
-    return new Lane({ limits: this.#limits, allow: this.#allow, env }, this.#events);
+    return new Lane({ limits: this.#limits, allow: this.#allow, env }, this.#events, this.#patience);
   }
 
   /** A worker in quarantine, or one that was stuck, lasts as long as it has calls. */

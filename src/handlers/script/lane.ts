@@ -21,7 +21,7 @@ const shortestStuck = 300;
  * And how much longer before it is given up, with all its calls. What QuickJS does without looking at the clock, such as
  * multiplying BigInts of a million bits, often ends within this.
  */
-const patience = 1_500;
+const defaultPatience = 1_500;
 
 export class Lane {
   /** The runs that this worker has. */
@@ -37,11 +37,13 @@ export class Lane {
   ready = false;
   #dead = false;
   readonly #stuckAfter: number;
+  readonly #patience: number;
   /** The turn that was reported as stuck. */
   #reported: number | undefined;
 
-  constructor(setup: Omit<WorkerSetup, "heartbeat">, events: LaneEvents) {
+  constructor(setup: Omit<WorkerSetup, "heartbeat">, events: LaneEvents, patience = defaultPatience) {
     this.#events = events;
+    this.#patience = patience;
     const heartbeat = createHeartbeat();
     this.#watch = new PulseWatch(heartbeat);
     this.#stuckAfter = Math.max(shortestStuck, 4 * setup.limits.cpu);
@@ -106,7 +108,7 @@ export class Lane {
   #look(): void {
     const busy = this.#watch.look(performance.now());
     if (busy === undefined || busy.ms < this.#stuckAfter) return;
-    if (busy.ms >= this.#stuckAfter + patience) return this.#die(busy.run);
+    if (busy.ms >= this.#stuckAfter + this.#patience) return this.#die(busy.run);
     if (this.#reported === busy.turn) return;
     this.#reported = busy.turn;
     this.#events.stuck(this, busy.run);

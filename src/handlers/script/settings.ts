@@ -27,6 +27,8 @@ export interface ScriptHostOptions extends Partial<ScriptLimits> {
   readonly workers?: number;
   /** How often a script's files are looked at for changes, in ms: 250 by default, 0 for each call. */
   readonly checkEvery?: number;
+  /** How long a worker that is stuck in one operation may stay so until it is ended with all its calls, in ms: 1,500. */
+  readonly patience?: number;
 }
 
 export const defaultLimits: ScriptLimits = { memory: 16 * 1024 * 1024, cpu: 50, timeout: 3_600_000 };
