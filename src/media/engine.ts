@@ -93,7 +93,8 @@ export class Engine {
   }
 
   async #grow(family: Family, count: number): Promise<void> {
-    this.#post({ type: "ports", family, asked: count, ports: await this.#ports.grow(family, count) });
+    const ports = await this.#ports.grow(family, count);
+    this.#post({ type: "ports", family, asked: count, ports, failure: this.#ports.failure });
   }
 
   #open({ session: id, family, rtpPort }: ToWorker & { type: "open" }): void {

@@ -111,7 +111,7 @@ export class MainThread implements MediaEngine {
   #receive(message: ToMain): void {
     switch (message.type) {
       case "ports":
-        this.#newPorts(message.family, message.asked, message.ports);
+        this.#newPorts(message);
         return;
       case "free":
         this.#pools.get(message.family)?.free.push(message.rtpPort);
@@ -130,7 +130,7 @@ export class MainThread implements MediaEngine {
     }
   }
 
-  #newPorts(family: Family, asked: number, ports: number[]): void {
+  #newPorts({ family, asked, ports, failure }: ToMain & { type: "ports" }): void {
     const pool = this.#pools.get(family);
     if (pool === undefined) return;
     if (ports.length < asked) pool.exhausted = true;
@@ -140,7 +140,7 @@ export class MainThread implements MediaEngine {
     if (this.#started === undefined) return;
     if (ports.length === 0) {
       const [first, last] = this.#options.ports;
-      const reason = `no pair of UDP ports between ${first} and ${last} can be bound (${family})`;
+      const reason = `no pair of UDP ports between ${first} and ${last} can be bound (${family}${failure === undefined ? "" : `, ${failure}`})`;
       this.#started.reject(new MediaError("no-ports", reason));
       this.#started = undefined;
       void this.close();

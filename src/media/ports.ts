@@ -23,6 +23,8 @@ export function pairsIn(first: number, last: number): number {
 }
 
 export class Ports {
+  /** Why a pair could not be bound, the last time. */
+  failure: string | undefined;
   #first: number;
   #pairs: number;
   #failed: (user: Receiving, error: unknown) => void;
@@ -82,8 +84,9 @@ export class Ports {
       return pair;
     } catch (error) {
       rtp?.close();
-      if (error instanceof UdpBindError) return undefined;
-      throw error;
+      if (!(error instanceof UdpBindError)) throw error;
+      this.failure = error.code;
+      return undefined;
     }
   }
 

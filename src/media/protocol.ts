@@ -19,7 +19,7 @@ export type ToWorker =
 
 export type ToMain =
   /** RTP ports of pairs newly bound. Fewer than asked for: there are no more. */
-  | { type: "ports"; family: Family; asked: number; ports: number[] }
+  | { type: "ports"; family: Family; asked: number; ports: number[]; failure?: string | undefined }
   | { type: "event"; session: number; event: MediaEvent }
   /** The pair of a closed session can be used again. */
   | { type: "free"; family: Family; rtpPort: number }
