@@ -1,6 +1,7 @@
 /** `siproc call`: places one call, lets a script or a program handle it, and tells how it went as one line of JSON. */
 import { resolve } from "node:path";
-import type { CallEvent, Handler } from "../call/index.ts";
+import type { InviteFailure } from "../agent/index.ts";
+import type { Call, CallEvent, Handler } from "../call/index.ts";
 import { type Config, loadConfig, readConfig } from "../config/index.ts";
 import { createLog, levels } from "../log.ts";
 import type { Server } from "../server/index.ts";
@@ -95,7 +96,18 @@ async function place(
     if (event.name === "CONNECTED") times.answerMs = since();
   };
   const { promise, resolve: finish } = Promise.withResolvers<Result>();
-  const placed = server.call({ uri: target, from }, noting(handler, note), (end) =>
+  // Before the call is placed: who sees it may send a signal at once.
+  let placed: Call | InviteFailure | undefined;
+  const hangUp = () => {
+    if (placed === undefined || "failure" in placed) return;
+    placed.session.end({ by: "local", cause: "hangup", code: 480 });
+    setTimeout(
+      () => finish({ target, status: "failed", code: 480, cause: "hangup", by: "local", endMs: since() }),
+      farewell,
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, hangUp);
+  placed = server.call({ uri: target, from }, noting(handler, note), (end) =>
     finish({
       target,
       status: times.answerMs === undefined ? "failed" : "answered",
@@ -107,14 +119,6 @@ async function place(
     }),
   );
   if ("failure" in placed) return placed.failure;
-  const hangUp = () => {
-    placed.session.end({ by: "local", cause: "hangup", code: 480 });
-    setTimeout(
-      () => finish({ target, status: "failed", code: 480, cause: "hangup", by: "local", endMs: since() }),
-      farewell,
-    );
-  };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, hangUp);
   return await promise;
 }
 
