@@ -1,5 +1,5 @@
 /** Linphone calls the shipped scripts: signalling over UDP and TCP, keys, and sound in both G.711 codecs. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { has } from "../support/peers/available.ts";
 import { phoneHost } from "../support/peers/baresip.ts";
 import { Linphone, type LinphoneOptions } from "../support/peers/linphone.ts";
@@ -10,7 +10,6 @@ import { handlers } from "./handlers/scripts.ts";
 
 describe.skipIf(!has("linphonec", "sox"))("Linphone calls", () => {
   let server: Server;
-  const phones: Linphone[] = [];
   beforeAll(async () => {
     server = await siproc({
       host: phoneHost,
@@ -24,55 +23,56 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
     });
   });
   afterAll(async () => void (await server.stop()));
-  afterEach(async () => {
-    for (const phone of phones.splice(0)) await phone.stop();
-  });
 
-  const dial = async (target: string, options: LinphoneOptions = {}) => {
+  const call = async (target: string, options: LinphoneOptions, go: (phone: Linphone) => Promise<void>) => {
     const phone = await Linphone.start(options);
-    phones.push(phone);
-    await phone.dial(`sip:${target.replace("@", `@${server.address}`)}`);
-    return phone;
+    try {
+      await phone.dial(`sip:${target.replace("@", `@${server.address}`)}`);
+      await go(phone);
+    } finally {
+      await phone.stop();
+    }
   };
-  const recordings = () => [...new Bun.Glob("recordings/*.wav").scanSync({ cwd: server.folder, absolute: true })];
-
   test.each(["keys@", "keys@;transport=tcp"])(
     "%s with all its codecs: keys arrive, and both sides hang up well",
     async (target) => {
       const before = server.program.stderr.length;
       const log = () => server.program.stderr.slice(before).join("\n");
-      const phone = await dial(target);
-      phone.type("5");
-      await until("5", () => /key 5 for/.test(log()));
-      phone.type("#");
-      await until("#", () => /key # for/.test(log()));
-      await phone.hangup();
+      await call(target, {}, async (phone) => {
+        phone.type("5");
+        await until("5", () => /key 5 for/.test(log()));
+        phone.type("#");
+        await until("#", () => /key # for/.test(log()));
+        await phone.hangup();
+      });
       await until("end", () => /the call has ended .*by=remote cause=hangup code=200/.test(log()));
       expect(log().match(/key . for/g)).toEqual(["key 5 for", "key # for"]);
     },
   );
 
-  test.each(["PCMU", "PCMA"] as const)("echo in %s: its own tone and keys come back", async (codec) => {
-    const phone = await dial("echo@", { codec, says: 620 });
-    // The echo follows an announcement of 4.2 s; keys come back from then on.
-    await until("announcement", () => Bun.file(phone.heard).size > 16_000 * 5.5);
-    phone.type("5");
-    await phone.program.line(/Receiving tone 5/);
-    await phone.hangup();
-    const echoed = part(readWav(phone.heard), 4800, 5300);
-    expect(pitch(echoed)).toBe(620);
-    expect(amplitude(echoed, 620)).toBeWithin(0.2, 0.4);
+  test.concurrent.each(["PCMU", "PCMA"] as const)("echo in %s: its own tone and keys come back", async (codec) => {
+    await call("echo@", { codec, says: 620 }, async (phone) => {
+      // The echo follows an announcement of 4.2 s; keys come back from then on.
+      await until("announcement", () => Bun.file(phone.heard).size > 16_000 * 5.5);
+      phone.type("5");
+      await phone.program.line(/Receiving tone 5/);
+      await phone.hangup();
+      const echoed = part(readWav(phone.heard), 4800, 5300);
+      expect(pitch(echoed)).toBe(620);
+      expect(amplitude(echoed, 620)).toBeWithin(0.2, 0.4);
+    });
   });
 
-  test("voicemail: the message is what was said, until #, and siproc hangs up", async () => {
-    const before = new Set(recordings());
-    const phone = await dial("voicemail@", { says: 700 });
-    const file = await until("recording", () => recordings().find((name) => !before.has(name)));
-    await until("message", () => Bun.file(file).size > 8000 * 2);
-    phone.type("#");
-    await phone.program.line(/Call 1 .* ended/);
-    const middle = part(readWav(file), 500, 1000);
-    expect(pitch(middle)).toBe(700);
-    expect(amplitude(middle, 700)).toBeWithin(0.2, 0.4);
+  test.concurrent("voicemail: the message is what was said, until #, and siproc hangs up", async () => {
+    await call("voicemail@", { says: 700 }, async (phone) => {
+      const recordings = () => [...new Bun.Glob("recordings/*.wav").scanSync({ cwd: server.folder, absolute: true })];
+      const file = await until("recording", () => recordings()[0]);
+      await until("message", () => Bun.file(file).size > 8000 * 2);
+      phone.type("#");
+      await phone.program.line(/Call 1 .* ended/);
+      const middle = part(readWav(file), 500, 1000);
+      expect(pitch(middle)).toBe(700);
+      expect(amplitude(middle, 700)).toBeWithin(0.2, 0.4);
+    });
   });
 });

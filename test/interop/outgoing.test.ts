@@ -2,31 +2,36 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { atMost } from "../support/at-most.ts";
 import { has } from "../support/peers/available.ts";
 import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { type Outgoing, type OutgoingOptions, placeCall } from "../support/peers/outgoing.ts";
-import { received, type SippOptions, type SippResult, startSipp } from "../support/peers/sipp.ts";
+import { received, type SippOptions, type SippResult, startSipp, withoutRepetitions } from "../support/peers/sipp.ts";
 import { repository } from "../support/peers/siproc.ts";
-import { amplitude, duration, part, pitch, readWav } from "../support/peers/sound.ts";
+import { duration, part, pitch, readWav } from "../support/peers/sound.ts";
 
 const script = (body: string) => `export default async function (call: Call) {\n${body}\n}\n`;
 /** Waits for an event of that type, in the loop that follows. */
 const when = (type: string, then: string) => `for await (const e of call) if (e.type === "${type}") { ${then} }`;
 
+const turn = atMost();
 /** Calls a SIPp that plays `callee`; `meanwhile` may act on the call while it is up. */
 async function callSipp(
   callee: SippOptions,
   options: OutgoingOptions,
   meanwhile: (call: Outgoing) => Promise<void> = async () => {},
 ): Promise<{ call: Awaited<ReturnType<Outgoing["ended"]>>; callee: SippResult; log: string[] }> {
-  const peer = await startSipp(callee);
-  const uri = `sip:bob@127.0.0.1:${peer.port}${callee.transport === "tcp" ? ";transport=tcp" : ""}`;
-  const call = placeCall(uri, { ...options, args: ["--log-level", "info", ...(options.args ?? [])] });
-  await meanwhile(call);
-  const ended = await call.ended();
-  return { call: ended, callee: await peer.result, log: call.program.stderr };
+  return await turn(async () => {
+    const peer = await startSipp(callee);
+    const uri = `sip:bob@127.0.0.1:${peer.port}${callee.transport === "tcp" ? ";transport=tcp" : ""}`;
+    const call = placeCall(uri, { ...options, args: ["--log-level", "info", ...(options.args ?? [])] });
+    await meanwhile(call);
+    const ended = await call.ended();
+    return { call: ended, callee: await peer.result, log: call.program.stderr };
+  });
 }
 
+const story = (callee: SippResult) => received(withoutRepetitions(callee));
 const answered = { exit: 0, status: "answered", code: 200, cause: "hangup" };
 
 /** The scenario that SIPp plays, the handler, what SIPp then receives, and how the call went. */
@@ -152,15 +157,15 @@ const tells = (event: string, word: string): OutgoingOptions => ({
 
 describe.skipIf(!has("sipp"))("siproc call, to SIPp", () => {
   describe.each(["udp", "tcp"] as const)("over %s", (transport) => {
-    test.each(calls)("%s %o", async (scenario, values, handler, sees, went) => {
+    test.concurrent.each(calls)("%s %o", async (scenario, values, handler, sees, went) => {
       const { call, callee } = await callSipp({ scenario, values, transport }, handler);
       expect(callee.errors).toBe("");
-      expect(received(callee)).toEqual(sees);
+      expect(story(callee)).toEqual(sees);
       expect(call).toMatchObject(went);
       expect(callee.code).toBe(0);
     });
 
-    test("Ctrl-C in a call that is up sends BYE, and the call counts as answered", async () => {
+    test.concurrent("Ctrl-C in a call that is up sends BYE, and the call counts as answered", async () => {
       const { call, callee } = await callSipp(
         { scenario: "uas-call", transport },
         tells("CONNECTED", "is up"),
@@ -169,11 +174,11 @@ describe.skipIf(!has("sipp"))("siproc call, to SIPp", () => {
           program.signal("SIGINT");
         },
       );
-      expect(received(callee)).toEqual(["INVITE", "ACK", "BYE"]);
+      expect(story(callee)).toEqual(["INVITE", "ACK", "BYE"]);
       expect(call).toMatchObject({ ...answered, by: "local" });
     });
 
-    test("Ctrl-C while it rings sends CANCEL", async () => {
+    test.concurrent("Ctrl-C while it rings sends CANCEL", async () => {
       const { call, callee } = await callSipp(
         { scenario: "uas-cancelled", transport },
         tells("RINGING", "rings"),
@@ -182,7 +187,7 @@ describe.skipIf(!has("sipp"))("siproc call, to SIPp", () => {
           program.signal("SIGINT");
         },
       );
-      expect(received(callee)).toEqual(["INVITE", "CANCEL", "ACK"]);
+      expect(story(callee)).toEqual(["INVITE", "CANCEL", "ACK"]);
       expect(call).toMatchObject({ exit: 1, status: "failed", code: 487, cause: "hangup", by: "local" });
     });
   });
@@ -195,12 +200,12 @@ describe.skipIf(!has("sipp"))("siproc call, to SIPp", () => {
     expect(endMs).toBeWithin(answerMs, answerMs + 3000);
   });
 
-  test("nobody there: it fails at once with what it is, over TCP", async () => {
+  test.concurrent("nobody there: it fails at once with what it is, over TCP", async () => {
     const call = await placeCall("sip:bob@127.0.0.1:1;transport=tcp").ended();
     expect(call).toMatchObject({ exit: 1, status: "failed", code: 503 });
   });
 
-  test.each(["tel:+4930", "bob", "sips:bob@example.com", "sip:bob@127.0.0.1;transport=sctp"])(
+  test.concurrent.each(["tel:+4930", "bob", "sips:bob@example.com", "sip:bob@127.0.0.1;transport=sctp"])(
     "%s cannot be called: exit code 2",
     async (uri) => {
       const { program } = placeCall(uri);
@@ -257,7 +262,8 @@ describe.skipIf(!has("baresip", "sox"))("siproc call, to baresip", () => {
       expect(duration(heard, 440, 0.2)).toBeWithin(1900, 2101);
       const recorded = part(readWav(join(folder, "recordings/call.wav")), 500, 1500);
       expect(pitch(recorded, 8000, 500, 1000)).toBe(620);
-      expect(amplitude(recorded, 620)).toBeWithin(0.2, 0.35);
+      // Windows of 20 ms: a packet that baresip sends late shifts the phase of all that follow.
+      expect(duration(recorded, 620, 0.2)).toBeGreaterThan(800);
     },
   );
 

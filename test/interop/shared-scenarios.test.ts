@@ -3,10 +3,11 @@
  * second, which are cut to 300 ms. Each one of the manifest is run against a user agent, or is not and it is said why.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { atMost } from "../support/at-most.ts";
 import { dataJson, dataPath } from "../support/data.ts";
 import { has } from "../support/peers/available.ts";
 import { placeCall } from "../support/peers/outgoing.ts";
-import { received, type SippResult, sipp, startSipp } from "../support/peers/sipp.ts";
+import { received, type SippResult, sipp, startSipp, withoutRepetitions } from "../support/peers/sipp.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
 import { type Row, rows, text } from "../support/verdict.ts";
 import { handlers } from "./handlers/scripts.ts";
@@ -194,12 +195,6 @@ const scenario = async (name: string) => {
   const xml = await Bun.file(dataPath("sipp-scenarios", `${name}.xml`)).text();
   return xml.replace(/(<pause\s+milliseconds\s*=\s*")\d{4,}"/g, '$1300"');
 };
-/** On a busy machine, and where SIPp does not answer, a message comes twice. */
-const withoutRepetitions = (run: SippResult): SippResult => {
-  const seen = new Set<string>();
-  const fresh = ({ text }: SippResult["messages"][number]) => !seen.has(text) && seen.add(text);
-  return { ...run, messages: run.messages.filter(fresh) };
-};
 /** After something that it does not expect SIPp ends the call in its own way, which is not looked at. */
 const expectRun = (run: SippResult, { sees, differs }: Outcome) => {
   const heads = received(withoutRepetitions(run)).filter((head) => head !== "100 INVITE");
@@ -220,6 +215,19 @@ test("each scenario of the manifest is run, or it is said why not", () => {
   const named = new Set(all.map(nameOf));
   expect([...Object.keys(incoming), ...Object.keys(outgoing)].filter((name) => !named.has(name))).toEqual([]);
 });
+
+async function place(name: string, row: (typeof outgoing)[string]) {
+  const { transport = "udp", host = "127.0.0.1" } = row;
+  const peer = await startSipp({ scenario: await scenario(name), transport, host, timeout: patience(row) });
+  const shown = host.includes(":") ? `[${host}]` : host;
+  const call = placeCall(`sip:bob@${shown}:${peer.port};transport=${transport}`, { script: row.script, host: shown });
+  if (row.interrupted) {
+    if (row.sees.includes("CANCEL")) await call.program.line(/rings/);
+    else await peer.result;
+    call.program.signal("SIGINT");
+  }
+  return { ended: await call.ended(), run: await peer.result };
+}
 
 describe.skipIf(!has("sipp"))("scenarios of other projects", () => {
   const servers = new Map<string, Server>();
@@ -244,33 +252,23 @@ limits: { drain: 0s }`,
   afterAll(async () => {
     for (const server of servers.values()) await server.stop();
   });
+  const turn = atMost();
   const serverFor = (codec: "PCMU" | "PCMA" | undefined) => servers.get(codec ?? codecs.join())?.address ?? "";
 
   describe("that call us", () => {
     for (const [name, row] of Object.entries(incoming))
       test.concurrent(row.differs === undefined ? name : `${name} (${row.differs})`, async () => {
         const options = { remote: serverFor(row.codec), service: row.script, timeout: patience(row) };
-        expectRun(await sipp({ scenario: await scenario(name), ...options }), row);
+        expectRun(await turn(async () => sipp({ scenario: await scenario(name), ...options })), row);
       });
   });
 
   describe("that we call", () => {
     for (const [name, row] of Object.entries(outgoing))
       test.concurrent(row.differs === undefined ? name : `${name} (${row.differs})`, async () => {
-        const { transport = "udp", host = "127.0.0.1" } = row;
-        const peer = await startSipp({ scenario: await scenario(name), transport, host, timeout: patience(row) });
-        const shown = host.includes(":") ? `[${host}]` : host;
-        const call = placeCall(`sip:bob@${shown}:${peer.port};transport=${transport}`, {
-          script: row.script,
-          host: shown,
-        });
-        if (row.interrupted) {
-          if (row.sees.includes("CANCEL")) await call.program.line(/rings/);
-          else await peer.result;
-          call.program.signal("SIGINT");
-        }
-        expect(await call.ended()).toMatchObject({ ...row.went });
-        expectRun(await peer.result, row);
+        const { run, ended } = await turn(() => place(name, row));
+        expect(ended).toMatchObject({ ...row.went });
+        expectRun(run, row);
       });
   });
 

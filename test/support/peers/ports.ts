@@ -57,10 +57,13 @@ export async function freePort(count = 2): Promise<number> {
 /** First and last of `count` ports for RTP: others each time, so that a test's late packets reach nobody else. */
 export async function mediaPorts(count: number): Promise<readonly [first: number, last: number]> {
   const begin = media.first + (await block()) * media.size;
-  if (nextRange + count > media.size) nextRange = 0;
-  const first = begin + nextRange;
-  nextRange += count;
-  return [first, first + count - 1];
+  for (;;) {
+    if (nextRange + count > media.size) nextRange = 0;
+    const first = begin + nextRange;
+    nextRange += count;
+    // Other programs may be there; that they have just some ports in the middle is for the server to cope with.
+    if ((await udpFree(first)) && (await udpFree(first + count - 1))) return [first, first + count - 1];
+  }
 }
 
 function udpFree(port: number): Promise<boolean> {
