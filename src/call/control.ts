@@ -49,4 +49,6 @@ export interface CallControl {
 /** Runs calls: a script host, a process spawner, or a function of a library user's. */
 export interface Handler {
   start(call: CallControl): void;
+  /** Milliseconds that a call waits at the moment until it is taken up, where that is known. */
+  delay?(): number | undefined;
 }

@@ -17,6 +17,8 @@ import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri, isTelUri, type Uri, unescape as unescaped, withoutPassword } from "../sip/uri.ts";
+import type { Admission } from "./admission.ts";
+import { Episode } from "./episode.ts";
 
 export interface CallLimits {
   /** Calls at a time, in all and from one IP address. */
@@ -24,8 +26,24 @@ export interface CallLimits {
   callsPerSource: number;
 }
 
-/** Seconds that a refused caller is asked to wait. */
-const retryAfter = "10";
+/** Refusals that come within so many ms of one another are one story in the log. */
+const calm = 10_000;
+
+interface Surroundings {
+  agent: UserAgent;
+  media: MediaEngine;
+  admission: Admission;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** Why a call is refused, but for overload. */
+type Refusal =
+  | "the server is stopping"
+  | "too many calls are up"
+  | "too many calls of one source are up"
+  | "no media ports are free";
 
 export class Calls {
   limits: CallLimits;
@@ -34,12 +52,11 @@ export class Calls {
   readonly #calls = new Set<Call>();
   readonly #perSource = new Map<string, number>();
   #idle: (() => void)[] = [];
-  readonly #around: { agent: UserAgent; media: MediaEngine; clock: Clock; random: Random; log: Log };
+  readonly #around: Surroundings;
+  /** By reason. */
+  readonly #refusals = new Map<Refusal, Episode>();
 
-  constructor(
-    around: { agent: UserAgent; media: MediaEngine; clock: Clock; random: Random; log: Log },
-    limits: CallLimits,
-  ) {
+  constructor(around: Surroundings, limits: CallLimits) {
     this.#around = around;
     this.limits = limits;
   }
@@ -50,13 +67,12 @@ export class Calls {
 
   /** Hands an INVITE to a handler, or refuses it when there is no room. */
   receive(tx: ServerTransaction, request: Request, handler: Handler): void {
-    const { agent, log } = this.#around;
+    const { agent, admission } = this.#around;
     const source = tx.flow.remote.host;
-    if (this.draining || this.#calls.size >= this.limits.calls || this.#from(source) >= this.limits.callsPerSource) {
-      const why = this.draining ? "the server is stopping" : "too many calls are up";
-      log.warn("a call was refused with 503", { why, source });
-      return agent.reply(tx, 503, { headers: [["Retry-After", retryAfter]] });
-    }
+    const refusal = this.#refusal(source);
+    if (refusal !== undefined) this.#note(refusal, source);
+    if (refusal !== undefined || admission.refusesAt(handler.delay?.(), request))
+      return agent.reply(tx, 503, { headers: [["Retry-After", admission.retryAfter()]] });
     let call: Call | undefined;
     agent.invite(tx, request, (session) => {
       call = this.#adopt(session, incomingFacts(this.#id(), request), source);
@@ -92,6 +108,35 @@ export class Calls {
   /** Forgets the calls whose other side does not answer their end: a CANCEL, or a 200 that nobody acknowledges. */
   abandonAll(): void {
     for (const call of [...this.#calls]) call.session.over({ by: "system", cause: "shutdown", code: 503 });
+  }
+
+  /** Forgets the refusals that the log has not heard of. */
+  stop(): void {
+    for (const episode of this.#refusals.values()) episode.stop();
+  }
+
+  #refusal(source: string): Refusal | undefined {
+    if (this.draining) return "the server is stopping";
+    if (this.#calls.size >= this.limits.calls) return "too many calls are up";
+    if (this.#from(source) >= this.limits.callsPerSource) return "too many calls of one source are up";
+    // Better now than when the call is answered. More pairs than are free may be bound, but no more than there are.
+    const { free, pairs } = this.#around.media.stats;
+    return free === 0 || this.#calls.size >= pairs ? "no media ports are free" : undefined;
+  }
+
+  #note(why: Refusal, source: string): void {
+    const { clock, log } = this.#around;
+    let episode = this.#refusals.get(why);
+    if (episode === undefined) {
+      episode = new Episode({
+        clock,
+        calm,
+        passed: ({ notes }) => log.info("no more calls are refused", { why, refused: notes }),
+      });
+      this.#refusals.set(why, episode);
+    }
+    if (!episode.active) log.warn("calls are refused with 503", { why, source });
+    episode.note();
   }
 
   #start(call: Call, handler: Handler): void {

@@ -15,8 +15,10 @@ import { secureRandom } from "../sip/random.ts";
 import { TransactionLayer } from "../sip/transaction/index.ts";
 import { type Listening, SystemClock, TransportLayer } from "../transport/index.ts";
 import { version } from "../version.ts";
+import { Admission } from "./admission.ts";
 import { Calls } from "./calls.ts";
 import { Dispatch } from "./dispatch.ts";
+import type { OverloadLimits } from "./overload.ts";
 import { compileRoutes } from "./routes.ts";
 
 export interface Server {
@@ -44,6 +46,9 @@ export interface ServerOptions {
   log: Log;
   /** A handler of the embedding program's own for a `script` or `exec` route; undefined: what the route says. */
   handlerFor?: ((action: HandlerAction) => Handler | undefined) | undefined;
+  /** When new calls are refused because we are late, and how late we are with the request at hand: for tests. */
+  overload?: Partial<OverloadLimits> | undefined;
+  waited?: (() => number) | undefined;
 }
 
 type HandlerAction = RouteAction & { type: "script" | "exec" };
@@ -52,6 +57,13 @@ type HandlerAction = RouteAction & { type: "script" | "exec" };
 export async function startServer(config: Config, options: ServerOptions): Promise<Server> {
   const { log } = options;
   const clock = new SystemClock();
+  const admission = new Admission({
+    clock,
+    random: secureRandom,
+    log,
+    limits: options.overload,
+    waited: options.waited ?? (() => transport.waited),
+  });
   let agent: UserAgent;
   const dispatch = new Dispatch(() => agent, new MergeGuard(clock));
 
@@ -60,13 +72,15 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     random: secureRandom,
     user: dispatch,
     amplification,
+    retryAfter: () => admission.retryAfter(),
+    overloaded: (request) => admission.refuses(request),
     established: (request) => {
       const key = dialogKeyOf(request);
       return key !== undefined && agent.context.sessions.has(key);
     },
   });
   const start = new Start();
-  const transport = await TransportLayer.open({
+  const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
     limits: { maxConnections: config.limits.connections, maxConnectionsPerSource: config.limits.connectionsPerSource },
@@ -103,7 +117,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     transactions,
     sessions: new Map(),
   });
-  const calls = new Calls({ agent, media, clock, random: secureRandom, log }, callLimits(config));
+  const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
   const handlers = new Handlers(log, clock);
   const own = new Set(transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]));
   const apply = (next: Config) => {
@@ -142,6 +156,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       );
       await Promise.all([closeQuietly(media, log), handlers.close()]);
       await transport.close();
+      calls.stop();
+      admission.stop();
     },
   };
 }

@@ -3,7 +3,7 @@
  * looks at anything else. A peer that sends faster than messages are handled would so stop all timers and sockets for
  * as long as it likes (R1). After 10 ms of handling, what else comes in is only queued, and is worked off in turns.
  *
- * The queue is bounded and fair. Each source has its own, and they take turns, so that a flood from some delays others
+ * The queue is bounded and fair; ACK, BYE and responses go first. Each source has its own, and they take turns, so that a flood from some delays others
  * by little; each may fill as much as it leaves free, so a flood from one leaves half of the room to others. A source
  * that has filled its share, or that keeps us reading for more than 5 ms, is dropped by the kernel, at no cost to us,
  * until half of its share is free. Who still keeps us reading long after that has no face: all are dropped until the next
@@ -21,18 +21,69 @@ const mostReading = { allAlike: 15, oneDropped: 25 };
 const maxWaiting = 8_192;
 const maxWaitingOctets = 16 * 1024 * 1024;
 /** From so many waiting datagrams on, a source is taken to be the one that keeps us reading. */
-const many = 64;
+const many = 256;
 
 interface Datagram {
   octets: Uint8Array;
   port: number;
+  /** When it came. */
+  at: number;
 }
 
-/** What waits from one host, in order. */
-interface Source {
-  waiting: Datagram[];
-  /** How many of `waiting` are taken. */
-  taken: number;
+/** What waits from one host. */
+class Source {
+  /** In order, each; what belongs to calls that stand is taken first. */
+  readonly #urgent = new Fifo();
+  readonly #others = new Fifo();
+
+  get size(): number {
+    return this.#urgent.size + this.#others.size;
+  }
+
+  push(datagram: Datagram): void {
+    (isUrgent(datagram.octets) ? this.#urgent : this.#others).push(datagram);
+  }
+
+  shift(): Datagram | undefined {
+    return this.#urgent.shift() ?? this.#others.shift();
+  }
+}
+
+class Fifo {
+  #waiting: Datagram[] = [];
+  /** How many of `#waiting` are taken. */
+  #taken = 0;
+
+  get size(): number {
+    return this.#waiting.length - this.#taken;
+  }
+
+  push(datagram: Datagram): void {
+    this.#waiting.push(datagram);
+  }
+
+  shift(): Datagram | undefined {
+    const first = this.#waiting[this.#taken];
+    if (first === undefined) return undefined;
+    this.#taken++;
+    if (this.#taken === this.#waiting.length) {
+      this.#waiting = [];
+      this.#taken = 0;
+    } else if (this.#taken > 1024) {
+      this.#waiting = this.#waiting.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return first;
+  }
+}
+
+/**
+ * ACK, BYE and responses, by their first two octets: late ones make both sides send again what was received. They may
+ * overtake; a CANCEL may not overtake its INVITE, nor one change of a session another.
+ */
+function isUrgent(octets: Uint8Array): boolean {
+  const start = ((octets[0] ?? 0) << 8) | (octets[1] ?? 0);
+  return start === 0x4143 || start === 0x4259 || start === 0x5349;
 }
 
 export interface DatagramTurnsOptions {
@@ -48,6 +99,8 @@ export interface DatagramTurnsOptions {
 export class DatagramTurns {
   /** Datagrams that were read and found no room. */
   dropped = 0;
+  /** Milliseconds that the datagram which is being taken has waited here; 0 between datagrams. */
+  waited = 0;
   readonly #take: DatagramTurnsOptions["take"];
   readonly #drop: DatagramTurnsOptions["drop"];
   readonly #now: () => number;
@@ -89,9 +142,12 @@ export class DatagramTurns {
       this.#refuse(host, share);
       return;
     }
-    const source = this.#sources.get(host);
-    if (source === undefined) this.#sources.set(host, { waiting: [{ octets, port }], taken: 0 });
-    else source.waiting.push({ octets, port });
+    let source = this.#sources.get(host);
+    if (source === undefined) {
+      source = new Source();
+      this.#sources.set(host, source);
+    }
+    source.push({ octets, port, at: now });
     this.#octets += octets.length;
     this.#waiting++;
   }
@@ -113,35 +169,33 @@ export class DatagramTurns {
     this.#inTurn = false;
     this.#refusedInTurn = false;
     if (this.#waiting > 0) {
-      this.#begin(this.#now());
-      this.#work();
+      const now = this.#now();
+      this.#begin(now);
+      this.#work(now);
     }
     this.#readAgain();
   };
 
-  #work(): void {
+  #work(began: number): void {
+    let now = began;
     // A source that is put back comes behind the others, and this iteration comes to it again.
     for (const [host, source] of this.#sources) {
-      const first = source.waiting[source.taken++];
+      const first = source.shift();
       this.#sources.delete(host);
       if (first === undefined) continue;
-      if (source.taken < source.waiting.length) {
-        if (source.taken > 1024) {
-          source.waiting = source.waiting.slice(source.taken);
-          source.taken = 0;
-        }
-        this.#sources.set(host, source);
-      }
+      if (source.size > 0) this.#sources.set(host, source);
       this.#waiting--;
       this.#octets -= first.octets.length;
+      this.waited = now - first.at;
       this.#take(first.octets, first.port, host);
-      if (this.#now() >= this.#turnEnds) return;
+      now = this.#now();
+      if (now >= this.#turnEnds) break;
     }
+    this.waited = 0;
   }
 
   #share(host: string): number {
-    const source = this.#sources.get(host);
-    return source === undefined ? 0 : source.waiting.length - source.taken;
+    return this.#sources.get(host)?.size ?? 0;
   }
 
   /** Lets the kernel drop this host, or all when it has no large part in what waits. */

@@ -125,6 +125,11 @@ export class TransportLayer {
     }));
   }
 
+  /** Milliseconds that the message which is being handed on has waited here: it came while others were handled. */
+  get waited(): number {
+    return this.#udp.reduce((most, { turns }) => Math.max(most, turns.waited), 0);
+  }
+
   /** Open stream connections. */
   get connections(): number {
     return this.#tcp.size;

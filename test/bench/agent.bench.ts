@@ -7,6 +7,7 @@ import { defaultSettings, UserAgent } from "../../src/agent/index.ts";
 import type { CallControl, Handler } from "../../src/call/index.ts";
 import { createLog } from "../../src/log.ts";
 import type { MediaEngine, MediaSession } from "../../src/media/index.ts";
+import { Admission } from "../../src/server/admission.ts";
 import { Calls } from "../../src/server/calls.ts";
 import { Dispatch } from "../../src/server/dispatch.ts";
 import type { Flow } from "../../src/sip/flow.ts";
@@ -60,7 +61,7 @@ const silence: MediaSession = {
 const media: MediaEngine = {
   open: () => ({ ...silence }),
   close: () => Promise.resolve(),
-  stats: { sessions: 0, free: 1, pairs: 1, restarts: 0 },
+  stats: { sessions: 0, free: batch, pairs: batch, restarts: 0 },
 };
 
 let tag = "";
@@ -90,7 +91,8 @@ agent = new UserAgent({
   transactions,
   sessions: new Map(),
 });
-const calls = new Calls({ agent, media, clock, random, log }, { calls: batch, callsPerSource: batch });
+const admission = new Admission({ clock, random, log, waited: () => 0 });
+const calls = new Calls({ agent, media, admission, clock, random, log }, { calls: batch, callsPerSource: batch });
 
 const counts = { connected: 0, ended: 0 };
 const handler: Handler = {

@@ -98,6 +98,56 @@ function ringing(call: Parameters<typeof answering>[0]): void {
   call.perform({ name: "RINGING" }, () => {});
 }
 
+describe("without a free media port", () => {
+  test("new calls get 503 with Retry-After before a handler hears of them", async () => {
+    const { calls, log, port } = await openServer();
+    const peer = await UdpPeer.open(port.udp);
+    const up: Response[] = [];
+    for (;;) {
+      const response = await call(peer);
+      if (response.status !== 200) {
+        overloaded(response);
+        break;
+      }
+      up.push(response);
+    }
+    expect(calls.length).toBe(up.length);
+    for (let i = 0; i < 5; i++) overloaded(await call(peer));
+    expect(log.filter((line) => line.includes("no media ports are free")).length).toBe(1);
+    const [first] = up;
+    if (first !== undefined) expect(await within(peer, first, "INVITE")).toBe(200);
+  });
+});
+
+describe("when work waits for too long", () => {
+  const kinds: [string, "waited" | "delay"][] = [
+    ["in our own queue", "waited"],
+    ["for the scripts", "delay"],
+  ];
+  for (const [name, what] of kinds)
+    test(`${name}: new calls get 503 with Retry-After, those that are up are served`, async () => {
+      let late = 0;
+      const { server, calls, log, port } = await openServer({
+        [what]: () => late,
+        overload: { sustained: 0 },
+      });
+      const peer = await UdpPeer.open(port.udp);
+      const first = await call(peer);
+      const second = await call(peer);
+      late = 1000;
+      for (let i = 0; i < 20; i++) overloaded(await call(peer));
+      expect([calls.length, server.calls.size]).toEqual([2, 2]);
+      expect(await within(peer, first, "INVITE")).toBe(200);
+      expect(await within(peer, second, "OPTIONS")).toBe(200);
+      expect(await within(peer, first, "BYE", 3)).toBe(200);
+      expect((await peer.probe()).status).toBe(200);
+      expect(log.filter((line) => line.includes("cannot keep up")).length).toBe(1);
+      late = 0;
+      expect((await call(peer)).status).toBe(200);
+      expect(calls.length).toBe(3);
+    });
+});
+
 describe("a server that drains", () => {
   test("refuses new calls, serves those that are up, and is done with the last one", async () => {
     const { server, port } = await openServer();

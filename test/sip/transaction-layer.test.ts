@@ -220,7 +220,7 @@ describe("too many transactions", () => {
   const inDialog = { to: "<sip:bob@example.com>;tag=b1" };
 
   test("new calls get 503 with Retry-After, established dialogs go on, up to twice the limit", () => {
-    const bench = new Bench({ maxTransactions: 2, retryAfter: 7 });
+    const bench = new Bench({ maxTransactions: 2, retryAfter: () => "7" });
     bench.receive({ branch: "z9hG4bK1" });
     bench.receive({ branch: "z9hG4bK2" });
     bench.receive({ branch: "z9hG4bK3" });
@@ -231,6 +231,35 @@ describe("too many transactions", () => {
     bench.receive({ method: "BYE", branch: "z9hG4bK6", ...inDialog });
     expect(bench.take()).toEqual(["INVITE", "INVITE", "refused INVITE", "BYE", "BYE", "refused BYE"]);
     expect(bench.layer.size).toBe(4);
+  });
+
+  test("who is one too many for the user gets the same, once for each time that it comes, and leaves nothing behind", () => {
+    let asked = 0;
+    let overloaded = false;
+    const bench = new Bench({
+      retryAfter: () => "7",
+      overloaded: () => {
+        asked++;
+        return overloaded;
+      },
+    });
+    bench.receive({ branch: "z9hG4bK1" });
+    overloaded = true;
+    bench.receive({ branch: "z9hG4bK1" });
+    bench.receive({ branch: "z9hG4bK1", method: "CANCEL" });
+    expect(asked).toBe(1);
+    bench.flow.take();
+    bench.receive({ branch: "z9hG4bK2" });
+    bench.receive({ branch: "z9hG4bK2" });
+    const refusals = bench.flow.takeMessages();
+    expect(refusals.map((each) => each.header("retry-after"))).toEqual(["7", "7"]);
+    expect(new Set(refusals.map((each) => each.header("to"))).size).toBe(1);
+    bench.receive({ branch: "z9hG4bK2", method: "ACK", to: refusals[0]?.header("to") ?? "" });
+    expect([bench.take(), asked, bench.layer.size]).toEqual([
+      ["INVITE", "CANCEL", "refused INVITE", "refused INVITE"],
+      3,
+      2,
+    ]);
   });
 
   test("retransmissions, ACKs and CANCELs of what is open are served all the same", () => {

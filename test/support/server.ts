@@ -3,6 +3,7 @@ import type { CallControl, Command, Outcome } from "../../src/call/index.ts";
 import type { Config, LimitSettings, Route } from "../../src/config/config.ts";
 import { createLog } from "../../src/log.ts";
 import { type Server, startServer } from "../../src/server/index.ts";
+import type { OverloadLimits } from "../../src/server/overload.ts";
 import { freePort } from "./peers/ports.ts";
 import { closePeers } from "./udp-peer.ts";
 
@@ -21,6 +22,10 @@ export interface TestServerOptions {
   routes?: readonly Partial<Route>[];
   limits?: Partial<LimitSettings>;
   domains?: readonly string[];
+  /** Milliseconds that each request has waited in a queue of ours, and that a call would wait for its handler. */
+  waited?: () => number;
+  delay?: () => number;
+  overload?: Partial<OverloadLimits>;
   /** Any by default. */
   udpPort?: number;
 }
@@ -86,7 +91,10 @@ export async function openServer(options: TestServerOptions = {}): Promise<TestS
   };
   const server = await startServer(config, {
     log: createLog({ level: "debug", format: "pretty", write: (line) => log.push(line) }),
+    waited: options.waited,
+    overload: options.overload,
     handlerFor: () => ({
+      delay: () => options.delay?.(),
       start(call) {
         calls.push(call);
         (options.handler ?? answering)(call);

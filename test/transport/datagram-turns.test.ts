@@ -6,10 +6,12 @@ function setUp(cost: number, reading = 0) {
   const taken: number[] = [];
   const turns: (() => void)[] = [];
   const drops: string[] = [];
+  const waits: number[] = [];
   let now = 0;
-  const queue = new DatagramTurns({
+  const queue: DatagramTurns = new DatagramTurns({
     take: (_octets, port) => {
       taken.push(port);
+      waits.push(queue.waited);
       now += cost;
     },
     drop: (sources) => drops.push(sources === "all" ? "all" : sources.join(" ")),
@@ -23,7 +25,7 @@ function setUp(cost: number, reading = 0) {
     }
   };
   const turn = () => turns.shift()?.();
-  return { taken, turns, drops, queue, push, turn };
+  return { taken, waits, turns, drops, queue, push, turn };
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -53,6 +55,25 @@ test("a burst is handled in turns of 10 ms, in order, behind it what comes meanw
   push(31, 32);
   expect(taken).toEqual(numbers(1, 32));
   expect(drops).toEqual([]);
+});
+
+test("ACK, BYE and responses are taken before what came from the same source ahead of them", () => {
+  const { taken, queue, push, turn } = setUp(10);
+  push(1, 2);
+  const heads = ["INVITE", "ACK", "CANCEL", "BYE", "SIP/2.0 200", "UPDATE", "", "A"];
+  for (const [at, head] of heads.entries()) queue.push(Buffer.from(head), 3 + at, "192.0.2.1");
+  for (let i = 0; i < 9; i++) turn();
+  expect(taken).toEqual([1, 4, 6, 7, 2, 3, 5, 8, 9, 10]);
+});
+
+test("each datagram tells how long it has waited", () => {
+  const { queue, waits, push, turn } = setUp(4);
+  push(1, 5);
+  turn();
+  expect(waits).toEqual([0, 0, 0, 0, 4]);
+  expect(queue.waited).toBe(0);
+  push(6, 6);
+  expect(waits.at(-1)).toBe(0);
 });
 
 test("sources take turns, each in its own order", () => {

@@ -1,11 +1,13 @@
 /**
- * How the main thread sees that a script worker is stuck. The worker writes, in shared memory, when a script's turn begins
- * and ends; a turn that stays the same for too long is one that QuickJS's own interrupt does not reach.
+ * How the main thread sees that a script worker is stuck, or behind. The worker writes, in shared memory, when a script's turn
+ * begins and ends; a turn that stays the same for too long is one that QuickJS's own interrupt does not reach. It also
+ * counts the calls that it has taken up: the oldest of the others shows how long a new one would wait.
  */
 
-const slots = 2;
+const slots = 3;
 const turnSlot = 0;
 const runSlot = 1;
+const takenSlot = 2;
 
 export function createHeartbeat(): SharedArrayBuffer {
   return new SharedArrayBuffer(slots * Int32Array.BYTES_PER_ELEMENT);
@@ -26,6 +28,11 @@ export class Pulse {
 
   end(): void {
     Atomics.add(this.#words, turnSlot, 1);
+  }
+
+  /** A call was taken up. */
+  took(): void {
+    Atomics.add(this.#words, takenSlot, 1);
   }
 }
 
@@ -54,5 +61,39 @@ export class PulseWatch {
     }
     if (++this.#looks < 3) return undefined;
     return { run: Atomics.load(this.#words, runSlot), turn, ms: now - this.#since };
+  }
+}
+
+/** The main thread's side of the queue of calls before the worker. */
+export class QueueWatch {
+  readonly #words: Int32Array;
+  /** When each call was posted that was not seen to be taken up, in order. */
+  #posted: number[] = [];
+  /** How many of `#posted` are to be left out. */
+  #past = 0;
+  #taken = 0;
+
+  constructor(heartbeat: SharedArrayBuffer) {
+    this.#words = new Int32Array(heartbeat);
+  }
+
+  posted(now: number): void {
+    this.#posted.push(now);
+  }
+
+  /** Milliseconds that the oldest call has waited at `now`; 0 when none waits. */
+  delay(now: number): number {
+    const taken = Atomics.load(this.#words, takenSlot);
+    this.#past += (taken - this.#taken) | 0;
+    this.#taken = taken;
+    if (this.#past >= this.#posted.length) {
+      this.#posted = [];
+      this.#past = 0;
+    } else if (this.#past > 1024) {
+      this.#posted = this.#posted.slice(this.#past);
+      this.#past = 0;
+    }
+    const oldest = this.#posted[this.#past];
+    return oldest === undefined ? 0 : now - oldest;
   }
 }

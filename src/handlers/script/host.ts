@@ -85,7 +85,7 @@ class Host implements ScriptHost {
   }
 
   handler(file: string): Handler {
-    return { start: (call) => this.#start(file, call) };
+    return { start: (call) => this.#start(file, call), delay: () => this.#delay(file) };
   }
 
   check(file: string): Promise<readonly Diagnostic[]> {
@@ -177,6 +177,12 @@ class Host implements ScriptHost {
       else session?.fail("its worker ended unexpectedly");
     }
     this.#closeWhenIdle();
+  }
+
+  /** What a script in quarantine does to its worker says nothing of the others. */
+  #delay(file: string): number | undefined {
+    if (this.#quarantine.has(file)) return undefined;
+    return this.#shared[this.#places.get(file) ?? 0]?.delay;
   }
 
   #laneOf(file: string): Lane {

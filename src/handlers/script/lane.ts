@@ -1,5 +1,5 @@
 /** One script worker as the main thread has it: posts batched per turn, a watch on its pulse, and its end. */
-import { createHeartbeat, PulseWatch } from "./heartbeat.ts";
+import { createHeartbeat, PulseWatch, QueueWatch } from "./heartbeat.ts";
 import type { Program } from "./program.ts";
 import type { RunId, ToMain, ToWorker, WorkerSetup } from "./protocol.ts";
 
@@ -29,6 +29,7 @@ export class Lane {
   readonly #worker: Worker;
   readonly #events: LaneEvents;
   readonly #watch: PulseWatch;
+  readonly #queue: QueueWatch;
   /** The newest program that the worker has of each entry file. */
   readonly #programs = new Map<string, number>();
   #outbox: ToWorker[] = [];
@@ -46,6 +47,7 @@ export class Lane {
     this.#patience = patience;
     const heartbeat = createHeartbeat();
     this.#watch = new PulseWatch(heartbeat);
+    this.#queue = new QueueWatch(heartbeat);
     this.#stuckAfter = Math.max(shortestStuck, 4 * setup.limits.cpu);
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href);
     this.#worker.onmessage = (event: MessageEvent<string>) => this.#receive(event.data);
@@ -66,8 +68,14 @@ export class Lane {
       if (known !== undefined) this.send({ type: "forget", program: known });
     }
     this.runs.add(message.run);
+    this.#queue.posted(performance.now());
     this.#looking ??= setInterval(() => this.#look(), lookEvery);
     this.send(message);
+  }
+
+  /** Milliseconds that the oldest call has waited for the worker to take it up. */
+  get delay(): number {
+    return this.#queue.delay(performance.now());
   }
 
   send(message: ToWorker): void {

@@ -9,6 +9,7 @@ declare const self: Worker;
 let outbox: ToMain[] = [];
 let waiting: string[] | undefined = [];
 let engine: ScriptEngine | undefined;
+let pulse: Pulse | undefined;
 
 function flush(): void {
   if (outbox.length === 0) return;
@@ -30,6 +31,7 @@ function receive(text: string): void {
   // Only the main thread's own code writes here.
   for (const message of JSON.parse(text) as ToWorker[]) {
     const before = performance.now();
+    if (message.type === "start") pulse?.took();
     engine.receive(message);
     // A slow script delays its neighbours' messages no longer than its own turn.
     if (performance.now() - before > 5) flush();
@@ -37,7 +39,8 @@ function receive(text: string): void {
 }
 
 async function setUp(setup: WorkerSetup): Promise<void> {
-  const pulse = new Pulse(setup.heartbeat);
+  const beat = new Pulse(setup.heartbeat);
+  pulse = beat;
   engine = await ScriptEngine.open({
     limits: setup.limits,
     allow: setup.allow,
@@ -49,8 +52,8 @@ async function setUp(setup: WorkerSetup): Promise<void> {
       return (user + system) / 1000;
     },
     post,
-    beginTurn: (run) => pulse.begin(run),
-    endTurn: () => pulse.end(),
+    beginTurn: (run) => beat.begin(run),
+    endTurn: () => beat.end(),
   });
   const early = waiting ?? [];
   waiting = undefined;

@@ -29,7 +29,12 @@ export interface LayerOptions {
    */
   amplification?: number;
   /** Seconds in the Retry-After of these 503; 10 by default. */
-  retryAfter?: number;
+  retryAfter?: () => string;
+  /**
+   * Whether a new request is one too many for us: asked once for each, before anything is made of it. It gets 503, and
+   * leaves nothing behind.
+   */
+  overloaded?: ((request: Request) => boolean) | undefined;
   /** Whether a request belongs to a dialog that stands, and so is preferred; by default: it has a To tag. */
   established?: (request: Request) => boolean;
   /**
@@ -71,18 +76,20 @@ export class TransactionLayer {
   readonly #user: TransactionUser;
   readonly #max: number;
   readonly #amplification: number;
-  readonly #retryAfter: string;
+  readonly #retryAfter: () => string;
+  readonly #overloaded: (request: Request) => boolean;
   readonly #established: (request: Request) => boolean;
   readonly #responseFlow: (request: Request, flow: Flow) => Flow;
   readonly #secret: number;
   readonly #around: ClientSurroundings & ServerSurroundings;
 
   constructor(options: LayerOptions) {
-    const { clock, random, user, timers, maxTransactions = 200_000, retryAfter = 10 } = options;
+    const { clock, random, user, timers, maxTransactions = 200_000 } = options;
     this.#user = user;
     this.#max = maxTransactions;
     this.#amplification = options.amplification ?? Number.POSITIVE_INFINITY;
-    this.#retryAfter = String(retryAfter);
+    this.#retryAfter = options.retryAfter ?? (() => "10");
+    this.#overloaded = options.overloaded ?? (() => false);
     this.#established = options.established ?? hasToTag;
     this.#responseFlow = options.responseFlow ?? sameFlow;
     this.#secret = Number.parseInt(random.token(4), 16) | 0;
@@ -154,7 +161,7 @@ export class TransactionLayer {
     const existing = invite ? this.#invites.get(key) : this.#others.get(key);
     if (existing !== undefined) existing.again();
     else if (this.#refuses(request)) {
-      this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter]] });
+      this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter()]] });
       this.#user.refused?.(request, flow);
     } else if (invite) {
       const server = new InviteServer(this.#around, key, this.#responseFlow(request, flow), this.#octetsFor(request));
@@ -212,7 +219,8 @@ export class TransactionLayer {
   /** Established dialogs go first: they have a reserve as large as what everybody may use. */
   #refuses(request: Request): boolean {
     const { size } = this;
-    return size >= this.#max && (size >= 2 * this.#max || !this.#established(request));
+    if (size >= this.#max && (size >= 2 * this.#max || !this.#established(request))) return true;
+    return this.#overloaded(request);
   }
 }
 

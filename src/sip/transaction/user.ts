@@ -23,7 +23,7 @@ export interface TransactionUser {
   strayCancel?(cancel: Request, flow: Flow): boolean;
   /** A response that belongs to no client transaction. Drop it (RFC 6026 §7.2), unless you are a stateless proxy. */
   strayResponse(response: Response, flow: Flow): void;
-  /** A request was refused with 503 because too many transactions are open. For counting and logging. */
+  /** A request was refused with 503: too many transactions are open, or we are overloaded. For counting and logging. */
   refused?(request: Request, flow: Flow): void;
 }
 
