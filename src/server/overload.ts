@@ -44,6 +44,8 @@ export class Overload {
   readonly #episode: Episode;
   /** Since when nobody has waited for less than `stop`; undefined: the last did. */
   #longSince: number | undefined;
+  /** When the last waited for longer. */
+  #longLast = 0;
   /** Refusals owed: the shares of those that came, less those that were refused. */
   #owed = 0;
   #refused = 0;
@@ -97,7 +99,9 @@ export class Overload {
       return this.#episode.active;
     }
     const now = this.#clock.now();
-    this.#longSince ??= now;
+    // Two that waited long, and nobody for a while between them, tell of two moments and not of the time between.
+    if (this.#longSince === undefined || now - this.#longLast > this.#limits.calm) this.#longSince = now;
+    this.#longLast = now;
     if (!this.#episode.active && (delay < start || now - this.#longSince < sustained)) return false;
     this.#longest = Math.max(this.#longest, delay);
     this.#episode.note();

@@ -72,6 +72,17 @@ describe("overload", () => {
     expect(waits.reduce((sum, [count, delay]) => sum + come(count, delay), 0)).toBe(refused);
   });
 
+  test("two waits far apart are none", () => {
+    const { clock, come } = setUp();
+    for (let n = 0; n < 5; n++) {
+      expect(come(1, limits.all)).toBe(0);
+      clock.advance(limits.calm);
+    }
+    come(1, limits.all);
+    clock.advance(limits.sustained);
+    expect(come(1, limits.all)).toBe(1);
+  });
+
   test("is told once when it begins and once when it has passed, and leaves no timer", () => {
     const { clock, overload, told, come } = setUp();
     come(120, limits.all);
