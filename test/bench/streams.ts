@@ -33,7 +33,7 @@ export async function* streamsBench(): AsyncIterable<Row> {
     const before = cpu(subject.program.pid);
     const capture = new Program({
       command: [
-        ...[...loadCore, "dumpcap", "-q", "-i", "lo", "-f", filter, "-s", "64", "-B", "128", "-F", "pcap", "-P"],
+        ...[...loadCore, "dumpcap", "-q", "-i", "lo", "-f", filter, "-s", "64", "-B", "128", "-P"],
         ...["-w", file, "-a", `duration:${seconds}`],
       ],
     });
