@@ -8,6 +8,7 @@ import type { Server } from "../server/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
 import { showProblems } from "./problems.ts";
+import { checkScript } from "./scripts.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What the line of JSON says. Times in ms since the call was placed; absent for what did not happen. */
@@ -37,6 +38,11 @@ export async function call(given: Arguments, terminal: Terminal): Promise<number
   const loaded = await configOf(given);
   if (!loaded.ok) {
     showProblems(loaded.problems, "error", terminal);
+    return exitCodes.failed;
+  }
+  const faults = script === undefined ? [] : await checkScript(resolve(script));
+  if (faults.length > 0) {
+    showProblems(faults, "error", terminal);
     return exitCodes.failed;
   }
   const level = levels.find((one) => one === given.options.get("log-level")?.[0]) ?? "warn";

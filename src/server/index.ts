@@ -20,6 +20,7 @@ import { Calls } from "./calls.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { OverloadLimits } from "./overload.ts";
 import { compileRoutes } from "./routes.ts";
+import { Unrouted } from "./unrouted.ts";
 
 export interface Server {
   readonly listening: readonly Listening[];
@@ -120,6 +121,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
   const handlers = new Handlers(log, clock);
   const own = new Set(transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]));
+  const unrouted = new Unrouted(clock, log);
   const apply = (next: Config) => {
     handlers.use(next);
     calls.limits = callLimits(next);
@@ -128,6 +130,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       agent,
       calls,
       handler: (action) => options.handlerFor?.(action) ?? handlers.of(action),
+      unrouted: (request, source) => unrouted.tell(request, source),
       isOwnAddress: (host) => own.has(host),
     });
   };
@@ -158,6 +161,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       await transport.close();
       calls.stop();
       admission.stop();
+      unrouted.stop();
     },
   };
 }

@@ -3,6 +3,7 @@ import { allowOutside, type UserAgent } from "../agent/index.ts";
 import type { Handler } from "../call/index.ts";
 import type { Config, Route } from "../config/config.ts";
 import { chain, expandGroups, type Incoming, type PatternMatch, type Receiver, route } from "../routing/index.ts";
+import type { Request } from "../sip/message.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import { isSipUri } from "../sip/uri.ts";
 import type { Calls } from "./calls.ts";
@@ -12,6 +13,8 @@ export interface RouteTargets {
   calls: Calls;
   /** The handler of a `script` or `exec` route. */
   handler(action: Route["action"] & { type: "script" | "exec" }): Handler;
+  /** Is told of each call that no route takes. */
+  unrouted(request: Request, source: string): void;
   /** Whether a host is an address that we listen on or announce. */
   isOwnAddress(host: string): boolean;
 }
@@ -61,10 +64,14 @@ function action(rule: Route, targets: RouteTargets): (incoming: Incoming, groups
   }
 }
 
-function withoutRoute({ agent }: RouteTargets): Receiver {
+function withoutRoute({ agent, unrouted }: RouteTargets): Receiver {
   return (incoming) => {
-    if (incoming.request.method === "INVITE" || incoming.request.method === "MESSAGE") agent.reply(incoming.tx, 404);
-    else answerAsUserAgent(agent, incoming);
+    const { request, tx } = incoming;
+    if (request.method !== "INVITE" && request.method !== "MESSAGE") answerAsUserAgent(agent, incoming);
+    else {
+      unrouted(request, tx.flow.remote.host);
+      agent.reply(tx, 404);
+    }
     return true;
   };
 }

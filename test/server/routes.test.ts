@@ -58,3 +58,17 @@ test.each([
   peer.send(request.bytes());
   expect((await peer.response(request.callId, "INVITE")).status).toBe(status);
 });
+
+test("the first call that no route takes is logged, the further ones are not, and no password is", async () => {
+  const { port, log } = await openServer({ routes: [] });
+  const peer = await UdpPeer.open(port.udp);
+  for (const uri of ["sip:lost:secret@example.com", "sip:lost@example.com", "sip:found@example.com"]) {
+    const request = peer.compose("INVITE", { uri });
+    peer.send(request.bytes());
+    await peer.response(request.callId, "INVITE");
+  }
+  const told = log.filter((line) => line.includes("fits no route"));
+  expect(told).toHaveLength(1);
+  expect(told[0]).toContain("to=sip:lost@example.com");
+  expect(log.join("\n")).not.toContain("secret");
+});
