@@ -49,6 +49,9 @@ const freePorts = 256;
 /** Pairs bound at a time: binding one takes the worker some 0.1 ms, in which it sends nothing. */
 const bindAtOnce = 32;
 
+/** How long after the start further ports are bound, in ms, unless calls need them before. */
+const settled = 100;
+
 /** A worker that keeps dying is started this many times. */
 const maxRestarts = 10;
 
@@ -136,8 +139,7 @@ export class MainThread implements MediaEngine {
     if (ports.length < asked) pool.exhausted = true;
     pool.coming -= asked;
     pool.free.push(...ports);
-    this.#refill(family);
-    if (this.#started === undefined) return;
+    if (this.#started === undefined) return this.#refill(family);
     if (ports.length === 0) {
       const [first, last] = this.#options.ports;
       const reason = `no pair of UDP ports between ${first} and ${last} can be bound (${family}${failure === undefined ? "" : `, ${failure}`})`;
@@ -147,6 +149,10 @@ export class MainThread implements MediaEngine {
     } else if ([...this.#pools.values()].every((other) => other.free.length > 0)) {
       this.#started.resolve();
       this.#started = undefined;
+      // More are bound once the program that starts has done what cannot wait.
+      setTimeout(() => {
+        for (const each of this.#pools.keys()) this.#refill(each);
+      }, settled).unref();
     }
   }
 

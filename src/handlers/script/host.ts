@@ -28,6 +28,9 @@ export interface ScriptHost {
   readonly stats: { readonly running: number; readonly workers: number; readonly quarantined: readonly string[] };
 }
 
+/** How long after the start the first worker is made, in ms, unless a call needs it before. */
+const settled = 100;
+
 /** Workers of scripts that had to be ended once; further such scripts share the last of them. */
 const mostQuarantineLanes = 8;
 
@@ -76,7 +79,10 @@ class Host implements ScriptHost {
       failed: (reason) => this.#log.error(`a script worker failed: ${reason}`),
       died: (lane, culprit) => this.#died(lane, culprit),
     };
-    this.#shared[0] = this.#open();
+    // The first worker is made ready before the first call, but after what the program that starts has to do.
+    setTimeout(() => {
+      if (this.#state === "open") this.#shared[0] ??= this.#open();
+    }, settled).unref();
   }
 
   get stats() {
