@@ -6,12 +6,14 @@ const many = 20_000;
 const rate = 400;
 /** ms until what RFC 3261 has us remember of a call (32 s, twice that for merged requests) is forgotten and collected. */
 const rest = 70_000;
+/** ms until a server's start, or a load's, is over. */
+const settled = 3000;
 
 export async function* heldBench(): AsyncIterable<Row> {
   const subject = await server(answer, { mediaPorts: 4000 });
   try {
     await load({ scenario: "uac-early-hangup", remote: subject.address, rate: 200, calls: 400 });
-    await Bun.sleep(rest);
+    await Bun.sleep(settled);
     const before = memory(subject.program.pid);
     const run = await startLoad({
       scenario: "uac-call",
@@ -20,7 +22,7 @@ export async function* heldBench(): AsyncIterable<Row> {
       rate: 200,
       calls: held,
     });
-    await Bun.sleep((held / 200) * 1000 + rest);
+    await Bun.sleep((held / 200) * 1000 + settled);
     const during = memory(subject.program.pid);
     const { successful } = await run.result;
     const each = (during - before) / held;
