@@ -125,3 +125,25 @@ for await (const event of call) {
     }
   });
 });
+
+describe.skipIf(!has("sipp", "sox"))("kill -9", () => {
+  test("leaves a recording that can be played, and loses about a second of it at most", async () => {
+    const server = await start({
+      script: script(`await call.answer();
+await call.record("recordings/cut.wav");
+const begin = performance.now();
+setInterval(() => console.log("recorded for", Math.round(performance.now() - begin)), 500);
+await call.ended;`),
+      config: `${config}\nscripts: { allow: { write: [recordings] } }`,
+    });
+    await startSipp(at(server, { scenario: "uac-call", values: { pause: "20000" } }));
+    await server.program.line(/recorded for [34]\d{3}/);
+    server.program.signal("SIGKILL");
+    await server.program.finish(5000);
+    const file = join(server.folder, "recordings/cut.wav");
+    expect(Bun.spawnSync(["sox", file, "-n", "stat"]).success).toBe(true);
+    const seconds = part(readWav(file)).length / 8000;
+    expect(seconds).toBeGreaterThanOrEqual(1.5);
+    expect(seconds).toBeLessThan(6);
+  });
+});
