@@ -4,6 +4,7 @@ import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import { formatHost } from "../sip/host.ts";
 import { newBranch, type Random } from "../sip/random.ts";
+import type { Family } from "../sip/sdp.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
 import { isSipUri, type Uri } from "../sip/uri.ts";
 import type { TransportLayer } from "../transport/index.ts";
@@ -45,6 +46,10 @@ export interface AgentContext {
   readonly transactions: TransactionLayer;
   /** By `dialogKey`. */
   readonly sessions: Map<string, Session>;
+}
+
+export function familyOf(host: string): Family {
+  return host.includes(":") ? "ipv6" : "ipv4";
 }
 
 /** The value of a new request's topmost Via on `flow`, with a fresh branch and rport (RFC 3581 §3). */

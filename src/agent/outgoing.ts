@@ -9,7 +9,7 @@ import { ReliableReceiver } from "../sip/reliable.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import { parseUri } from "../sip/uri.ts";
 import { allow, supported } from "./capabilities.ts";
-import { type AgentContext, contactOn, topVia, wayTo } from "./context.ts";
+import { type AgentContext, contactOn, familyOf, topVia, wayTo } from "./context.ts";
 import { bye } from "./end.ts";
 import { acknowledge, fitted, request } from "./request.ts";
 import { Session, type SessionEnd, type SessionUser } from "./session.ts";
@@ -55,7 +55,7 @@ export function invite(
       codecs: context.settings.codecs,
       telephoneEvent: true,
       sessionId: sessionId(context),
-      families: [flow.local.host.includes(":") ? "ipv6" : "ipv4"],
+      families: [familyOf(flow.local.host)],
     }),
   });
   session.ownsCallId = true;

@@ -10,7 +10,7 @@ import type { LocalMedia, Negotiated, OfferAnswer } from "../sip/offer-answer.ts
 import type { ReliableSender } from "../sip/reliable.ts";
 import type { SessionTimer } from "../sip/session-timer.ts";
 import type { ClientTransaction, ServerTransaction } from "../sip/transaction/index.ts";
-import type { AgentContext } from "./context.ts";
+import { type AgentContext, familyOf } from "./context.ts";
 import { end } from "./end.ts";
 import { accept, early, receiveAck, receivePrack, redirect, reject, ring } from "./incoming.ts";
 import { receiveMessage, sendMessage } from "./message.ts";
@@ -200,9 +200,20 @@ export class Session {
     return { host, port: rtpPort, rtcpPort };
   }
 
+  /**
+   * Phones with IPv4 and IPv6 name an address of one family in their SDP and call over the other. Our media has the family
+   * of the call, so theirs is sought at the address that they call from: offers like this are taken from direct callers only.
+   */
+  #reachable(negotiated: Negotiated): Negotiated {
+    const { remote } = negotiated;
+    const family = familyOf(this.flow.local.host);
+    if (remote === undefined || remote.family === family) return negotiated;
+    return { ...negotiated, remote: { ...remote, family, host: this.flow.remote.host } };
+  }
+
   /** Tells the user of parameters that both sides have agreed on, and of hold when it has changed. */
   mediaChanged(negotiated: Negotiated, audible: boolean): void {
-    this.user.mediaChanged(negotiated, audible);
+    this.user.mediaChanged(this.#reachable(negotiated), audible);
     if (negotiated.remoteHold === this.heldByPeer) return;
     this.heldByPeer = negotiated.remoteHold;
     this.user.held(negotiated.remoteHold);

@@ -10,7 +10,7 @@ import { newTag } from "../sip/random.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri } from "../sip/uri.ts";
 import { acceptedBodies, allow, optionsHeaders } from "./capabilities.ts";
-import { type AgentContext, contactOn } from "./context.ts";
+import { type AgentContext, contactOn, familyOf } from "./context.ts";
 import { prepareIncoming } from "./incoming.ts";
 import { refusalHeaders } from "./respond.ts";
 import { Session, type SessionUser } from "./session.ts";
@@ -60,7 +60,8 @@ export class UserAgent {
       codecs: this.context.settings.codecs,
       telephoneEvent: true,
       sessionId: sessionId(this.context),
-      families: [tx.flow.local.host.includes(":") ? "ipv6" : "ipv4"],
+      // A phone that called us directly can be heard where it called from, whatever address its SDP names.
+      families: request.values("via").length === 1 ? ["ipv4", "ipv6"] : [familyOf(tx.flow.local.host)],
     });
     const offered = sessionDescription(request);
     if (offered.length > 0) {

@@ -90,6 +90,25 @@ describe("an incoming INVITE", () => {
     expect(bench.user.take().at(-1)).toBe("ended system error 488");
   });
 
+  describe("that names an IPv6 address for its audio and comes over IPv4", () => {
+    const dualStack = offer.replaceAll("IN IP4 192.0.2.9", "IN IP6 2001:db8::9");
+
+    test("is answered over IPv4, and its audio sought where it came from", () => {
+      const bench = new AgentBench();
+      bench.receive(fromAlice({ method: "INVITE", sequence: 1, body: dualStack }));
+      bench.session.accept(() => {});
+      expect(bodyOf(bench.sentOne())).toContain("c=IN IP4 192.0.2.1");
+      expect(bench.user.negotiated?.remote).toMatchObject({ host: "192.0.2.9", port: 4000, family: "ipv4" });
+    });
+
+    test("gets 488 when it came by a proxy, which is not where its audio is", () => {
+      const bench = new AgentBench();
+      const hop = "Via: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bKhop";
+      bench.receive(fromAlice({ method: "INVITE", sequence: 1, body: dualStack, headers: [hop] }));
+      expect(bench.sentOne()).toMatchObject({ status: 488 });
+    });
+  });
+
   test("that is cancelled gets 487", () => {
     const bench = new AgentBench();
     bench.receive(fromAlice({ method: "INVITE", sequence: 1, branch: "z9hG4bKc", body: offer }));
