@@ -63,6 +63,14 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
     });
   });
 
+  test("echo in its usual setting, which prefers IPv6 for the audio, is heard all the same", async () => {
+    await call("echo@", { codec: "PCMU", says: 620, ipv6: true }, async (phone) => {
+      await until("announcement", () => Bun.file(phone.heard).size > 16_000 * 5.5);
+      await phone.hangup();
+      expect(pitch(part(readWav(phone.heard), 4800, 5300))).toBe(620);
+    });
+  });
+
   test.concurrent("voicemail: the message is what was said, until #, and siproc hangs up", async () => {
     await call("voicemail@", { says: 700 }, async (phone) => {
       const recordings = () => [...new Bun.Glob("recordings/*.wav").scanSync({ cwd: server.folder, absolute: true })];

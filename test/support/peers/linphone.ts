@@ -10,6 +10,8 @@ export interface LinphoneOptions {
   codec?: "PCMU" | "PCMA";
   /** What it says: a tone in Hz at −10 dBFS for a minute. */
   says?: number;
+  /** Offer an IPv6 address for the audio where the machine has one, as it does unless told otherwise. */
+  ipv6?: boolean;
 }
 
 export class Linphone {
@@ -31,7 +33,7 @@ export class Linphone {
       `sip_tcp_port=${port}`,
       "sip_tls_port=0",
       // Without the second line the first is overruled.
-      "use_ipv6=0",
+      `use_ipv6=${options.ipv6 === true ? 1 : 0}`,
       "ipv6_migration_done=1",
       "media_encryption=none",
       "[rtp]",
