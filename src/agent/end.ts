@@ -40,3 +40,9 @@ export function bye(session: Session): void {
     },
   );
 }
+
+/** RFC 3261 §12.2.1.2: a 481, and a request that nobody answers, end the dialog. */
+export function endIfGone(session: Session, status: number): void {
+  if (status === 481) session.end({ by: "remote", cause: "hangup", code: 481 });
+  if (status === 408) session.end({ by: "system", cause: "timeout", code: 408 });
+}

@@ -14,8 +14,7 @@ type Incoming = Phase & { name: "incoming" };
 
 /** Notes what the INVITE says of its sender. False: it was refused. */
 export function prepareIncoming(session: Session, tx: ServerTransaction, invite: Request): boolean {
-  const allows = invite.values("allow");
-  if (allows.length > 0) session.peerAllows = allows.map((method) => method.toUpperCase());
+  session.noteAllowed(invite);
   return !refuseInterval(session, tx, invite);
 }
 
@@ -173,14 +172,9 @@ export function receiveAck(session: Session, ack: Request): void {
   if (phase.name !== "answered") return acknowledged(session, ack);
   phase.ok.stop();
   session.phase = { name: "confirmed" };
-  if (session.offerAnswer.state === "offered") {
-    const answer = session.offerAnswer.receiveAnswer(sessionDescription(ack), "reliable");
-    if (!answer.ok) {
-      session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
-      phase.done("the caller's answer to our offer cannot be used");
-      return session.end({ by: "system", cause: "error", code: 488 });
-    }
-    session.mediaChanged(answer.negotiated, true);
+  if (session.offerAnswer.state === "offered" && !session.takeAnswer(ack)) {
+    phase.done("the caller's answer to our offer cannot be used");
+    return session.end({ by: "system", cause: "error", code: 488 });
   }
   session.user.connected();
   phase.done();

@@ -3,7 +3,8 @@
 import type { Request } from "../sip/message.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { request } from "./request.ts";
+import { endIfGone } from "./end.ts";
+import { request, unanswered } from "./request.ts";
 import { respond } from "./respond.ts";
 import type { Done, Session } from "./session.ts";
 
@@ -26,17 +27,11 @@ export function sendMessage(session: Session, text: string, done: Done): void {
         endIfGone(session, response.status);
       },
       failed: (status) => {
-        done(status === 408 ? "the other side did not answer" : "the other side cannot be reached");
+        done(unanswered(status));
         endIfGone(session, status);
       },
     },
   );
-}
-
-/** RFC 3261 §12.2.1.2: a 481, and a request that nobody answers, end the dialog. */
-export function endIfGone(session: Session, status: number): void {
-  if (status === 481) session.end({ by: "remote", cause: "hangup", code: 481 });
-  if (status === 408) session.end({ by: "system", cause: "timeout", code: 408 });
 }
 
 export function receiveMessage(session: Session, tx: ServerTransaction, received: Request): void {

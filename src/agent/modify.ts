@@ -4,9 +4,9 @@ import type { Request, Response } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import type { OfferMade } from "../sip/offer-answer.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { endIfGone } from "./message.ts";
+import { endIfGone } from "./end.ts";
 import { OkRetransmission } from "./ok-retransmission.ts";
-import { acknowledge, request } from "./request.ts";
+import { acknowledge, request, unanswered } from "./request.ts";
 import { fraction, refuseOffer, respond } from "./respond.ts";
 import type { Done, Session } from "./session.ts";
 import { answerInterval, noteInterval, refuseInterval } from "./session-refresh.ts";
@@ -80,7 +80,7 @@ function change(session: Session, describe: () => OfferMade, done: Done, glares 
       failed: (status) => {
         if (settled) return;
         settled = true;
-        refused(status === 408 ? "the other side did not answer" : "the other side cannot be reached");
+        refused(unanswered(status));
         endIfGone(session, status);
       },
     },
@@ -91,13 +91,7 @@ function accepted(session: Session, response: Response): void {
   session.change = { by: "none" };
   session.dialog?.refreshTarget(response);
   noteInterval(session, response);
-  const answer = session.offerAnswer.receiveAnswer(sessionDescription(response), "reliable");
-  if (!answer.ok) {
-    session.offerAnswer.rollback();
-    session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
-    return;
-  }
-  session.mediaChanged(answer.negotiated, true);
+  if (!session.takeAnswer(response)) session.offerAnswer.rollback();
 }
 
 export function receiveReinvite(session: Session, tx: ServerTransaction, received: Request): void {
@@ -168,8 +162,5 @@ export function acknowledged(session: Session, ack: Request): void {
   session.change.ok.stop();
   session.change = { by: "none" };
   if (session.offerAnswer.state !== "offered") return;
-  const answer = session.offerAnswer.receiveAnswer(sessionDescription(ack), "reliable");
-  if (answer.ok) return session.mediaChanged(answer.negotiated, true);
-  session.offerAnswer.rollback();
-  session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
+  if (!session.takeAnswer(ack)) session.offerAnswer.rollback();
 }

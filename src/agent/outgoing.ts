@@ -202,22 +202,15 @@ class Invitation {
     for (const other of this.#forks.values()) if (other !== fork) session.context.sessions.delete(other.dialog.key);
     session.dialog = fork.dialog;
     session.offerAnswer = fork.offerAnswer;
-    const allows = response.values("allow");
-    if (allows.length > 0) session.peerAllows = allows.map((method) => method.toUpperCase());
+    session.noteAllowed(response);
     const wantsEnd = session.phase.name === "outgoing" ? session.phase.end : undefined;
     session.phase = { name: "confirmed" };
     session.onSettled();
     acknowledge(session, this.#sequence);
     if (wantsEnd !== undefined) return session.end(wantsEnd);
     noteInterval(session, response);
-    if (fork.offerAnswer.state === "offered") {
-      const answer = fork.offerAnswer.receiveAnswer(sessionDescription(response), "reliable");
-      if (!answer.ok) {
-        session.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
-        return session.end({ by: "system", cause: "error", code: 488 });
-      }
-      session.mediaChanged(answer.negotiated, true);
-    }
+    if (fork.offerAnswer.state === "offered" && !session.takeAnswer(response))
+      return session.end({ by: "system", cause: "error", code: 488 });
     session.user.connected();
   }
 

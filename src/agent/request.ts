@@ -1,8 +1,7 @@
 /** Requests within a session's dialog, sent the way that RFC 3261 §12.2.1 and the peer's place in the network ask for. */
 import { isPrivate } from "../ip.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { Response } from "../sip/message.ts";
-import { type HeaderList, parseMessage, type Request } from "../sip/message.ts";
+import { type HeaderList, parseMessage, type Request, type Response } from "../sip/message.ts";
 import { isSipUri, type Uri } from "../sip/uri.ts";
 import { type AgentContext, topVia, wayTo } from "./context.ts";
 import type { Session } from "./session.ts";
@@ -18,6 +17,11 @@ export interface RequestUser {
   response(response: Response): void;
   /** Nobody answered (408), or it could not be sent (503): RFC 3261 §8.1.3.1. */
   failed(status: 408 | 503): void;
+}
+
+/** The failure of a request in words for who asked for it. */
+export function unanswered(status: 408 | 503): string {
+  return status === 408 ? "the other side did not answer" : "the other side cannot be reached";
 }
 
 /** Sends a request within the dialog. Nothing is reported before this returns. */
@@ -44,16 +48,11 @@ export function request(session: Session, method: string, parts: RequestParts, u
 }
 
 /** Sends the ACK for a 2xx to our INVITE numbered `sequence`. */
-export function acknowledge(session: Session, sequence: number, sdp?: string): void {
+export function acknowledge(session: Session, sequence: number): void {
   const { context, dialog } = session;
   const flow = dialog === undefined ? undefined : flowOf(session, dialog.nextHop());
   if (dialog === undefined || flow === undefined) return;
-  const ack = dialog.ack(sequence, {
-    via: topVia(context, flow),
-    ...(sdp === undefined
-      ? {}
-      : { headers: [["Content-Type", "application/sdp"]] as const, body: new TextEncoder().encode(sdp) }),
-  });
+  const ack = dialog.ack(sequence, { via: topVia(context, flow) });
   const { message, way } = fitted(context, ack, flow);
   way.send(message.bytes());
 }

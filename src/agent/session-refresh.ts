@@ -2,7 +2,7 @@
 import type { HeaderList, Request, Response } from "../sip/message.ts";
 import { SessionTimer } from "../sip/session-timer.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { endIfGone } from "./message.ts";
+import { endIfGone } from "./end.ts";
 import { refreshByInvite } from "./modify.ts";
 import { request } from "./request.ts";
 import { respond } from "./respond.ts";

@@ -5,7 +5,8 @@
  */
 import type { Dialog } from "../sip/dialog.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { Request } from "../sip/message.ts";
+import type { Message, Request } from "../sip/message.ts";
+import { sessionDescription } from "../sip/multipart.ts";
 import type { LocalMedia, Negotiated, OfferAnswer } from "../sip/offer-answer.ts";
 import type { ReliableSender } from "../sip/reliable.ts";
 import type { SessionTimer } from "../sip/session-timer.ts";
@@ -198,6 +199,20 @@ export class Session {
     const { host } = this.context.ways.viaFor(this.flow);
     const { rtpPort, rtcpPort } = this.user.openAudio(this.flow.local.host);
     return { host, port: rtpPort, rtcpPort };
+  }
+
+  /** Takes the answer to our offer. False: it cannot be used, and the exchange is still open. */
+  takeAnswer(message: Message): boolean {
+    const answer = this.offerAnswer.receiveAnswer(sessionDescription(message), "reliable");
+    if (answer.ok) this.mediaChanged(answer.negotiated, true);
+    else this.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
+    return answer.ok;
+  }
+
+  /** Notes the methods that the peer says it understands, if it says so. */
+  noteAllowed(message: Message): void {
+    const methods = message.values("allow");
+    if (methods.length > 0) this.peerAllows = methods.map((method) => method.toUpperCase());
   }
 
   /**

@@ -2,7 +2,7 @@
 import { formatHost } from "../sip/host.ts";
 import type { Request } from "../sip/message.ts";
 import { decodeUtf8 } from "../sip/text.ts";
-import { isSipUri, isTelUri, type Uri, unescape as unescaped } from "../sip/uri.ts";
+import { isSipUri, isTelUri, type Uri, unescapeUri } from "../sip/uri.ts";
 import type { Incoming, Receiver } from "./chain.ts";
 import type { Pattern, PatternMatch } from "./pattern.ts";
 
@@ -36,6 +36,7 @@ export function matches(conditions: Conditions, request: Request): PatternMatch 
 
 /** What patterns are compared with: `user@host`, unescaped, without port and parameters; a tel URI is its number. */
 export function userAtHost(uri: Uri): string {
-  if (isSipUri(uri)) return `${uri.user === undefined ? "" : decodeUtf8(unescaped(uri.user))}@${formatHost(uri.host)}`;
+  if (isSipUri(uri))
+    return `${uri.user === undefined ? "" : decodeUtf8(unescapeUri(uri.user))}@${formatHost(uri.host)}`;
   return isTelUri(uri) ? uri.number : "";
 }

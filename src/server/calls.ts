@@ -16,7 +16,7 @@ import type { NameAddr } from "../sip/name-addr.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { isSipUri, isTelUri, type Uri, unescape as unescaped, withoutPassword } from "../sip/uri.ts";
+import { isSipUri, isTelUri, type Uri, unescapeUri, withoutPassword } from "../sip/uri.ts";
 import type { Admission } from "./admission.ts";
 import { Episode } from "./episode.ts";
 
@@ -232,7 +232,7 @@ function remoteFacts(remote: NameAddr, value: string) {
 function userOf(uri: Uri | undefined): string {
   if (uri === undefined) return "";
   if (isTelUri(uri)) return uri.number;
-  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescaped(uri.user)) : "";
+  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescapeUri(uri.user)) : "";
 }
 
 function hostOf(uri: Uri | undefined): string {

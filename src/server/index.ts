@@ -120,6 +120,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   });
   const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
   const handlers = new Handlers(log, clock);
+  const handler = (action: HandlerAction) => options.handlerFor?.(action) ?? handlers.of(action);
   const own = new Set(transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]));
   const unrouted = new Unrouted(clock, log);
   const apply = (next: Config) => {
@@ -129,7 +130,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     dispatch.routes = compileRoutes(next, {
       agent,
       calls,
-      handler: (action) => options.handlerFor?.(action) ?? handlers.of(action),
+      handler,
       unrouted: (request, source) => unrouted.tell(request, source),
       isOwnAddress: (host) => own.has(host),
     });
@@ -142,7 +143,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     calls,
     reload: apply,
     call: (request, handler, ended) => calls.place(request, handler, ended),
-    handler: (action) => options.handlerFor?.(action) ?? handlers.of(action),
+    handler,
     async drain(graceMs) {
       calls.draining = true;
       return await settlesWithin(calls.idle(), graceMs);

@@ -20,7 +20,7 @@ const allowed = new Uint8Array(256).map((_, code) => {
 
 /**
  * An ordered list of parameters. Names are compared without regard to case; of equal names the first counts.
- * Values are octet strings; those of URIs may hold %-escapes, see `unescape`.
+ * Values are octet strings; those of URIs may hold %-escapes, see `unescapeUri`.
  */
 export class Params {
   /** Name as sent, then raw value with its quotes, undefined for a flag; and so on. */

@@ -5,7 +5,7 @@ import { Params } from "./params.ts";
 
 export interface SipUri {
   readonly scheme: "sip" | "sips";
-  /** As sent, with its %-escapes; see `unescape`. */
+  /** As sent, with its %-escapes; see `unescapeUri`. */
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   /** An IPv6 address stands without brackets. */
@@ -127,8 +127,6 @@ export function unescapeUri(text: string): string {
   if (!text.includes("%")) return text;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
-
-export { unescapeUri as unescape };
 
 /** `octets` with everything escaped that may not stand in a user part (§25.1 user). */
 export function escapeUser(octets: string): string {
