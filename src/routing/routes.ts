@@ -36,7 +36,11 @@ export function matches(conditions: Conditions, request: Request): PatternMatch 
 
 /** What patterns are compared with: `user@host`, unescaped, without port and parameters; a tel URI is its number. */
 export function userAtHost(uri: Uri): string {
-  if (isSipUri(uri))
-    return `${uri.user === undefined ? "" : decodeUtf8(unescapeUri(uri.user))}@${formatHost(uri.host)}`;
-  return isTelUri(uri) ? uri.number : "";
+  return isSipUri(uri) ? `${userOf(uri)}@${formatHost(uri.host)}` : userOf(uri);
+}
+
+/** The user part as people write it, or the number of a tel URI; empty when there is none. */
+export function userOf(uri: Uri): string {
+  if (isTelUri(uri)) return uri.number;
+  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescapeUri(uri.user)) : "";
 }

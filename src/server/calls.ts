@@ -10,13 +10,14 @@ import {
 import { Call, type CallFacts, type Handler } from "../call/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine } from "../media/index.ts";
+import { userOf } from "../routing/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Request } from "../sip/message.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
-import { isSipUri, isTelUri, type Uri, unescapeUri, withoutPassword } from "../sip/uri.ts";
+import { isSipUri, type Uri, withoutPassword } from "../sip/uri.ts";
 import type { Admission } from "./admission.ts";
 import { Episode } from "./episode.ts";
 
@@ -197,7 +198,7 @@ function incomingFacts(id: string, request: Request): CallFacts {
     ...remoteFacts(request.from, request.header("from") ?? ""),
     remoteContact: request.contact?.uriText ?? "",
     localUri: request.uri,
-    localUser: userOf(request.target),
+    localUser: request.target === undefined ? "" : userOf(request.target),
     localHost: hostOf(request.target),
     get headers() {
       return [...request.fields()];
@@ -227,12 +228,6 @@ function remoteFacts(remote: NameAddr, value: string) {
     remoteUser: userOf(remote.uri),
     remoteHost: hostOf(remote.uri),
   };
-}
-
-function userOf(uri: Uri | undefined): string {
-  if (uri === undefined) return "";
-  if (isTelUri(uri)) return uri.number;
-  return isSipUri(uri) && uri.user !== undefined ? decodeUtf8(unescapeUri(uri.user)) : "";
 }
 
 function hostOf(uri: Uri | undefined): string {
