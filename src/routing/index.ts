@@ -1,4 +1,14 @@
 /** The door of routing: the receive chain, and the conditions of routes. */
-export { chain, type Incoming, only, type Receiver } from "./chain.ts";
+export {
+  Arrival,
+  type Authenticated,
+  chain,
+  type Incoming,
+  isHopByHop,
+  methodOf,
+  methods,
+  only,
+  type Receiver,
+} from "./chain.ts";
 export { compilePattern, expandGroups, type Pattern, type PatternMatch } from "./pattern.ts";
 export { type Conditions, matches, route, userAtHost, userOf } from "./routes.ts";

@@ -3,7 +3,7 @@ import { formatHost } from "../sip/host.ts";
 import type { Request } from "../sip/message.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import { isSipUri, isTelUri, type Uri, unescapeUri } from "../sip/uri.ts";
-import type { Incoming, Receiver } from "./chain.ts";
+import { type Incoming, methodOf, type Receiver } from "./chain.ts";
 import type { Pattern, PatternMatch } from "./pattern.ts";
 
 /** What a request must be like; an undefined condition holds for every request. */
@@ -27,7 +27,7 @@ export function route(conditions: Conditions, take: (incoming: Incoming, groups:
 
 /** The groups of the `to` pattern when the request fits, else undefined. */
 export function matches(conditions: Conditions, request: Request): PatternMatch | undefined {
-  if (conditions.methods !== undefined && !conditions.methods.includes(request.method)) return undefined;
+  if (conditions.methods !== undefined && !conditions.methods.includes(methodOf(request))) return undefined;
   if (conditions.from !== undefined && conditions.from.match(userAtHost(request.from.uri)) === undefined)
     return undefined;
   if (conditions.to === undefined) return noGroups;

@@ -1,6 +1,6 @@
 /** Where transactions go: what RFC 3261 §8.2 asks first, then the dialog's session, or the routes. */
 import { refuse, type UserAgent } from "../agent/index.ts";
-import type { Receiver } from "../routing/index.ts";
+import { Arrival, type Receiver } from "../routing/index.ts";
 import type { MergeGuard } from "../sip/merged.ts";
 import type { Request } from "../sip/message.ts";
 import type { ServerTransaction, TransactionUser } from "../sip/transaction/index.ts";
@@ -25,7 +25,7 @@ export class Dispatch implements TransactionUser {
     if (refusal !== undefined) return agent.reply(tx, refusal.status, refusal);
     if (request.to.tag !== undefined) return agent.inDialog(tx, request);
     if (this.#merged.isMerged(request)) return agent.reply(tx, 482);
-    if (!this.routes({ tx, request })) agent.reply(tx, 404);
+    if (!this.routes(new Arrival(tx))) agent.reply(tx, 404);
   }
 
   ack(request: Request): void {

@@ -103,6 +103,7 @@ export class TransactionLayer {
       statelessResponse: (request, flow, status, stateless) =>
         this.#statelessResponse(request, flow, status, stateless),
       ackFor2xx: (ack, flow) => user.ack(ack, flow),
+      serve: (handle) => this.#serve(handle),
     };
   }
 
@@ -163,31 +164,35 @@ export class TransactionLayer {
     else if (this.#refuses(request)) {
       this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter()]] });
       this.#user.refused?.(request, flow);
-    } else if (invite) {
-      const server = new InviteServer(this.#around, key, this.#responseFlow(request, flow), this.#octetsFor(request));
-      this.#invites.set(key, server);
-      this.#serve(server, request, flow);
     } else {
-      const server = new NonInviteServer(this.#around, key, this.#responseFlow(request, flow));
-      this.#others.set(key, server);
-      this.#serve(server, request, flow);
+      const handle = new Handle(this.#around, key, request, flow);
+      try {
+        this.#user.request(handle, request);
+      } finally {
+        // Most requests are answered by now, and need no timer for being not.
+        handle.awaitUser();
+      }
     }
+  }
+
+  #serve(handle: Handle): Server {
+    const { key, request, flow } = handle;
+    const way = this.#responseFlow(request, flow);
+    if (request.method === "INVITE") {
+      const server = new InviteServer(this.#around, key, way, this.#octetsFor(request));
+      this.#invites.set(key, server);
+      server.bind(handle);
+      return server;
+    }
+    const server = new NonInviteServer(this.#around, key, way);
+    this.#others.set(key, server);
+    server.bind(handle);
+    return server;
   }
 
   #octetsFor(invite: Request): number {
     const unlimited = this.#amplification === Number.POSITIVE_INFINITY || this.#established(invite);
     return unlimited ? Number.POSITIVE_INFINITY : this.#amplification * invite.bytes().length;
-  }
-
-  #serve(server: InviteServer | NonInviteServer, request: Request, flow: Flow): void {
-    const handle = new Handle(this.#around, server, request, flow);
-    server.bind(handle);
-    try {
-      this.#user.request(handle, request);
-    } finally {
-      // Most requests are answered by now, and need no timer for being not.
-      server.awaitUser();
-    }
   }
 
   #receiveAck(ack: Request, flow: Flow): void {

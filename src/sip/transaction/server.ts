@@ -15,6 +15,8 @@ export interface ServerSurroundings extends Surroundings {
   /** The response that `replyStateless` sends. */
   statelessResponse(request: Request, flow: Flow, status: number, options?: StatelessOptions): Response;
   ackFor2xx(ack: Request, flow: Flow): void;
+  /** Makes the machine of a handle. */
+  serve(handle: Handle): Server;
   serverGone(server: Server): void;
 }
 
@@ -99,29 +101,35 @@ export abstract class ServerMachine<
   }
 }
 
-/** What the user holds. */
+/**
+ * What the user holds. Its machine is made when it is first needed, or when the user has seen the request and has neither
+ * forgotten nor refused it: what a stateless proxy forwards, and what is challenged, costs no transaction.
+ */
 export class Handle implements ServerTransaction {
   readonly request: Request;
   readonly flow: Flow;
   onTimeout: (() => void) | undefined = undefined;
   onTransportError: ((reason: string) => void) | undefined = undefined;
   onAck: ((ack: Request) => void) | undefined = undefined;
-  readonly #machine: Server;
+  /** The key of the request's transaction: see `serverKey`. */
+  readonly key: string;
   readonly #around: ServerSurroundings;
+  #machine: Server | "none yet" | "forgotten" = "none yet";
 
-  constructor(around: ServerSurroundings, machine: Server, request: Request, flow: Flow) {
+  constructor(around: ServerSurroundings, key: string, request: Request, flow: Flow) {
     this.#around = around;
-    this.#machine = machine;
+    this.key = key;
     this.request = request;
     this.flow = flow;
   }
 
   get state(): InviteServerState | NonInviteServerState {
-    return this.#machine.state;
+    return this.#open()?.state ?? "terminated";
   }
 
   get finalSent(): boolean {
-    const state = this.#machine.state;
+    if (typeof this.#machine === "string") return this.#machine === "forgotten";
+    const { state } = this.#machine;
     return state !== "trying" && state !== "proceeding";
   }
 
@@ -131,20 +139,32 @@ export class Handle implements ServerTransaction {
   }
 
   respond(response: Response): boolean {
-    return this.#machine.respond(response);
+    return this.#open()?.respond(response) ?? false;
   }
 
   respondStateless(status: number, options?: StatelessOptions): void {
     if (this.finalSent) return;
-    if (this.#machine.responded) {
+    if (typeof this.#machine !== "string" && this.#machine.responded) {
       this.respond(this.#around.statelessResponse(this.request, this.flow, status, options));
       return;
     }
-    this.#machine.forget();
+    this.forget();
     this.#around.replyStateless(this.request, this.flow, status, options);
   }
 
   forget(): void {
-    if (!this.finalSent) this.#machine.forget();
+    if (this.finalSent) return;
+    if (typeof this.#machine !== "string") this.#machine.forget();
+    this.#machine = "forgotten";
+  }
+
+  /** The user has seen the request. */
+  awaitUser(): void {
+    this.#open()?.awaitUser();
+  }
+
+  #open(): Server | undefined {
+    if (this.#machine === "none yet") this.#machine = this.#around.serve(this);
+    return this.#machine === "forgotten" ? undefined : this.#machine;
   }
 }
