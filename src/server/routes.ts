@@ -5,6 +5,7 @@ import type { Config, Route } from "../config/config.ts";
 import { chain, expandGroups, type Incoming, type PatternMatch, type Receiver, route } from "../routing/index.ts";
 import type { Request } from "../sip/message.ts";
 import { encodeUtf8 } from "../sip/text.ts";
+import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri } from "../sip/uri.ts";
 import type { Calls } from "./calls.ts";
 
@@ -48,7 +49,7 @@ function action(rule: Route, targets: RouteTargets): (incoming: Incoming, groups
       const handler = targets.handler(action);
       return ({ tx, request }) => {
         if (request.method === "INVITE") calls.receive(tx, request, handler);
-        else answerAsUserAgent(agent, { tx, request });
+        else answerAsUserAgent(agent, tx);
       };
     }
     case "reply": {
@@ -67,7 +68,7 @@ function action(rule: Route, targets: RouteTargets): (incoming: Incoming, groups
 function withoutRoute({ agent, unrouted }: RouteTargets): Receiver {
   return (incoming) => {
     const { request, tx } = incoming;
-    if (request.method !== "INVITE" && request.method !== "MESSAGE") answerAsUserAgent(agent, incoming);
+    if (request.method !== "INVITE" && request.method !== "MESSAGE") answerAsUserAgent(agent, tx);
     else {
       unrouted(request, tx.flow.remote.host);
       agent.reply(tx, 404);
@@ -77,8 +78,8 @@ function withoutRoute({ agent, unrouted }: RouteTargets): Receiver {
 }
 
 /** What needs no handler: OPTIONS tells what we can do; the rest belongs into a dialog, and there is none. */
-function answerAsUserAgent(agent: UserAgent, { tx, request }: Incoming): void {
-  switch (request.method) {
+function answerAsUserAgent(agent: UserAgent, tx: ServerTransaction): void {
+  switch (tx.request.method) {
     case "OPTIONS":
       return agent.options(tx);
     case "BYE":
