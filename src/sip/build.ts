@@ -55,7 +55,8 @@ export function buildResponse(request: Request, status: number, options: BuildRe
   let head = `SIP/2.0 ${status} ${reason}\r\n`;
   const top = lines.find("via");
   if (top >= 0) {
-    head += source === undefined ? `${lines.raw(top)}\r\n` : topVia(request, top, source);
+    const noted = source === undefined ? undefined : topVia(request, top, source);
+    head += `${noted ?? lines.raw(top)}\r\n`;
     head += copyLines(request, "via", top);
   }
   if (options.copyRecordRoute === true) head += copyLines(request, "record-route", -1);
@@ -94,14 +95,21 @@ function copyTo(request: Request, tag: string | undefined): string {
   return raw.endsWith(";") ? `${raw}tag=${tag}\r\n` : `${raw};tag=${tag}\r\n`;
 }
 
-/** The topmost Via line with `received` and `rport` in its first element. */
-function topVia(request: Request, line: number, source: { host: string; port: number }): string {
+/**
+ * The topmost Via line, which is line `line`, with `received` and `rport` in its first element; without its line end.
+ * Undefined when it can stay as it is.
+ */
+export function topVia(
+  request: Request,
+  line: number,
+  source: { readonly host: string; readonly port: number },
+): string | undefined {
   const { lines } = request;
   const via = readable(() => request.via);
-  if (via === undefined) return `Via: ${lines.value(line)}\r\n`;
+  if (via === undefined) return `Via: ${lines.value(line)}`;
   const rport = via.params.has("rport");
   const elsewhere = via.host !== source.host;
-  if (!rport && !elsewhere && !via.params.has("received")) return `${lines.raw(line)}\r\n`;
+  if (!rport && !elsewhere && !via.params.has("received")) return undefined;
   const params = via.params.clone();
   if (rport) params.set("rport", String(source.port));
   // A `received` that the peer has put there itself is a lie.
@@ -109,7 +117,7 @@ function topVia(request: Request, line: number, source: { host: string; port: nu
   if (rport || elsewhere) params.set("received", source.host);
   const value = lines.value(line);
   const others = value.includes(",") ? value.slice(endOfElement(value, 0)) : "";
-  return `Via: ${formatVia({ transport: via.transport, host: via.host, port: via.port, params })}${others}\r\n`;
+  return `Via: ${formatVia({ transport: via.transport, host: via.host, port: via.port, params })}${others}`;
 }
 
 /** A header of a request that may not have passed `checkRequest`. */
