@@ -1,0 +1,82 @@
+/**
+ * The NATed Contact: what a proxy adds to it, so that requests within the dialog find the way that the Contact's own
+ * address does not show. `;alias=<ip>~<port>~<transport>` is the form that Kamailio writes and reads.
+ */
+import { isPrivate } from "../ip.ts";
+import type { Address, Flow } from "../sip/flow.ts";
+import { canonicalHost, formatHost, isIPv4, isIPv6 } from "../sip/host.ts";
+import type { Request, Response } from "../sip/message.ts";
+import { MalformedHeader } from "../sip/message.ts";
+import type { NameAddr } from "../sip/name-addr.ts";
+import type { Splice } from "../sip/splice.ts";
+import { endOfElement, quote } from "../sip/text.ts";
+import { isSipUri } from "../sip/uri.ts";
+
+/** Kamailio numbers the transports. */
+const transports: readonly (readonly [number: string, transport: Flow["transport"]])[] = [
+  ["1", "udp"],
+  ["2", "tcp"],
+  ["3", "tls"],
+  ["5", "ws"],
+  ["6", "wss"],
+];
+
+export interface Alias {
+  /** The URI without its alias. */
+  readonly uri: string;
+  readonly transport: Flow["transport"];
+  readonly address: Address;
+}
+
+/**
+ * Adds the alias to the first Contact of a message that came from `source`, where its host is private or `.invalid` and
+ * not where it came from; with `force`, wherever it is not where it came from.
+ */
+export function aliasContact(
+  splice: Splice<Request> | Splice<Response>,
+  message: Request | Response,
+  source: Pick<Flow, "transport" | "remote">,
+  force: boolean,
+): void {
+  const contact = contactOf(message);
+  if (contact === undefined || !isSipUri(contact.uri) || contact.uri.headers !== undefined) return;
+  const { host, port = 5060, params } = contact.uri;
+  const { remote } = source;
+  if (!force && !isPrivate(host) && !/\.invalid\.?$/i.test(host)) return;
+  if (params.has("alias") || (canonicalHost(host) === canonicalHost(remote.host) && port === remote.port)) return;
+  const number = transports.find(([, transport]) => transport === source.transport)?.[0] ?? "1";
+  const { lines } = message;
+  const line = lines.find("contact");
+  const value = lines.value(line);
+  const others = value.slice(endOfElement(value, 0));
+  const display = contact.display === "" ? "" : `${quote(contact.display)} `;
+  const uri = `${contact.uriText};alias=${formatHost(remote.host)}~${remote.port}~${number}`;
+  splice.replace(line, `${lines.nameAsSent(line)}: ${display}<${uri}>${contact.params}${others}`);
+}
+
+function contactOf(message: Request | Response): NameAddr | undefined {
+  try {
+    return message.contact;
+  } catch (error) {
+    if (error instanceof MalformedHeader) return undefined;
+    throw error;
+  }
+}
+
+const pattern = /;alias=\[?([0-9A-Fa-f.:]{2,45})\]?~(\d{1,5})~(\w{1,4})(?=[;?]|$)/;
+
+/** The alias of a Request-URI; undefined when it has none that makes sense. Believe it only with a genuine Route of ours. */
+export function takeAlias(uri: string): Alias | undefined {
+  if (!uri.includes(";alias=")) return undefined;
+  const match = pattern.exec(uri);
+  const [whole = "", host = "", port = "", name = ""] = match ?? [];
+  const transport = transports.find((each) => each.includes(name.toLowerCase()))?.[1];
+  const number = Number(port);
+  if (match === null || transport === undefined || (!isIPv4(host) && !isIPv6(host))) return undefined;
+  if (number < 1 || number > 65535) return undefined;
+  return {
+    uri: uri.slice(0, match.index) + uri.slice(match.index + whole.length),
+    transport,
+    address: { host, port: number },
+  };
+}
