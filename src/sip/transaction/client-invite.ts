@@ -1,6 +1,6 @@
 /** The INVITE client transaction: RFC 3261 §17.1.1 with figure 5 as RFC 6026 §8.4 redraws it, and CANCEL by §9.1. */
 import type { Flow } from "../flow.ts";
-import type { Request, Response } from "../message.ts";
+import type { HeaderList, Request, Response } from "../message.ts";
 import { ClientMachine, type ClientSurroundings } from "./client.ts";
 import type { Figure } from "./figure.ts";
 import { ackFor, cancelFor } from "./hop-by-hop.ts";
@@ -60,6 +60,7 @@ export class InviteClient extends ClientMachine<InviteClientState, Input, Action
   /** What is sent again: the INVITE while calling, the ACK when completed. */
   #bytes: Uint8Array | undefined;
   #cancel: "unwanted" | "wanted" | "sent" = "unwanted";
+  #cancelHeaders: HeaderList = noHeaders;
   #interval: number;
   #end: number;
 
@@ -80,7 +81,8 @@ export class InviteClient extends ClientMachine<InviteClientState, Input, Action
     this.take(status < 200 ? "1xx" : status < 300 ? "2xx" : "300-699", response);
   }
 
-  override cancel(): void {
+  override cancel(headers: HeaderList = noHeaders): void {
+    if (this.#cancel === "unwanted") this.#cancelHeaders = headers;
     if (this.state === "calling") this.#cancel = "wanted";
     else if (this.state === "proceeding") this.#sendCancel();
   }
@@ -152,9 +154,11 @@ export class InviteClient extends ClientMachine<InviteClientState, Input, Action
     if (this.#cancel === "sent" || this.request === undefined) return;
     this.#cancel = "sent";
     this.arm(lifetime(this.around.timers), "cancelled in vain");
-    this.around.request(cancelFor(this.request), this.flow, indifferent);
+    this.around.request(cancelFor(this.request, this.#cancelHeaders), this.flow, indifferent);
   }
 }
+
+const noHeaders: HeaderList = [];
 
 /** What becomes of a CANCEL shows in the INVITE's final response. */
 const indifferent: ClientUser = { response() {}, timeout() {}, transportError() {} };

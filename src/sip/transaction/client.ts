@@ -1,6 +1,6 @@
 /** What both client transactions have in common (RFC 3261 §17.1): a request that was sent, and a user who waits. */
 import type { Flow } from "../flow.ts";
-import type { Request, Response } from "../message.ts";
+import type { HeaderList, Request, Response } from "../message.ts";
 import { type Figure, Machine, type Surroundings } from "./figure.ts";
 import type { ClientTransaction, ClientUser, InviteClientState, NonInviteClientState } from "./user.ts";
 
@@ -54,7 +54,7 @@ export abstract class ClientMachine<
   }
 
   abstract receive(response: Response): void;
-  abstract cancel(): void;
+  abstract cancel(headers?: HeaderList): void;
   /** Sends the request and arms the first timers. */
   protected abstract begin(request: Request): void;
   protected abstract fail(reason: string): void;

@@ -26,7 +26,11 @@ export function isLegacy(key: string): boolean {
 /** The key of the client transaction of a request that we send, or of a response to it; undefined without a branch. */
 export function clientKey(message: Request | Response): string | undefined {
   const branch = message.via.branch;
-  return branch === undefined ? undefined : `${branch}\n${message.cseq.method}`;
+  return branch === undefined ? undefined : clientKeyOf(branch, message.cseq.method);
+}
+
+export function clientKeyOf(branch: string, method: string): string {
+  return `${branch}\n${method}`;
 }
 
 const tagMark = "sl-";

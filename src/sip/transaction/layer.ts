@@ -6,7 +6,7 @@ import type { Random } from "../random.ts";
 import type { Client, ClientSurroundings } from "./client.ts";
 import { InviteClient } from "./client-invite.ts";
 import { NonInviteClient } from "./client-non-invite.ts";
-import { clientKey, hasStatelessTag, serverKey, statelessTag } from "./key.ts";
+import { clientKey, clientKeyOf, hasStatelessTag, serverKey, statelessTag } from "./key.ts";
 import { Handle, type Server, type ServerSurroundings } from "./server.ts";
 import { InviteServer } from "./server-invite.ts";
 import { NonInviteServer } from "./server-non-invite.ts";
@@ -121,11 +121,12 @@ export class TransactionLayer {
   }
 
   /**
-   * Sends a request that has its Via with a fresh branch. An ACK is no transaction: `flow.send` it.
+   * Sends a request that has its Via with a fresh branch. An ACK is no transaction: `flow.send` it. `branch` is that of
+   * the topmost Via, where the caller knows it: the request is not parsed for it then.
    * @throws TransactionError
    */
-  request(request: Request, flow: Flow, user: ClientUser): ClientTransaction {
-    const key = clientKey(request);
+  request(request: Request, flow: Flow, user: ClientUser, branch?: string): ClientTransaction {
+    const key = branch === undefined ? clientKey(request) : clientKeyOf(branch, request.method);
     if (key === undefined) throw new TransactionError("no-branch", request);
     if (request.method === "ACK") throw new TransactionError("ack", request);
     if (this.#clients.has(key)) throw new TransactionError("branch-in-use", request);

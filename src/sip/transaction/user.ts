@@ -80,7 +80,8 @@ export interface ClientTransaction {
   readonly state: InviteClientState | NonInviteClientState;
   /**
    * Cancels an INVITE by RFC 3261 §9.1: waits for a provisional response, sends CANCEL once; 64*T1 later without a final
-   * response the user gets `timeout`. Nothing happens after a final response, nor to any other method.
+   * response the user gets `timeout`. Nothing happens after a final response, nor to any other method. `headers` go into
+   * the CANCEL, such as its Reason (RFC 3326); those of the first call count.
    */
-  cancel(): void;
+  cancel(headers?: HeaderList): void;
 }
