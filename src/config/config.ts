@@ -3,6 +3,8 @@ import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
 import type { ListenUrl } from "../transport/index.ts";
+import type { AuthFilter } from "./schema-routes.ts";
+import type { AccountsValue } from "./schema-server.ts";
 
 export interface Config {
   /** Absolute path of the file that this was read from. */
@@ -15,6 +17,16 @@ export interface Config {
   readonly advertise: string | undefined;
   /** Who we are, in lower case; empty: any. */
   readonly domains: readonly string[];
+  readonly tls: TlsSettings | undefined;
+  /** `memory:`, or `sqlite:` with an absolute path. */
+  readonly store: string;
+  /** Undefined: there are none, and nobody is asked for a password. */
+  readonly accounts: AccountsValue | undefined;
+  readonly registrar: RegistrarSettings;
+  readonly auth: AuthSettings;
+  readonly ban: BanSettings;
+  readonly drop: readonly DropRule[];
+  readonly dns: DnsSettings;
   /** The first that matches decides. */
   readonly routes: readonly Route[];
   readonly scripts: ScriptSettings;
@@ -32,6 +44,8 @@ export interface Route {
   /** Upper case names; undefined: any method. */
   readonly methods: readonly string[] | undefined;
   readonly action: RouteAction;
+  /** What a caller has to prove, besides the password of an account; undefined: nothing. */
+  readonly auth: readonly AuthFilter[] | undefined;
   /** Where the route stands in the file, for logs; both from 1. */
   readonly line: number;
   readonly column: number;
@@ -45,7 +59,76 @@ export type RouteAction =
     }
   | { readonly type: "reply"; readonly code: number; readonly reason: string | undefined }
   /** `$1` … `$9` stand for groups of the `to` pattern: see `expandGroups` in routing/pattern.ts. */
-  | { readonly type: "redirect"; readonly uri: string };
+  | { readonly type: "redirect"; readonly uri: string }
+  | ({ readonly type: "location" } & ProxySettings)
+  /** URIs with `$1` … `$9`, or `request-uri`; at least one, tried in order. */
+  | ({ readonly type: "proxy"; readonly uris: readonly string[] } & ProxySettings)
+  | { readonly type: "drop" };
+
+export interface ProxySettings {
+  readonly mode: "stateful" | "stateless" | "redirect";
+  /** Media goes through us. */
+  readonly relay: boolean;
+  readonly recordRoute: boolean;
+  readonly rewriteContact: boolean | "force";
+}
+
+/** A PEM certificate and its key: absolute paths. */
+export interface CertificateSettings {
+  readonly cert: string;
+  readonly key: string;
+  readonly passphrase: string | undefined;
+}
+
+export interface TlsSettings extends CertificateSettings {
+  /** Absolute path. */
+  readonly ca: string | undefined;
+  readonly clients: "none" | "ask" | "require";
+  readonly names: readonly (CertificateSettings & { readonly name: string })[];
+}
+
+export interface DnsSettings {
+  readonly servers: readonly { readonly host: string; readonly port: number }[];
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+/** All in seconds but `keepalive`, which is in ms; 0 for none. */
+export interface RegistrarSettings {
+  readonly minExpires: number;
+  readonly defaultExpires: number;
+  readonly maxExpires: number;
+  readonly maxContacts: number;
+  readonly keepalive: number;
+}
+
+export interface AuthSettings {
+  /** Undefined: the domain that is called. */
+  readonly realm: string | undefined;
+  readonly algorithms: readonly ("MD5" | "SHA-256" | "SHA-512-256")[];
+  /** Milliseconds. */
+  readonly nonce: number;
+}
+
+/** What a request that is dropped is like: all that is not undefined holds. */
+export interface DropRule {
+  /** Address or network. */
+  readonly from: string | undefined;
+  readonly port: number | undefined;
+  readonly header: string | undefined;
+  /** On the field's value; undefined: any. */
+  readonly matches: Pattern | undefined;
+}
+
+export interface BanSettings {
+  readonly failures: number;
+  /** Milliseconds. */
+  readonly within: number;
+  readonly for: number;
+  readonly scanners: boolean;
+  /** Addresses and networks. */
+  readonly never: readonly string[];
+}
 
 export interface ScriptSettings {
   /** Octets of memory that one script may take. */
@@ -88,10 +171,15 @@ export interface LimitSettings {
   readonly calls: number;
   /** Calls at a time from one IP address. */
   readonly callsPerSource: number;
-  /** TCP connections at a time. */
+  /** Stream connections at a time. */
   readonly connections: number;
-  /** TCP connections at a time from one IP address. */
+  /** The same from one IP address. */
   readonly connectionsPerSource: number;
+  readonly transactions: number;
+  /** A second, outside of dialogs, without proof of who asks; 0: any number. */
+  readonly requestsPerSource: number;
+  /** Relayed calls at a time. */
+  readonly relays: number;
   /** Milliseconds that `siproc run` waits for calls to end when it is told to stop. */
   readonly drain: number;
 }

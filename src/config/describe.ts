@@ -1,5 +1,6 @@
 /** The schema for others: as JSON Schema for editors, and as the table of docs/configuration.md. */
-import { configKeys, configType, routeKeys } from "./schema.ts";
+import { configKeys, configType } from "./schema.ts";
+import { routeKeys } from "./schema-routes.ts";
 import type { JsonSchema, Key, MapType, Type } from "./types.ts";
 
 /** JSON Schema (2020-12) of a configuration file. */

@@ -1,11 +1,11 @@
 /** A file into a Config: read, checked against the schema, its routes made, what it refers to looked for. */
 import { open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { Config, Problem } from "./config.ts";
+import type { CertificateSettings, Config, Problem, TlsSettings } from "./config.ts";
 import { checkHandler, checkReferences } from "./references.ts";
-import { readRightRoutes, readRoutes } from "./routes.ts";
-import { configType } from "./schema.ts";
-import type { Context } from "./types.ts";
+import { entryOf, readRightRoutes, readRoutes } from "./routes.ts";
+import { type configKeys, configType } from "./schema.ts";
+import type { Context, ValuesOf } from "./types.ts";
 import { maxFile, type Node, type Position, parseYaml } from "./yaml.ts";
 
 export type Loaded = { ok: true; config: Config; warnings: Problem[] } | { ok: false; problems: Problem[] };
@@ -14,6 +14,8 @@ export interface LoadOptions {
   /** Stands for `process.env`. */
   environment?: Readonly<Record<string, string | undefined>>;
 }
+
+type Values = ValuesOf<typeof configKeys>;
 
 const maxProblems = 100;
 
@@ -58,7 +60,7 @@ function build(node: Node, file: string, context: Context): Config | undefined {
       node.at,
       "domains is empty: requests for any domain are taken as ours; name yours, as in domains: [example.com]",
     );
-  const { calls, connections, drain } = values.limits;
+  const { limits, registrar } = values;
   return {
     file,
     folder: context.folder,
@@ -66,17 +68,62 @@ function build(node: Node, file: string, context: Context): Config | undefined {
     advertise: values.advertise,
     domains: values.domains,
     routes,
+    tls: readTls(node, values, context),
+    store: values.store,
+    accounts: values.accounts,
+    registrar: {
+      minExpires: registrar.min_expires,
+      defaultExpires: registrar.default_expires,
+      maxExpires: registrar.max_expires,
+      maxContacts: registrar.max_contacts,
+      keepalive: registrar.keepalive,
+    },
+    auth: values.auth,
+    ban: values.ban,
+    drop: values.drop,
+    dns: values.dns,
     scripts: values.scripts,
     media: values.media,
     log: values.log,
     limits: {
-      calls,
-      callsPerSource: values.limits.calls_per_source,
-      connections,
-      connectionsPerSource: values.limits.connections_per_source,
-      drain,
+      calls: limits.calls,
+      callsPerSource: limits.calls_per_source,
+      connections: limits.connections,
+      connectionsPerSource: limits.connections_per_source,
+      transactions: limits.transactions,
+      requestsPerSource: limits.requests_per_source,
+      relays: limits.relays,
+      drain: limits.drain,
     },
   };
+}
+
+/** Certificates belong together: a certificate and its key. */
+function readTls(root: Node, values: Values, context: Context): TlsSettings | undefined {
+  const { tls } = values;
+  if (tls === undefined) return undefined;
+  const node = entryOf(root, "tls")?.value ?? root;
+  const names = entryOf(node, "names")?.value;
+  const complete = (
+    one: { cert: string | undefined; key: string | undefined; passphrase: string | undefined },
+    at: Position,
+    what: string,
+  ): CertificateSettings | undefined => {
+    const { cert, key, passphrase } = one;
+    if (cert !== undefined && key !== undefined) return { cert, key, passphrase };
+    context.problem(at, `${what} needs both cert and key; ${cert === undefined ? "cert" : "key"} is missing`);
+    return undefined;
+  };
+  const own = complete(tls, node.at, "tls");
+  const further = tls.names.flatMap((one, i) => {
+    const at = names?.kind === "list" ? names.items[i]?.at : undefined;
+    if (one.name === undefined) context.problem(at ?? node.at, "the name is missing that clients ask for");
+    const pair = complete(one, at ?? node.at, "each of tls.names");
+    return pair === undefined || one.name === undefined ? [] : [{ name: one.name, ...pair }];
+  });
+  if (tls.clients !== "none" && tls.ca === undefined)
+    context.problem(node.at, `clients: ${tls.clients} needs ca, whose certificates they are to have`);
+  return own === undefined ? undefined : { ...own, ca: tls.ca, clients: tls.clients, names: further };
 }
 
 /** The file's octets, or why there are none. Not more than one over the limit is read, from whatever the path leads to. */

@@ -1,7 +1,7 @@
 /** Routes as the schema read them into routes with one action each, and what does not fit together among them. */
 import { highestGroup } from "../routing/pattern.ts";
-import type { Route, RouteAction } from "./config.ts";
-import { actionNames, type routeKeys, routeType } from "./schema.ts";
+import type { ProxySettings, Route, RouteAction } from "./config.ts";
+import { actionNames, type routeKeys, routeType } from "./schema-routes.ts";
 import type { Context, ValuesOf } from "./types.ts";
 import type { MapNode, Node, Position } from "./yaml.ts";
 
@@ -51,18 +51,66 @@ function readRoute(node: MapNode, values: RouteValues, context: Context): [Route
   const action = actionOf(values);
   if (action === undefined) return undefined;
   checkMethods(action, values.method, { action: at, method: entryOf(node, "method")?.value.at ?? at }, context);
-  if (action.type === "redirect") checkGroups(action.uri, values, at, context);
+  if (action.type === "redirect") checkGroups([action.uri], "redirect", values, at, context);
+  if (action.type === "proxy") checkGroups(action.uris, "proxy", values, at, context);
+  checkProxyKeys(action, values, node, context);
   return [
-    { to: values.to, from: values.from, methods: values.method, action, line: node.at.line, column: node.at.column },
+    {
+      to: values.to,
+      from: values.from,
+      methods: values.method,
+      action,
+      auth: values.auth,
+      line: node.at.line,
+      column: node.at.column,
+    },
   ];
 }
 
-function actionOf({ script, exec, reply, redirect }: RouteValues): RouteAction | undefined {
+function actionOf(values: RouteValues): RouteAction | undefined {
+  const { script, exec, reply, redirect, location, proxy, drop } = values;
   if (script !== undefined) return { type: "script", file: script };
   if (exec !== undefined) return { type: "exec", argv: exec };
   if (reply !== undefined) return { type: "reply", ...reply };
   if (redirect !== undefined) return { type: "redirect", uri: redirect };
+  if (location !== undefined) return { type: "location", ...proxySettings(values) };
+  if (proxy !== undefined) return { type: "proxy", uris: proxy, ...proxySettings(values) };
+  if (drop !== undefined) return { type: "drop" };
   return undefined;
+}
+
+function proxySettings({ mode, nat, record_route, rewrite_contact }: RouteValues): ProxySettings {
+  return {
+    mode: mode ?? "stateful",
+    relay: nat === "relay",
+    recordRoute: record_route ?? true,
+    rewriteContact: rewrite_contact ?? false,
+  };
+}
+
+const proxyKeys = ["mode", "nat", "record_route", "rewrite_contact"] as const;
+
+/** Keys that say how a proxy works, where there is none, or where they cannot work. */
+function checkProxyKeys(action: RouteAction, values: RouteValues, node: MapNode, context: Context): void {
+  const at = (key: string) => entryOf(node, key)?.keyAt ?? node.at;
+  if (action.type !== "location" && action.type !== "proxy") {
+    const idle = proxyKeys.filter((key) => values[key] !== undefined);
+    for (const key of idle)
+      context.problem(at(key), `${key} says how location and proxy work; this route has ${action.type}`);
+    return;
+  }
+  const { mode, relay, rewriteContact } = action;
+  if (rewriteContact !== false && mode !== "stateless")
+    context.problem(at("rewrite_contact"), "rewrite_contact is for mode: stateless; a stateful proxy needs none");
+  if (relay && !action.recordRoute)
+    context.problem(at("record_route"), "nat: relay needs record_route: without it the end of a call is not seen");
+  if (relay && mode === "redirect")
+    context.problem(at("nat"), "nat: relay needs a proxy; with mode: redirect the caller goes elsewhere by itself");
+  if (action.type === "proxy" && action.uris.length > 1 && mode === "stateless")
+    context.problem(
+      at("proxy"),
+      "a stateless proxy cannot try one server after another; name one, or take mode: stateful",
+    );
 }
 
 function checkMethods(
@@ -85,13 +133,13 @@ function checkMethods(
     );
 }
 
-function checkGroups(uri: string, { to }: RouteValues, at: Position, context: Context): void {
-  const wanted = highestGroup(uri);
+function checkGroups(uris: readonly string[], what: string, { to }: RouteValues, at: Position, context: Context): void {
+  const wanted = Math.max(...uris.map(highestGroup));
   const there = to?.groups ?? 0;
   if (wanted <= there) return;
   const hint =
     there === 0 ? "groups come from a regular expression in `to`, as in /^00(\\d+)@/" : `\`to\` has ${there}`;
-  context.problem(at, `the redirect uses $${wanted}, but there is no such group: ${hint}`);
+  context.problem(at, `the ${what} uses $${wanted}, but there is no such group: ${hint}`);
 }
 
 /** A route after one that takes everything is a mistake more often than a plan. */
@@ -101,7 +149,7 @@ function warnOfUnreachable(routes: readonly Route[], context: Context): void {
       (to === undefined || to.source === "*") &&
       (from === undefined || from.source === "*") &&
       methods === undefined &&
-      (action.type === "reply" || action.type === "redirect"),
+      (action.type === "reply" || action.type === "redirect" || action.type === "drop"),
   );
   const next = routes[all + 1];
   if (all >= 0 && next !== undefined)

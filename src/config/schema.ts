@@ -1,12 +1,11 @@
 /** Every key of the configuration, once: name, type, default, meaning. Checking, the JSON Schema and the reference come from here. */
 import { isIP } from "node:net";
-import { resolve } from "node:path";
 import { levels } from "../log.ts";
-import { compilePattern, type Pattern } from "../routing/pattern.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
+import { routeType } from "./schema-routes.ts";
+import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
 import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
-
-const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
+import { domain, hostName, path, pattern, word } from "./values.ts";
 
 const listenUrl: Type<ListenUrl> = scalarType(
   "an address such as udp://0.0.0.0:5060 or tcp://[::]:5060",
@@ -32,124 +31,6 @@ const advertised: Type<string> = scalarType(
     return isIP(bare) !== 0 || hostName.test(bare) ? bare : undefined;
   },
 );
-
-const domain: Type<string> = scalarType("a domain such as example.com", { type: "string" }, (written) => {
-  const bare = written.startsWith("[") && written.endsWith("]") ? written.slice(1, -1) : written;
-  return isIP(bare) !== 0 || hostName.test(bare) ? bare.toLowerCase() : undefined;
-});
-
-const pattern: Type<Pattern> = scalarType(
-  "a glob on user@host, such as *@example.com, or a /regular expression/",
-  { type: "string" },
-  (written) => {
-    const compiled = compilePattern(written);
-    return compiled.ok ? compiled.pattern : { wrong: compiled.reason };
-  },
-);
-
-const method: Type<string> = scalarType(
-  "a SIP method such as INVITE",
-  { type: "string", pattern: "^[A-Z0-9.!%*_+`'~-]+$" },
-  (written) => {
-    if (/^[A-Z0-9\-.!%*_+`'~]{1,64}$/.test(written)) return written;
-    return /^[A-Za-z]+$/.test(written)
-      ? { wrong: `methods are written in capitals: ${written.toUpperCase()}` }
-      : undefined;
-  },
-);
-
-/** An absolute path. */
-const path: Type<string> = scalarType("a path", { type: "string" }, (written, context) =>
-  written === "" || written.length > 4096 || written.includes("\0") ? undefined : resolve(context.folder, written),
-);
-
-/** A program with a slash in it counts from the file's folder; without one it is looked for in PATH. */
-const word: Type<string> = text("text without NUL", (written) => !written.includes("\0"));
-
-const exec: Type<string[]> = {
-  ...listOf(word, { atLeast: 1 }),
-  expected: "a list of program and arguments, such as [./handlers/ivr.sh]",
-  read(node, context) {
-    const argv = listOf(word, { atLeast: 1 }).read(node, context);
-    const [program, ...args] = argv ?? [];
-    if (program === undefined) return undefined;
-    if (node.kind === "scalar" && /\s/.test(program)) {
-      const list = program.trim().split(/\s+/).join(", ");
-      context.problem(node.at, `a program with arguments is a list; write exec: [${list}]`);
-      return undefined;
-    }
-    if (program === "") {
-      context.problem(node.at, "found an empty program; expected its name or path");
-      return undefined;
-    }
-    return [program.includes("/") ? resolve(context.folder, program) : program, ...args];
-  },
-};
-
-export interface Reply {
-  code: number;
-  reason: string | undefined;
-}
-
-const replyCode = integer(200, 699);
-const replyMap = mapOf({
-  code: { type: replyCode, doc: "The status code." },
-  reason: {
-    type: text("a phrase on one line", (phrase) => phrase.length <= 256 && !/[\x00-\x1f\x7f]/.test(phrase)),
-    doc: "The reason phrase; the usual one of the code by default.",
-  },
-});
-
-const reply: Type<Reply> = {
-  expected: "a status code such as 404, or { code, reason }",
-  schema: { anyOf: [replyCode.schema, replyMap.schema] },
-  read(node, context) {
-    if (node.kind !== "map") {
-      const code = replyCode.read(node, context);
-      return code === undefined ? undefined : { code, reason: undefined };
-    }
-    const read = replyMap.read(node, context);
-    if (read === undefined) return undefined;
-    if (read.code !== undefined) return { code: read.code, reason: read.reason };
-    context.problem(node.at, "the code is missing; write { code: 404, reason: Nobody here }");
-    return undefined;
-  },
-};
-
-const redirect: Type<string> = scalarType(
-  "a sip:, sips: or tel: URI, in which $1 … $9 are groups of the route's `to`",
-  { type: "string", pattern: "^(sips?|tel):" },
-  (written) => (/^(sips?:[^\s<>"\x00-\x1f\x7f]+|tel:[\w+$().*#;=-]+)$/i.test(written) ? written : undefined),
-);
-
-export const routeKeys = {
-  to: {
-    type: pattern,
-    doc: "Which Request-URIs: a glob or /regular expression/ on `user@host`, without `@` on the user.",
-  },
-  from: { type: pattern, doc: "Which From addresses, written like `to`." },
-  method: {
-    type: listOf(method, { atLeast: 1 }),
-    doc: "Which methods; any by default. `script` and `exec` take INVITE only.",
-  },
-  script: { type: path, doc: "A JavaScript or TypeScript file that handles the call, in a sandbox." },
-  exec: {
-    type: exec,
-    doc: "A program that handles the call: a list of program and arguments, started once per call, no shell between.",
-  },
-  reply: { type: reply, doc: "Answers with a status code, or with `{ code, reason }`." },
-  redirect: { type: redirect, doc: "Answers 302 with this URI; `$1` … `$9` are groups of `to`." },
-  location: { type: word, doc: "To where the registrar knows the address.", planned: true },
-  auth: { type: word, doc: "Asks for a password first.", planned: true },
-  nat: { type: word, doc: "Helps media through NAT.", planned: true },
-  trunk: { type: word, doc: "Out through a trunk.", planned: true },
-  proxy: { type: word, doc: "On to another server.", planned: true },
-  mode: { type: word, doc: "How a proxy works.", planned: true },
-} as const satisfies Record<string, Key<unknown>>;
-
-export const routeType = mapOf(routeKeys);
-
-export const actionNames = ["script", "exec", "reply", "redirect"] as const;
 
 const ports: Type<[number, number]> = scalarType(
   "a range of ports such as 10000-20000",
@@ -244,12 +125,23 @@ const logType = mapOf({
 const limitsType = mapOf({
   calls: { type: integer(1, 100_000), default: 2000, doc: "Calls at a time; more are answered 503." },
   calls_per_source: { type: integer(1, 100_000), default: 1000, doc: "Calls at a time from one IP address." },
-  connections: { type: integer(1, 1_000_000), default: 10_000, doc: "TCP connections at a time." },
+  connections: { type: integer(1, 1_000_000), default: 10_000, doc: "TCP, TLS and WebSocket connections at a time." },
   connections_per_source: {
     type: integer(1, 1_000_000),
     default: 100,
-    doc: "TCP connections at a time from one IP address.",
+    doc: "The same from one IP address.",
   },
+  transactions: {
+    type: integer(100, 10_000_000),
+    default: 200_000,
+    doc: "Open transactions; new requests beyond get 503.",
+  },
+  requests_per_source: {
+    type: integer(0, 1_000_000),
+    default: 100,
+    doc: "Requests a second from one IP address that has not proved who it is, outside of dialogs; more get 503. 0: any number.",
+  },
+  relays: { type: integer(0, 100_000), default: 2000, doc: "Calls at a time whose media is relayed." },
   drain: {
     type: duration("0s", "24h"),
     default: "1m",
@@ -267,7 +159,26 @@ export const configKeys = {
     type: advertised,
     doc: "The address put into Via, Contact and SDP when it is not the bound one: behind NAT, or in a container.",
   },
+  tls: { type: tlsType, doc: "The certificate of tls and wss." },
   domains: { type: listOf(domain), default: [], doc: "Who we are. Empty: requests for any domain are ours." },
+  store: {
+    type: store,
+    default: "memory:",
+    doc: "Where registrations, bans and records outlive the process: `sqlite:FILE`, or `memory:`, where they do not.",
+  },
+  accounts: {
+    type: accounts,
+    doc: "Who may register and call: a list of `{ user, password, name }`, or the path of a .yaml, .json or .csv file.",
+  },
+  registrar: { type: registrarType, default: {}, doc: "How registrations are taken." },
+  auth: { type: authType, default: {}, doc: "How passwords are asked for." },
+  ban: { type: banType, default: {}, doc: "Who is not answered any more." },
+  drop: {
+    type: drop,
+    default: [],
+    doc: "Requests that are not answered: rules of `from` (an address or network), `port`, `header` and `matches`.",
+  },
+  dns: { type: dnsType, default: {}, doc: "How names are resolved." },
   routes: {
     type: listOf(routeType, { lone: false }),
     default: [],
@@ -277,10 +188,6 @@ export const configKeys = {
   media: { type: mediaType, default: {}, doc: "Audio." },
   log: { type: logType, default: {}, doc: "The log, on stderr." },
   limits: { type: limitsType, default: {}, doc: "How much is too much." },
-  tls: { type: word, doc: "Certificates.", planned: true },
-  store: { type: word, doc: "Where bindings and records are kept.", planned: true },
-  accounts: { type: word, doc: "Who may register and call.", planned: true },
-  registrar: { type: word, doc: "How registrations are taken.", planned: true },
   trunks: { type: word, doc: "Accounts of ours elsewhere.", planned: true },
   control: { type: word, doc: "The HTTP API.", planned: true },
 } as const satisfies Record<string, Key<unknown>>;

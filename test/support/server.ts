@@ -1,6 +1,7 @@
 /** A whole server on loopback, whose calls go to a function of the test. */
 import type { CallControl, Command, Outcome } from "../../src/call/index.ts";
 import type { Config, LimitSettings, Route } from "../../src/config/config.ts";
+import { readConfig } from "../../src/config/index.ts";
 import { createLog } from "../../src/log.ts";
 import { type Server, startServer } from "../../src/server/index.ts";
 import type { OverloadLimits } from "../../src/server/overload.ts";
@@ -48,59 +49,62 @@ export function answering(call: CallControl): void {
   call.perform({ name: "ANSWER" }, () => {});
 }
 
+/** An empty configuration file's values, but for some. */
+export async function configured(changes: Partial<Config>): Promise<Config> {
+  const loaded = await readConfig(new TextEncoder().encode("{}"), "/siproc.yaml", { environment: {} });
+  if (!loaded.ok) throw new TypeError(JSON.stringify(loaded.problems));
+  return { ...loaded.config, ...changes };
+}
+
 const everything: Partial<Route> = { action: { type: "exec", argv: ["handler"] } };
 
 export async function openServer(options: TestServerOptions = {}): Promise<TestServer> {
   const log: string[] = [];
   const calls: CallControl[] = [];
   const media = await freePort(40);
-  const config: Config = {
-    file: "/siproc.yaml",
-    folder: "/",
+  const config = await configured({
     listen: [
       { transport: "udp", host: "127.0.0.1", port: options.udpPort ?? 0 },
       { transport: "tcp", host: "127.0.0.1", port: 0 },
     ],
-    advertise: undefined,
     domains: options.domains ?? [],
     routes: (options.routes ?? [everything]).map((route) => ({
       to: undefined,
       from: undefined,
       methods: undefined,
       action: { type: "reply", code: 404, reason: undefined },
+      auth: undefined,
       line: 1,
       column: 1,
       ...route,
     })),
-    scripts: {
-      memory: 16 << 20,
-      cpu: 50,
-      timeout: 60_000,
-      allow: { read: [], write: [], net: [], dial: [], env: [] },
-    },
     media: { ports: [media, media + 39], codecs: ["PCMU", "PCMA"], latch: "private" },
     log: { level: "debug", format: "pretty" },
-    limits: {
-      calls: 1000,
-      callsPerSource: 1000,
-      connections: 1000,
-      connectionsPerSource: 1000,
-      drain: 0,
-      ...options.limits,
-    },
-  };
-  const server = await startServer(config, {
-    log: createLog({ level: "debug", format: "pretty", write: (line) => log.push(line) }),
-    waited: options.waited,
-    overload: options.overload,
-    handlerFor: () => ({
-      delay: () => options.delay?.(),
-      start(call) {
-        calls.push(call);
-        (options.handler ?? answering)(call);
-      },
-    }),
   });
+  const limits: LimitSettings = {
+    ...config.limits,
+    calls: 1000,
+    callsPerSource: 1000,
+    connections: 1000,
+    connectionsPerSource: 1000,
+    drain: 0,
+    ...options.limits,
+  };
+  const server = await startServer(
+    { ...config, limits },
+    {
+      log: createLog({ level: "debug", format: "pretty", write: (line) => log.push(line) }),
+      waited: options.waited,
+      overload: options.overload,
+      handlerFor: () => ({
+        delay: () => options.delay?.(),
+        start(call) {
+          calls.push(call);
+          (options.handler ?? answering)(call);
+        },
+      }),
+    },
+  );
   running.push(server);
   const port = (transport: "udp" | "tcp") =>
     server.listening.find((each) => each.transport === transport)?.local.port ?? 0;

@@ -1,0 +1,50 @@
+/** A set of IP addresses and networks, asked for each packet. */
+import { isIP } from "node:net";
+import { ipv6Groups } from "../sip/host.ts";
+
+/** A network as a number of its leading bits, and how many there are. */
+interface Network {
+  readonly family: 4 | 6;
+  readonly bits: bigint;
+  readonly length: number;
+}
+
+export class Networks {
+  readonly #addresses = new Set<string>();
+  readonly #networks: Network[] = [];
+
+  /** `members`: addresses such as `192.0.2.1`, and networks such as `192.0.2.0/24`. Anything else matches nothing. */
+  constructor(members: Iterable<string>) {
+    for (const member of members) {
+      const [address = "", length] = member.split("/", 2);
+      const family = isIP(address);
+      if (length === undefined) this.#addresses.add(address.toLowerCase());
+      else if (family === 4 || family === 6) {
+        const bits = numberOf(address, family);
+        const size = Number(length);
+        const width = family === 4 ? 32 : 128;
+        if (bits !== undefined && size >= 0 && size <= width)
+          this.#networks.push({ family, bits: bits >> BigInt(width - size), length: size });
+      }
+    }
+  }
+
+  /** `address` as sockets report it: IPv6 without brackets, in lower case. */
+  has(address: string): boolean {
+    if (this.#addresses.has(address)) return true;
+    if (this.#networks.length === 0) return false;
+    const family = isIP(address);
+    if (family !== 4 && family !== 6) return false;
+    const bits = numberOf(address, family);
+    const width = family === 4 ? 32 : 128;
+    return (
+      bits !== undefined &&
+      this.#networks.some((one) => one.family === family && bits >> BigInt(width - one.length) === one.bits)
+    );
+  }
+}
+
+function numberOf(address: string, family: 4 | 6): bigint | undefined {
+  if (family === 4) return address.split(".").reduce((sum, octet) => (sum << 8n) | BigInt(octet), 0n);
+  return ipv6Groups(address.split("%", 1)[0] ?? "")?.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
+}
