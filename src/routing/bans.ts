@@ -1,5 +1,7 @@
 /** Sources that are not answered for a while: in memory, where each packet asks, and in a store, where they outlive us. */
 
+import type { Ban as StoredBan, Table } from "../store/types.ts";
+
 /** One banned IP address. */
 export interface Ban {
   /** As sockets report it: IPv6 without brackets, in lower case. */
@@ -10,27 +12,24 @@ export interface Ban {
   readonly why: string;
 }
 
-/** Where bans are kept. Writing may happen later; it never fails to the caller. */
-export interface BanStore {
-  load(): readonly Ban[];
-  put(ban: Ban): void;
-  remove(source: string): void;
-}
+/** Where they outlive us; writing may happen later, and never fails to the caller. */
+type Kept = Pick<Table<StoredBan>, "entries" | "put" | "delete">;
 
 /** More banned addresses than this, and the oldest go: a flood from forged addresses must not fill our memory. */
 const most = 50_000;
 
 export class Bans {
   readonly #now: () => number;
-  readonly #store: BanStore | undefined;
+  readonly #store: Kept | undefined;
   /** In the order in which they began. */
   readonly #bans = new Map<string, Ban>();
 
   /** `now`: ms since 1970. */
-  constructor(options: { now: () => number; store?: BanStore | undefined }) {
+  constructor(options: { now: () => number; store?: Kept | undefined }) {
     this.#now = options.now;
     this.#store = options.store;
-    for (const ban of this.#store?.load() ?? []) if (ban.until > this.#now()) this.#bans.set(ban.source, ban);
+    for (const [source, { until, why }] of this.#store?.entries() ?? [])
+      if (until > this.#now()) this.#bans.set(source, { source, until, why });
   }
 
   /** Whether the source is banned now. Asked for each datagram. */
@@ -51,7 +50,7 @@ export class Bans {
     const ban = { source, until, why };
     this.#bans.delete(source);
     this.#bans.set(source, ban);
-    this.#store?.put(ban);
+    this.#store?.put(source, { until, why });
     if (this.#bans.size > most) {
       const { value: oldest } = this.#bans.keys().next();
       if (oldest !== undefined) this.lift(oldest);
@@ -62,7 +61,7 @@ export class Bans {
   /** Ends a ban; false when there was none. */
   lift(source: string): boolean {
     if (!this.#bans.delete(source)) return false;
-    this.#store?.remove(source);
+    this.#store?.delete(source);
     return true;
   }
 

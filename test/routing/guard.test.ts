@@ -1,6 +1,6 @@
 /** Who is limited, who is banned, who is dropped, who is blocked. */
 import { describe, expect, test } from "bun:test";
-import { type Ban, Bans } from "../../src/routing/bans.ts";
+import { Bans } from "../../src/routing/bans.ts";
 import { blocker, dropper } from "../../src/routing/block.ts";
 import { Arrival } from "../../src/routing/chain.ts";
 import { Guard, type GuardSettings } from "../../src/routing/guard.ts";
@@ -10,6 +10,7 @@ import { VirtualClock } from "../../src/sip/clock.ts";
 import type { Request, Response } from "../../src/sip/message.ts";
 import { seededRandom } from "../../src/sip/random.ts";
 import { TransactionLayer } from "../../src/sip/transaction/index.ts";
+import type { Ban } from "../../src/store/types.ts";
 import { FakeFlow, requestFrom } from "../support/fake-flow.ts";
 
 const settings: GuardSettings = {
@@ -25,9 +26,9 @@ function guarded(changes: Partial<GuardSettings> = {}) {
   const clock = new VirtualClock();
   const kept = new Map<string, Ban>();
   const store = {
-    load: () => [...kept.values()],
-    put: (ban: Ban) => void kept.set(ban.source, ban),
-    remove: (source: string) => void kept.delete(source),
+    entries: () => kept.entries(),
+    put: (source: string, ban: Ban) => void kept.set(source, ban),
+    delete: (source: string) => kept.delete(source),
   };
   const bans = new Bans({ now: () => clock.now(), store });
   const told: string[] = [];
