@@ -12,14 +12,16 @@ const read = (file: string) => readFileSync(join(root, file), "utf8");
 const below: Readonly<Record<string, readonly string[]>> = {
   sip: [],
   media: [],
+  accounts: ["sip"],
+  store: ["sip"],
   transport: ["sip"],
-  routing: ["sip", "transport"],
+  routing: ["sip", "transport", "accounts", "store"],
   agent: ["sip", "transport"],
   call: ["sip", "transport", "routing", "agent", "media"],
   handlers: ["sip", "transport", "routing", "agent", "call"],
-  config: ["sip", "transport", "routing", "agent", "call", "handlers", "media"],
-  server: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "config"],
-  cli: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "config", "server"],
+  config: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "accounts", "store"],
+  server: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "accounts", "store", "config"],
+  cli: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "accounts", "store", "config", "server"],
 };
 
 const sources = files("src/**/*.ts");

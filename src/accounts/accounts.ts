@@ -1,0 +1,109 @@
+/** Accounts found by their names. */
+import type { DigestAlgorithm } from "../sip/digest.ts";
+import type { Account } from "./account.ts";
+
+export interface Accounts {
+  /**
+   * The account of a user in a domain: one of that very domain, else one that is good for all of ours.
+   * @param user as people write it; its case counts, that of the domain does not
+   */
+  find(user: string, domain: string): Account | undefined;
+  readonly size: number;
+}
+
+/** What `replace` has changed: the accounts that were there and are gone, are new, or are not what they were. */
+export interface Change {
+  readonly added: readonly Account[];
+  readonly removed: readonly Account[];
+  readonly changed: readonly Account[];
+}
+
+/** The name under which an account is kept: different accounts have different ones. */
+export function accountKey(user: string, domain: string | undefined): string {
+  // A line end stands in no user and no domain.
+  return `${normal(user)}\n${domain?.toLowerCase() ?? ""}`;
+}
+
+/** One spelling for letters that have several (RFC 7616 §4). */
+function normal(user: string): string {
+  for (let at = 0; at < user.length; at++) if (user.charCodeAt(at) > 0x7f) return user.normalize("NFC");
+  return user;
+}
+
+/** Accounts in memory: those of the configuration, of a file, of a program. */
+export class AccountTable implements Accounts {
+  #byKey = new Map<string, Account>();
+
+  constructor(accounts: Iterable<Account> = []) {
+    for (const account of accounts) this.put(account);
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  find(user: string, domain: string): Account | undefined {
+    // Both are looked for whatever comes of the first, so that an account in a domain takes as long as none at all.
+    const own = this.#byKey.get(accountKey(user, domain));
+    const general = this.#byKey.get(accountKey(user, undefined));
+    return own ?? general;
+  }
+
+  /** Adds an account, or puts it in the place of the one with its names. */
+  put(account: Account): void {
+    this.#byKey.set(accountKey(account.user, account.domain), account);
+  }
+
+  /** False: there was none. */
+  remove(user: string, domain: string | undefined): boolean {
+    return this.#byKey.delete(accountKey(user, domain));
+  }
+
+  /** Takes these accounts and no others from now on, as when a file is read anew. */
+  replace(accounts: Iterable<Account>): Change {
+    const before = this.#byKey;
+    this.#byKey = new Map();
+    for (const account of accounts) this.put(account);
+    const change = { added: [] as Account[], removed: [] as Account[], changed: [] as Account[] };
+    for (const [key, account] of this.#byKey) {
+      const old = before.get(key);
+      if (old === undefined) change.added.push(account);
+      else if (!isSame(old, account)) change.changed.push(account);
+    }
+    for (const [key, account] of before) if (!this.#byKey.has(key)) change.removed.push(account);
+    return change;
+  }
+
+  [Symbol.iterator](): Iterator<Account> {
+    return this.#byKey.values();
+  }
+}
+
+function isSame(a: Account, b: Account): boolean {
+  return JSON.stringify(a.fields()) === JSON.stringify(b.fields());
+}
+
+/** Several sources as one; the first that knows the account decides. */
+export function allAccounts(...sources: readonly Accounts[]): Accounts {
+  return {
+    find(user, domain) {
+      let found: Account | undefined;
+      for (const source of sources) {
+        const account = source.find(user, domain);
+        found ??= account;
+      }
+      return found;
+    },
+    get size() {
+      return sources.reduce((sum, source) => sum + source.size, 0);
+    },
+  };
+}
+
+/** The algorithms of `wanted` that every account can be checked with: which are asked for must not depend on the user. */
+export function commonAlgorithms(accounts: Iterable<Account>, wanted: readonly DigestAlgorithm[]): DigestAlgorithm[] {
+  const common = new Set(wanted);
+  for (const account of accounts)
+    for (const algorithm of common) if (!account.knows(algorithm)) common.delete(algorithm);
+  return [...common];
+}

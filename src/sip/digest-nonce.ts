@@ -1,0 +1,133 @@
+/**
+ * A server's nonces (RFC 7616 §5.4): made without keeping anything, known again by a keyed hash, used once for each nc.
+ *
+ * A nonce is `time.number.mac`. The MAC is the first 80 bits of SHA-256(secret, time, number, realm): the secret fills a
+ * block of its own, and with 176 of the 256 bits kept back nobody can extend the hash, so that no HMAC is needed. What is
+ * kept is the use of a nonce by somebody who knew a password: a flood of challenges costs no memory.
+ */
+import type { Clock } from "./clock.ts";
+import type { Hash } from "./digest.ts";
+import { equalInConstantTime } from "./digest.ts";
+
+export interface NoncesOptions {
+  readonly clock: Clock;
+  readonly hash: Hash;
+  /**
+   * At least 16 octets that nobody knows, new at each start: what was used before a restart is not remembered, so those
+   * nonces must not count any more. Their users are told `stale` and come again without asking anybody for a password.
+   */
+  readonly secret: Uint8Array;
+  /** Milliseconds that a nonce is good for; 300,000 by default. */
+  readonly lifetime?: number;
+  /** Used nonces that are remembered, twice; 100,000 by default, some 10 MB. With more of them nonces live shorter. */
+  readonly memory?: number;
+}
+
+/** How many uses of one nonce are told apart: requests that overtake each other on their way. */
+const window = 16;
+
+/** nc and mark of the uses of one nonce, in turn: 1, mark, 2, mark. */
+type Uses = number[];
+
+export class Nonces {
+  readonly lifetime: number;
+  readonly #clock: Clock;
+  readonly #hash: Hash;
+  readonly #secret: string;
+  readonly #memory: number;
+  #number = 0;
+  /** Uses by the number of the nonce: those since `#since`, and those from `#before` on until then. */
+  #current = new Map<number, Uses>();
+  #previous = new Map<number, Uses>();
+  #since: number;
+  #before: number;
+
+  constructor(options: NoncesOptions) {
+    const { clock, hash, secret, lifetime = 300_000, memory = 100_000 } = options;
+    if (secret.length < 16) throw new RangeError("the secret of nonces needs at least 16 octets");
+    this.#clock = clock;
+    this.#hash = hash;
+    // A whole block of SHA-256.
+    this.#secret = hash("SHA-256", Buffer.from(secret).toString("latin1"));
+    this.lifetime = lifetime;
+    this.#memory = memory;
+    this.#since = clock.now();
+    this.#before = this.#since;
+  }
+
+  /** Nonces of which uses are remembered. */
+  get size(): number {
+    return this.#current.size + this.#previous.size;
+  }
+
+  /** A new nonce for challenges with this realm: some 30 chars that may stand in quotes as they are. */
+  make(realm: string): string {
+    const time = Math.floor(this.#clock.now()).toString(36);
+    const number = (this.#number++).toString(36);
+    return `${time}.${number}.${this.#mac(time, number, realm)}`;
+  }
+
+  /**
+   * Takes note of a request with a right digest. "stale": challenge it again, with `stale=true`, since the nonce is too old,
+   * none of ours for this realm, or was used with this nc by another request.
+   * @param nc the count of the request; 0 for one without (RFC 2069), which counts as a use like all others
+   * @param request the whole request and its source: one that is the same to the last octet is a retransmission, which a
+   * stateless proxy has to let through once more, and nobody gains by sending it
+   */
+  use(nonce: string, realm: string, nc: number, request: string): "ok" | "stale" {
+    const first = nonce.indexOf(".");
+    const second = nonce.indexOf(".", first + 1);
+    if (first < 1 || second < 0 || second > 24) return "stale";
+    const time = nonce.slice(0, first);
+    const number = nonce.slice(first + 1, second);
+    // Compared whatever the time says: the MAC tells whether to believe it.
+    if (!equalInConstantTime(nonce.slice(second + 1), this.#mac(time, number, realm))) return "stale";
+    const made = Number.parseInt(time, 36);
+    const now = this.#clock.now();
+    if (now - made > this.lifetime || made > now) return "stale";
+    this.#turn(now);
+    if (made < Math.ceil(this.#before)) return "stale";
+    // 52 bits, which a number holds exactly. Keyed: nobody can look for another request with the same.
+    const mark = Number.parseInt(this.#hash("SHA-256", `${this.#secret}:${request}`).slice(0, 13), 16);
+    return this.#note(Number.parseInt(number, 36), nc, mark) ? "ok" : "stale";
+  }
+
+  #mac(time: string, number: string, realm: string): string {
+    return this.#hash("SHA-256", `${this.#secret}${time}.${number}.${realm}`).slice(0, 20);
+  }
+
+  /** Forgets the older half when it is old enough, or the newer one full. What was made before that is stale from then on. */
+  #turn(now: number): void {
+    if (this.#current.size < this.#memory && now - this.#since <= this.lifetime) return;
+    this.#previous = this.#current;
+    this.#current = new Map();
+    this.#before = this.#since;
+    this.#since = now;
+  }
+
+  /** False: another request has used this nonce with this nc, or so much later ones that nobody can tell. */
+  #note(number: number, nc: number, mark: number): boolean {
+    let uses = this.#current.get(number);
+    if (uses === undefined) {
+      uses = this.#previous.get(number);
+      if (uses === undefined) {
+        this.#current.set(number, [nc, mark]);
+        return true;
+      }
+      this.#previous.delete(number);
+      this.#current.set(number, uses);
+    }
+    let lowest = 0;
+    for (let at = 0; at < uses.length; at += 2) {
+      if (uses[at] === nc) return uses[at + 1] === mark;
+      if ((uses[at] ?? 0) < (uses[lowest] ?? 0)) lowest = at;
+    }
+    if (uses.length < 2 * window) uses.push(nc, mark);
+    else if (nc < (uses[lowest] ?? 0)) return false;
+    else {
+      uses[lowest] = nc;
+      uses[lowest + 1] = mark;
+    }
+    return true;
+  }
+}
