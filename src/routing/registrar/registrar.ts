@@ -1,0 +1,126 @@
+/** The registrar (RFC 3261 §10.3) as a receiver: takes each REGISTER for a domain of ours and keeps the location service. */
+
+import { buildResponse, type Request } from "../../sip/message.ts";
+import { parseNameAddr } from "../../sip/name-addr.ts";
+import { newTag, type Random } from "../../sip/random.ts";
+import { isSipUri } from "../../sip/uri.ts";
+import type { Authenticated, Incoming, Receiver } from "../chain.ts";
+import { aorOf, type DomainOf } from "./aor.ts";
+import type { Binding } from "./binding.ts";
+import { markOf, type Refused, type RegistrarLimits, readContacts } from "./contacts.ts";
+import { type Gruus, publicGruu } from "./gruu.ts";
+import type { Location } from "./location.ts";
+
+export interface RegistrarOptions {
+  readonly location: Location;
+  readonly limits: RegistrarLimits;
+  readonly domainOf: DomainOf;
+  readonly random: Random;
+  /**
+   * Whether somebody may register for an address-of-record. By default: who was authenticated may for his own user name,
+   * and where nobody had to be, anybody may.
+   */
+  readonly owns?: ((authenticated: Authenticated | undefined, user: string, domain: string) => boolean) | undefined;
+  /** Values of Service-Route in each 200 (RFC 3608). */
+  readonly serviceRoute?: readonly string[] | undefined;
+  /** Whether a Path is taken from clients that do not say that they know it (RFC 3327 §5.3); it is by default. */
+  readonly path?: "accept" | "refuse-unknowing" | undefined;
+  /** Seconds of Flow-Timer for flows of connections (RFC 5626 §5.4); 120 by default. */
+  readonly flowTimer?: number | undefined;
+  /** Makes and reads temporary GRUUs; without it there are only public ones. */
+  readonly gruus?: Gruus | undefined;
+}
+
+const extensions = ["path", "outbound", "gruu"];
+const longestPath = 2000;
+
+/** Takes what is REGISTER and for a domain that `domainOf` knows; passes all else on. */
+export function registrar(options: RegistrarOptions): Receiver {
+  return (incoming) => {
+    const { request } = incoming;
+    if (request.method !== "REGISTER") return false;
+    const { target } = request;
+    const domain = target !== undefined && isSipUri(target) ? options.domainOf(target.host, target.port) : undefined;
+    if (domain === undefined) return false;
+    const refused = register(options, incoming, domain);
+    if (refused !== undefined) incoming.tx.respondStateless(refused.status, refused);
+    return true;
+  };
+}
+
+/** The steps of §10.3. Everything is checked before anything is changed. */
+function register(options: RegistrarOptions, incoming: Incoming, domain: string): Refused | undefined {
+  const { location, limits, domainOf } = options;
+  const { request, flow } = incoming;
+  const required = request.lines.find("require") < 0 ? undefined : unsupported(request);
+  if (required !== undefined) return required;
+  const to = request.to.uri;
+  const named = isSipUri(to) ? domainOf(to.host, to.port) : undefined;
+  const aor = isSipUri(to) && named === domain ? aorOf(to, domain) : undefined;
+  if (aor === undefined) return { status: 404 };
+  const user = aor.slice(0, aor.length - domain.length - 1);
+  if (!(options.owns ?? ownsItself)(incoming.authenticated, user, domain)) return { status: 403 };
+  // Neither in a file of rows nor in any header that we send later is there a place for it.
+  if (request.head.includes("\0")) return { status: 400, reason: "NUL In A Header" };
+
+  const { lines } = request;
+  const via = lines.find("via");
+  const direct = lines.find("via", via) < 0 && !lines.value(via).includes(",");
+  const path = lines.find("path") < 0 ? "" : readPath(request, options.path);
+  if (typeof path !== "string") return path;
+  const supported = lines.find("supported") < 0 ? none : request.values("supported").map((tag) => tag.toLowerCase());
+  const bindings = location.lookup(aor);
+  const wanted = readContacts(
+    { request, flow, aor, bindings, path, direct, outbound: supported.includes("outbound") },
+    limits,
+    domainOf,
+  );
+  if (!("changes" in wanted)) return wanted;
+  if (location.isFull(wanted.changes.length)) return { status: 503, headers: [["Retry-After", "60"]] };
+  if (wanted.changes.length > 0) location.apply(aor, wanted.changes, request.cseq.number, markOf(request));
+
+  const headers: [string, string][] = [];
+  const gruu = supported.includes("gruu");
+  for (const binding of wanted.changes.length === 0 ? bindings : location.lookup(aor))
+    headers.push(["Contact", contactValue(binding, location.secondsLeft(binding), gruu, options.gruus)]);
+  if (path !== "") headers.push(["Path", path]);
+  for (const route of options.serviceRoute ?? none) headers.push(["Service-Route", route]);
+  if (wanted.outbound) {
+    headers.push(["Require", "outbound"]);
+    if (flow.reliable) headers.push(["Flow-Timer", String(options.flowTimer ?? 120)]);
+  }
+  incoming.tx.respond(buildResponse(request, 200, { toTag: newTag(options.random), source: flow.remote, headers }));
+  return undefined;
+}
+
+const none: readonly string[] = [];
+
+function ownsItself(authenticated: Authenticated | undefined, user: string): boolean {
+  return authenticated === undefined || authenticated.user === user;
+}
+
+/** §8.2.2.3. */
+function unsupported(request: Request): Refused | undefined {
+  const unknown = request.values("require").filter((tag) => !extensions.includes(tag.toLowerCase()));
+  return unknown.length === 0 ? undefined : { status: 420, headers: [["Unsupported", unknown.join(", ")]] };
+}
+
+/** RFC 3327 §5.3. */
+function readPath(request: Request, policy: RegistrarOptions["path"]): string | Refused {
+  const path = request.headers("path").join(", ");
+  if (path.length > longestPath) return { status: 400, reason: "Path Too Long" };
+  const hops = request.values("path").map((value) => parseNameAddr(value));
+  if (!hops.every((hop) => hop !== undefined && isSipUri(hop.uri))) return { status: 400, reason: "Malformed Path" };
+  const knows = request.values("supported").some((tag) => tag.toLowerCase() === "path");
+  if (!knows && policy === "refuse-unknowing") return { status: 420, headers: [["Unsupported", "path"]] };
+  return path;
+}
+
+/** One Contact of a response: the URI and parameters as they were registered, and how long the binding stands. */
+function contactValue(binding: Binding, seconds: number, gruu: boolean, gruus: Gruus | undefined): string {
+  const q = binding.q === 1 ? "" : `;q=${binding.q}`;
+  const value = `<${binding.contact}>;expires=${seconds}${q}${binding.params}`;
+  if (!gruu || binding.instance === undefined) return value;
+  const temporary = gruus?.temporary(binding);
+  return `${value};pub-gruu="${publicGruu(binding.aor, binding.instance)}"${temporary === undefined ? "" : `;temp-gruu="${temporary}"`}`;
+}
