@@ -15,8 +15,8 @@ export interface DnsClientOptions {
   random: Random;
   /** Asked anew for each question: the system's may change. IP literals. */
   servers: () => readonly Address[];
-  /** How long one question may take, in ms, with all its attempts. */
-  timeout: number;
+  /** How long a server is waited for before the next one is asked, in ms; half-way the question is sent to it again. */
+  patience: number;
   /** Questions at a time; for one more, the oldest is given up. */
   maxQuestions?: number;
   udp?: Exchange;
@@ -32,7 +32,6 @@ interface Server {
 
 const avoidedFor = 10_000;
 const maxServers = 3;
-const rounds = 2;
 /** Junk that is read for one query before it is given up: somebody guesses (RFC 5452 §9.3). */
 const maxIgnored = 50;
 
@@ -49,7 +48,7 @@ export class ServerClient implements DnsClient {
 
   query(name: string, type: RecordType, done: (reply: Reply) => void): void {
     if (this.#closed) return done({ kind: "failed", reason: "name resolution is closed" });
-    const { clock, timeout, maxQuestions = 512 } = this.#options;
+    const { clock, patience, maxQuestions = 512 } = this.#options;
     for (const oldest of this.#questions) {
       if (this.#questions.size < maxQuestions) break;
       oldest.settle({ kind: "failed", reason: "too many names are to be resolved" });
@@ -57,13 +56,18 @@ export class ServerClient implements DnsClient {
     const servers = this.#options.servers().slice(0, maxServers);
     if (servers.length === 0) return done({ kind: "failed", reason: "there is no DNS server to ask" });
     const now = clock.now();
-    const avoided = ({ host, port }: Address) => this.#server({ host, port }).avoidedUntil > now;
-    const good = servers.filter((server) => !avoided(server));
-    const order = [...good, ...servers.filter(avoided)];
+    const avoided = (server: Address) => this.#server(server).avoidedUntil > now;
     const question: Question = new Question({
       options: this.#options,
-      order: Array.from({ length: rounds }, () => order).flat(),
-      patience: timeout / (rounds * order.length),
+      attempts: [
+        ...servers
+          .filter((server) => !avoided(server))
+          .flatMap((server) => [
+            { server, patience: patience / 2 },
+            { server, patience: patience / 2 },
+          ]),
+        ...servers.filter(avoided).map((server) => ({ server, patience: patience / 4 })),
+      ],
       stateOf: (server) => this.#server(server),
       name,
       type,
@@ -97,10 +101,8 @@ export class ServerClient implements DnsClient {
 
 interface QuestionParts {
   readonly options: DnsClientOptions;
-  /** Whom to ask, one after the other. */
-  readonly order: readonly Address[];
-  /** How long each is waited for, in ms. What comes later is taken all the same. */
-  readonly patience: number;
+  /** Whom to ask, one after the other, with the ms until the next. What comes later is taken all the same. */
+  readonly attempts: readonly { readonly server: Address; readonly patience: number }[];
   readonly stateOf: (server: Address) => Server;
   readonly name: string;
   readonly type: RecordType;
@@ -115,7 +117,6 @@ class Question {
   #next = 0;
   #stops: Stop[] = [];
   #timer: Timer | undefined;
-  #deadline: Timer | undefined;
   #ignored = 0;
   #complaint = "no DNS server answers";
   #settled = false;
@@ -127,15 +128,12 @@ class Question {
   }
 
   start(): void {
-    const { clock, timeout } = this.#given.options;
-    this.#deadline = clock.after(timeout, () => this.settle({ kind: "failed", reason: this.#complaint }));
-    this.#attempt();
+    this.#attempt(undefined);
   }
 
   settle(reply: Reply): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#deadline?.cancel();
     this.#stop();
     this.#given.done(reply);
   }
@@ -145,20 +143,25 @@ class Question {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
-  #attempt(): void {
+  /** Asks the next server, but not `tired`, which has said that it does not know. */
+  #attempt(tired: Address | undefined): void {
     this.#timer?.cancel();
-    const { order, patience, options, stateOf } = this.#given;
-    const server = order[this.#next++];
-    if (server === undefined) {
-      // What was asked may still be answered, until the deadline, unless nothing is open any more.
-      if (this.#stops.length === 0) this.settle({ kind: "failed", reason: this.#complaint });
+    const { attempts, options, stateOf } = this.#given;
+    while (tired !== undefined && attempts[this.#next]?.server === tired) this.#next++;
+    const attempt = attempts[this.#next++];
+    if (attempt === undefined) {
+      const fail = () => this.settle({ kind: "failed", reason: this.#complaint });
+      // Another server may still answer.
+      if (this.#stops.length === 0 || tired === undefined) fail();
+      else this.#timer = options.clock.after(options.patience / 2, fail);
       return;
     }
+    const { server, patience } = attempt;
     this.#ask(server, "datagram");
     if (this.#settled) return;
     this.#timer = options.clock.after(patience, () => {
-      stateOf(server).avoidedUntil = options.clock.now() + avoidedFor;
-      this.#attempt();
+      if (attempts[this.#next]?.server !== server) stateOf(server).avoidedUntil = options.clock.now() + avoidedFor;
+      this.#attempt(undefined);
     });
   }
 
@@ -194,7 +197,7 @@ class Question {
         finish();
         this.#complain(server, reason);
         stateOf(server).avoidedUntil = options.clock.now() + avoidedFor;
-        this.#attempt();
+        this.#attempt(server);
       },
     });
     if (over) stop();
@@ -218,21 +221,21 @@ class Question {
         this.#name = meaning.name;
         this.#ttl = Math.min(this.#ttl, meaning.ttl);
         this.#next = 0;
-        return this.#attempt();
+        return this.#attempt(undefined);
       case "truncated":
         if (way === "datagram") return this.#ask(server, "stream");
         this.#complain(server, "the reply is cut off");
-        return this.#attempt();
+        return this.#attempt(server);
       case "plain":
         if (!plain) {
           this.#given.stateOf(server).plain = true;
           return this.#ask(server, way);
         }
         this.#complain(server, "it does not understand the query");
-        return this.#attempt();
+        return this.#attempt(server);
       case "failed":
         this.#complain(server, meaning.reason);
-        return this.#attempt();
+        return this.#attempt(server);
     }
   }
 

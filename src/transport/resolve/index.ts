@@ -2,4 +2,3 @@
 export { DnsCache } from "./cache.ts";
 export type { DnsClient, DnsRecord, Hop, RecordType, Reply, Resolution, Transport } from "./contract.ts";
 export { Resolver, type ResolverOptions, type SystemOptions } from "./resolver.ts";
-export { parseDnsServer } from "./system-files.ts";

@@ -173,7 +173,7 @@ export function lookUp(
   const served = ([6, 4] as const).filter((family) =>
     transport === undefined ? true : around.serves(transport, family),
   );
-  if (served.length === 0) return done({ addresses: [], reason: `there is no way to send by ${transport}` });
+  if (served.length === 0) return done({ addresses: [], reason: `nothing can be sent by ${transport?.toUpperCase()}` });
   const own = around.hosts().get(name) ?? (isLocalhost(name) ? ["127.0.0.1", "::1"] : undefined);
   if (own !== undefined) {
     const addresses = own.filter((address) => served.includes(address.includes(":") ? 6 : 4));

@@ -13,7 +13,7 @@ import { DnsCache } from "./cache.ts";
 import { ServerClient } from "./client.ts";
 import type { DnsClient, Hop, IpFamily, Resolution, Transport } from "./contract.ts";
 import { defaultTransport, type Locating, locate, lookUp } from "./locate.ts";
-import { type Hosts, parseDnsServer, parseHosts, parseResolvConf, WatchedFile } from "./system-files.ts";
+import { type Hosts, parseHosts, parseResolvConf, WatchedFile } from "./system-files.ts";
 import { defaultPorts, isSecure, type Target, targetOf } from "./target.ts";
 
 export interface ResolverOptions {
@@ -35,20 +35,20 @@ export interface ResolverOptions {
    * have us send to what listens there and trusts its neighbours. The hosts file always may.
    */
   loopback?: boolean;
-  /** How long a resolution may take in all, in ms; 4,000 by default. */
+  /** How long a resolution may take in all, in ms; 6,000 by default. */
   timeout?: number;
 }
 
 export interface SystemOptions
   extends Pick<ResolverOptions, "clock" | "random" | "log" | "serves" | "preference" | "loopback"> {
-  /** `127.0.0.1:5353`, `[2001:db8::53]`; none: those of /etc/resolv.conf. What is no address is left out. */
-  servers?: readonly string[];
-  /** How long a resolution may take in all, in ms; 4,000 by default. */
+  /** IP literals; none: those of /etc/resolv.conf. */
+  servers?: readonly Address[];
+  /** How long an answer may take before the next server is asked, in ms; a resolution may take three times as long. */
   timeout?: number | undefined;
 }
 
 const usualPreference: readonly Transport[] = ["udp", "tcp", "tls"];
-const usualTimeout = 4_000;
+const usualPatience = 2_000;
 /** Resolutions that may be under way; each waits for its own questions. */
 const maxWaiting = 10_000;
 
@@ -66,7 +66,7 @@ export class Resolver {
     this.#log = options.log;
     this.#dns = options.dns ?? noDns;
     this.#search = options.search ?? (() => []);
-    this.#timeout = options.timeout ?? usualTimeout;
+    this.#timeout = options.timeout ?? 3 * usualPatience;
     this.#blacklist = new Blacklist(options.clock);
     this.#around = {
       clock: options.clock,
@@ -81,23 +81,21 @@ export class Resolver {
 
   /** A resolver that asks as the system does: its servers (or those that are given), its hosts file, its search list. */
   static fromSystem(options: SystemOptions): Resolver {
-    const { clock, random, log, serves, servers = [], timeout = usualTimeout } = options;
+    const { clock, random, log, serves, servers = [], timeout = usualPatience } = options;
     const conf = new WatchedFile("/etc/resolv.conf", clock, parseResolvConf);
     const hosts = new WatchedFile("/etc/hosts", clock, parseHosts);
-    const given = servers.map(parseDnsServer).filter((server): server is Address => server !== undefined);
     const client = new ServerClient({
       clock,
       random,
-      servers: given.length > 0 ? () => given : () => conf.value.servers,
-      // A name takes several questions: a silent answer to the first must leave time for the others.
-      timeout: timeout / 2,
+      servers: servers.length > 0 ? () => servers : () => conf.value.servers,
+      patience: timeout,
     });
     return new Resolver({
       clock,
       random,
       log,
       serves,
-      timeout,
+      timeout: 3 * timeout,
       dns: new DnsCache({ client, clock }),
       hosts: () => hosts.value,
       search: () => conf.value.search,
@@ -140,6 +138,8 @@ export class Resolver {
 
   #literal(target: Target, family: IpFamily): Resolution {
     const transport = target.transport ?? defaultTransport(this.#around, target.secure, family);
+    if (!this.#around.serves(transport, family))
+      return { ok: false, reason: `nothing can be sent by ${transport.toUpperCase()} over IPv${family}` };
     const { name: host, port = defaultPorts[transport], domain } = target;
     // The certificate of an address that a maddr names is still that of the URI's domain.
     const hop = isSecure(transport) && domain !== undefined ? { serverName: domain } : {};

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Clock } from "../../sip/clock.ts";
 import type { Address } from "../../sip/flow.ts";
-import { isHostName, parseHostPort } from "../../sip/host.ts";
+import { isHostName } from "../../sip/host.ts";
 import { ipFamily, socketHost } from "../address.ts";
 
 export interface ResolvConf {
@@ -50,14 +50,6 @@ export function parseHosts(text: string): Hosts {
     }
   }
   return hosts;
-}
-
-/** `127.0.0.1`, `127.0.0.1:5353`, `[::1]:53`, `::1`; the port is 53 by default. Undefined when it is none of these. */
-export function parseDnsServer(text: string): Address | undefined {
-  if (ipFamily(socketHost(text)) !== 0) return { host: socketHost(text), port: 53 };
-  const address = parseHostPort(text, 0, text.length);
-  if (address === undefined || ipFamily(address.host) === 0) return undefined;
-  return { host: socketHost(address.host), port: address.port ?? 53 };
 }
 
 function wordsOf(line: string, comment: RegExp): string[] {
