@@ -2,9 +2,11 @@
  * baresip (Debian's baresip-core) without sound card or screen: what it says comes from a WAV file, what it hears goes to
  * a WAV file, and it is driven over its own TCP control port.
  */
-import { connect, type Socket } from "node:net";
+import { spawn } from "node:child_process";
+import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { temporaryFolder } from "./folder.ts";
 import { freePort, untilBound } from "./ports.ts";
 import { Program, ProgramError } from "./program.ts";
@@ -19,10 +21,25 @@ export const phoneHost: string =
     .flatMap((addresses) => addresses ?? [])
     .find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 
+export interface Registration {
+  /** The server, `host:port`. */
+  server: string;
+  domain: string;
+  password: string;
+  /** File of the certificates that the server's is checked against; needed for TLS. */
+  ca?: string;
+}
+
 export interface BaresipOptions {
   /** The user part of its own address. */
   user?: string;
-  transport?: "udp" | "tcp";
+  transport?: "udp" | "tcp" | "tls";
+  /** Registers, and calls by way of that server. Without it, it calls whom it is told to by itself. */
+  registers?: Registration;
+  /** The address that it has and uses; `phoneHost` by default. */
+  host?: string;
+  /** Where the program runs: words put before the command, such as `ip netns exec inside`. */
+  prefix?: readonly string[];
   /** Order of preference. */
   codecs?: readonly ("PCMU" | "PCMA")[];
   /** What it says: a tone in Hz at −10 dBFS for a minute, or a WAV file (8 kHz, mono, 16 bit); a 440 Hz tone by default. */
@@ -48,25 +65,44 @@ const digest = (value: unknown, name: string): string => {
   return typeof found === "string" ? found : "";
 };
 
+/** Its control port. What comes back, and what is written, are netstrings. */
+interface Control {
+  reading: Readable;
+  writing: Writable;
+}
+
+async function controlOf(port: number, prefix: readonly string[]): Promise<Control> {
+  const [program, ...args] = prefix;
+  if (program === undefined) {
+    const socket = connect(port, "127.0.0.1");
+    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    return { reading: socket, writing: socket };
+  }
+  // Its loopback may be that of another network namespace: somebody who is there passes everything on, and ends with us.
+  const pass = `exec 3<>/dev/tcp/127.0.0.1/${port}; cat <&3 & cat >&3; kill $!`;
+  const there = spawn(program, [...args, "bash", "-c", pass], { stdio: ["pipe", "pipe", "ignore"] });
+  return { reading: there.stdout, writing: there.stdin };
+}
+
 export class Baresip {
   readonly port: number;
   readonly uri: string;
   readonly program: Program;
   readonly events: BaresipEvent[] = [];
-  readonly #control: Socket;
+  readonly #control: Control;
   readonly #folder: string;
   readonly #waiting = new Set<() => void>();
   #token = 0;
   readonly #responses = new Map<string, (ok: boolean, detail: string) => void>();
 
-  private constructor(program: Program, control: Socket, folder: string, port: number, uri: string) {
+  private constructor(program: Program, control: Control, folder: string, port: number, uri: string) {
     this.program = program;
     this.port = port;
     this.uri = uri;
     this.#folder = folder;
     this.#control = control;
     let pending = Buffer.alloc(0);
-    control.on("data", (bytes: Buffer) => {
+    control.reading.on("data", (bytes: Buffer) => {
       pending = Buffer.concat([pending, bytes]);
       for (;;) {
         // Netstrings: `12:{"type": …},`
@@ -78,7 +114,7 @@ export class Baresip {
         pending = pending.subarray(end + 1);
       }
     });
-    control.on("error", () => {});
+    for (const stream of [control.reading, control.writing]) stream.on("error", () => {});
   }
 
   /** Starts it; resolves when it takes calls and commands. */
@@ -87,15 +123,25 @@ export class Baresip {
     const controlPort = await freePort();
     const media = await freePort(20);
     const transport = options.transport ?? "udp";
+    const prefix = options.prefix ?? [];
     const user = options.user ?? "baresip";
     const folder = temporaryFolder("baresip");
     const says = options.says ?? { tone: 440 };
     const source = "file" in says ? says.file : join(folder, "says.wav");
     if ("tone" in says) await writeWav(source, 8000, sine(says.tone, 60_000, 0.316));
     const codecs = (options.codecs ?? ["PCMU", "PCMA"]).map((codec) => codec.toLowerCase()).join(",");
+    const host = options.host ?? phoneHost;
+    const home = options.registers;
     const account = [
-      `<sip:${user}@${phoneHost};transport=${transport}>`,
-      "regint=0",
+      `<sip:${user}@${home?.domain ?? host};transport=${transport}>`,
+      ...(home === undefined
+        ? ["regint=0"]
+        : [
+            "regint=600",
+            `auth_user=${user}`,
+            `auth_pass=${home.password}`,
+            `outbound="sip:${home.server};transport=${transport}"`,
+          ]),
       `audio_codecs=${codecs}`,
       ...(options.autoAnswer ? ["answermode=auto"] : []),
       ...(options.account ?? []),
@@ -106,7 +152,8 @@ export class Baresip {
       join(folder, "config"),
       [
         "poll_method epoll",
-        `sip_listen ${phoneHost}:${port}`,
+        `sip_listen ${host}:${port}`,
+        ...(home?.ca === undefined ? [] : [`sip_cafile ${home.ca}`]),
         "call_local_timeout 120",
         "call_max_calls 20",
         `audio_source aufile,${source}`,
@@ -141,15 +188,27 @@ export class Baresip {
         "",
       ].join("\n"),
     );
-    const program = new Program({ command: ["baresip", "-4", "-f", folder, "-v"], cwd: folder });
-    if (!(await untilBound(controlPort, "tcp")) || !(await untilBound(port, "udp"))) {
+    const program = new Program({ command: [...prefix, "baresip", "-4", "-f", folder, "-v"], cwd: folder });
+    const bound = async (wanted: number, way: "udp" | "tcp") => await untilBound(wanted, way, 5000, program.pid);
+    if (!(await bound(controlPort, "tcp")) || !(await bound(port, "udp"))) {
       await program.stop();
       throw new ProgramError(`baresip did not start:\n${program.lines.slice(-30).join("\n")}`);
     }
-    const control = connect(controlPort, "127.0.0.1");
-    await new Promise<void>((resolve, reject) => control.once("connect", resolve).once("error", reject));
-    const uri = `sip:${user}@${phoneHost}:${port}${transport === "tcp" ? ";transport=tcp" : ""}`;
-    return new Baresip(program, control, folder, port, uri);
+    const control = await controlOf(controlPort, prefix);
+    const uri =
+      home === undefined
+        ? `sip:${user}@${host}:${port}${transport === "udp" ? "" : `;transport=${transport}`}`
+        : `sip:${user}@${home.domain}`;
+    const phone = new Baresip(program, control, folder, port, uri);
+    if (home !== undefined) {
+      // Without its control port nobody would be told: it registers as soon as it runs.
+      const answer = await program.line(/\} [2-6]\d\d .*|(reg|REGISTER).*(failed|Connection|timed out)/i);
+      if (!/\} 200 /.test(answer)) {
+        await phone.stop();
+        throw new ProgramError(`baresip could not register: ${answer}`);
+      }
+    }
+    return phone;
   }
 
   #take(message: unknown): void {
@@ -174,7 +233,7 @@ export class Baresip {
     this.#responses.set(token, (ok, detail) =>
       ok ? resolve() : reject(new ProgramError(`baresip refused ${command} ${params}: ${detail}`)),
     );
-    this.#control.write(`${Buffer.byteLength(text)}:${text},`);
+    this.#control.writing.write(`${Buffer.byteLength(text)}:${text},`);
     await promise;
     this.#responses.delete(token);
   }
@@ -225,7 +284,7 @@ export class Baresip {
   }
 
   async stop(): Promise<void> {
-    this.#control.end();
+    this.#control.writing.end();
     await this.program.stop();
   }
 }

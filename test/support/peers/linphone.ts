@@ -1,5 +1,6 @@
 /** linphonec (Debian's linphone-cli): Linphone without screen or sound card, driven by what a person would type. */
 import { join } from "node:path";
+import type { Registration } from "./baresip.ts";
 import { temporaryFolder } from "./folder.ts";
 import { freePort, untilBound } from "./ports.ts";
 import { Program, ProgramError } from "./program.ts";
@@ -10,8 +11,27 @@ export interface LinphoneOptions {
   codec?: "PCMU" | "PCMA";
   /** What it says: a tone in Hz at −10 dBFS for a minute. */
   says?: number;
+  /** Registers, and calls by way of that server; without it it has no account. */
+  registers?: Registration & { user: string; transport: "udp" | "tcp" | "tls" };
+  /** Answers every call at once. */
+  autoAnswer?: boolean;
   /** Offer an IPv6 address for the audio where the machine has one, as it does unless told otherwise. */
   ipv6?: boolean;
+}
+
+function account({ user, domain, password, server, transport }: NonNullable<LinphoneOptions["registers"]>): string[] {
+  return [
+    "[proxy_0]",
+    `reg_proxy=<sip:${server};transport=${transport}>`,
+    `reg_route=<sip:${server};transport=${transport};lr>`,
+    `reg_identity=<sip:${user}@${domain}>`,
+    "reg_expires=600",
+    "reg_sendregister=1",
+    "[auth_info_0]",
+    `username=${user}`,
+    `passwd=${password}`,
+    `domain=${domain}`,
+  ];
 }
 
 export class Linphone {
@@ -27,6 +47,7 @@ export class Linphone {
   /** Starts it; resolves when it can call. */
   static async start(options: LinphoneOptions = {}): Promise<Linphone> {
     const port = await freePort();
+    const home = options.registers;
     const config = [
       "[sip]",
       `sip_port=${port}`,
@@ -36,12 +57,16 @@ export class Linphone {
       `use_ipv6=${options.ipv6 === true ? 1 : 0}`,
       "ipv6_migration_done=1",
       "media_encryption=none",
+      ...(home === undefined ? [] : ["default_proxy=0"]),
+      // A name that is an address, and a server of this test only: what is checked is that its certificate is signed by `ca`.
+      ...(home?.ca === undefined ? [] : [`root_ca=${home.ca}`, "verify_server_certs=1", "verify_server_cn=0"]),
       "[rtp]",
       `audio_rtp_port=${await freePort()}`,
       "[video]",
       "enabled=0",
       "capture=0",
       "display=0",
+      ...(home === undefined ? [] : account(home)),
       "",
     ].join("\n");
     // Its folders must be there: it does not listen otherwise.
@@ -53,7 +78,7 @@ export class Linphone {
     const said = join(folder, "says.wav");
     await writeWav(said, 8000, sine(options.says ?? 620, 60_000, 0.316));
     const program = new Program({
-      command: ["linphonec", "-c", "linphonerc"],
+      command: ["linphonec", "-c", "linphonerc", ...(options.autoAnswer ? ["-a"] : [])],
       cwd: folder,
       env: { HOME: folder, XDG_CONFIG_HOME: undefined, XDG_DATA_HOME: undefined },
       stdin: true,
@@ -71,6 +96,18 @@ export class Linphone {
       const line = await program.line(new RegExp(`\\d+: ${options.codec} \\(8000\\)`));
       phone.type("codec disable all");
       phone.type(`codec enable ${/(\d+): /.exec(line)?.[1]}`);
+    }
+    if (home !== undefined) {
+      // It says so only when it is asked.
+      const asking = setInterval(() => phone.type("status register"), 100);
+      try {
+        await program.line(/^(linphonec> )?registered, identity/);
+      } catch (error) {
+        await phone.stop();
+        throw error;
+      } finally {
+        clearInterval(asking);
+      }
     }
     return phone;
   }

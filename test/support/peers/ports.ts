@@ -1,6 +1,6 @@
 /** Ports that nobody uses now: each call gives another one. */
 import { createSocket } from "node:dgram";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
 /*
@@ -84,15 +84,21 @@ function tcpFree(port: number): Promise<boolean> {
 
 /**
  * Waits until a program has bound `port`; false when it has not within `ms` milliseconds. Asks the kernel (Linux's /proc):
- * trying to bind the port oneself could take it from the program at the wrong moment.
+ * trying to bind the port oneself could take it from the program at the wrong moment. Looks into the network namespace of the
+ * process `pid`, this one's by default.
  */
-export async function untilBound(port: number, transport: "udp" | "tcp", ms = 5000): Promise<boolean> {
+export async function untilBound(
+  port: number,
+  transport: "udp" | "tcp",
+  ms = 5000,
+  pid: number | "self" = "self",
+): Promise<boolean> {
   const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   // UDP sockets that are bound are in state 07, TCP sockets that listen in 0A.
   const state = transport === "udp" ? "07" : "0A";
   const bound = () =>
     [transport, `${transport}6`].some((table) =>
-      read(`/proc/net/${table}`)
+      read(`/proc/${pid}/net/${table}`)
         .split("\n")
         .map((line) => line.trim().split(/\s+/))
         .some(([, local = "", , found]) => local.endsWith(ending) && found === state),
@@ -102,5 +108,10 @@ export async function untilBound(port: number, transport: "udp" | "tcp", ms = 50
 }
 
 function read(file: string): string {
-  return existsSync(file) ? readFileSync(file, "latin1") : "";
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    // No IPv6 on this machine, or the process has ended.
+    return "";
+  }
 }
