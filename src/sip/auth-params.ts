@@ -235,6 +235,7 @@ export function formatCredentials(credentials: {
   text += `, response="${response}"`;
   if (algorithm !== undefined) text += `, algorithm=${algorithm}`;
   if (opaque !== undefined) text += `, opaque=${quote(opaque)}`;
-  if (qop !== undefined) text += `, qop=${qop}, nc=${nc}, cnonce=${quote(cnonce ?? "")}`;
+  if (qop !== undefined) text += `, qop=${qop}, nc=${nc}`;
+  if (cnonce !== undefined) text += `, cnonce=${quote(cnonce)}`;
   return text;
 }

@@ -52,7 +52,7 @@ export class Nonces {
     this.lifetime = lifetime;
     this.#memory = memory;
     this.#since = clock.now();
-    this.#before = this.#since;
+    this.#before = Math.floor(this.#since);
   }
 
   /** Nonces of which uses are remembered. */
