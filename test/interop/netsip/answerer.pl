@@ -1,0 +1,35 @@
+# Registers, then answers every call: what it hears it sends back, and keeps in a file of µ-law octets.
+# Says on stdout what happens, one line each: REGISTERED seconds, INVITE user held|open, ANSWERED, BYE.
+# Arguments: address:port of its own, the server's, domain, user, password, file
+use strict;
+use warnings;
+use Net::SIP;
+$| = 1;
+my ($own, $server, $domain, $user, $password, $file) = @ARGV;
+
+my $ua = Net::SIP::Simple->new(
+  legs => $own,
+  outgoing_proxy => $server,
+  registrar => $server,
+  domain => $domain,
+  from => "<sip:$user\@$domain>",
+  contact => "sip:$user\@$own",
+  auth => [$user, $password],
+);
+my $expires = $ua->register(expires => 600);
+print defined $expires ? "REGISTERED $expires\n" : "REFUSED " . $ua->error . "\n";
+exit 1 unless defined $expires;
+
+$ua->listen(
+  init_media => $ua->rtp('media_recv_echo', $file),
+  cb_invite => sub {
+    my ($call, $request) = @_;
+    my ($caller) = $request->get_header('from') =~ /sip:([^\@]*)\@/;
+    my $address = ($request->sdp_body->get_media)[0]{addr};
+    print "INVITE $caller ", ($address eq '0.0.0.0' ? 'held' : 'open'), "\n";
+    return;
+  },
+  cb_established => sub { print "ANSWERED\n" },
+  recv_bye => sub { print "BYE\n" },
+);
+$ua->loop;
