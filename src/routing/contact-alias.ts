@@ -21,6 +21,8 @@ const transports: readonly (readonly [number: string, transport: Flow["transport
   ["6", "wss"],
 ];
 
+type Source = Pick<Flow, "transport" | "remote">;
+
 export interface Alias {
   /** The URI without its alias. */
   readonly uri: string;
@@ -29,22 +31,28 @@ export interface Alias {
 }
 
 /**
- * Adds the alias to the first Contact of a message that came from `source`, where its host is private or `.invalid` and
+ * Whether the first Contact of a message that came from `source` gets an alias: where its host is private or `.invalid` and
  * not where it came from; with `force`, wherever it is not where it came from.
  */
+export function needsAlias(message: Request | Response, source: Source, force: boolean): boolean {
+  if (message.lines.find("contact") < 0) return false;
+  const uri = contactOf(message)?.uri;
+  if (uri === undefined || !isSipUri(uri)) return false;
+  const { host, port = 5060 } = uri;
+  if (!force && !isPrivate(host) && !/\.invalid\.?$/i.test(host)) return false;
+  if (uri.headers !== undefined || uri.params.has("alias")) return false;
+  return port !== source.remote.port || canonicalHost(host) !== canonicalHost(source.remote.host);
+}
+
+/** Adds the alias to the Contact of a message that needs one. */
 export function aliasContact(
   splice: Splice<Request> | Splice<Response>,
   message: Request | Response,
-  source: Pick<Flow, "transport" | "remote">,
-  force: boolean,
+  { transport, remote }: Source,
 ): void {
   const contact = contactOf(message);
-  if (contact === undefined || !isSipUri(contact.uri) || contact.uri.headers !== undefined) return;
-  const { host, port = 5060, params } = contact.uri;
-  const { remote } = source;
-  if (!force && !isPrivate(host) && !/\.invalid\.?$/i.test(host)) return;
-  if (params.has("alias") || (canonicalHost(host) === canonicalHost(remote.host) && port === remote.port)) return;
-  const number = transports.find(([, transport]) => transport === source.transport)?.[0] ?? "1";
+  if (contact === undefined) return;
+  const number = transports.find(([, name]) => name === transport)?.[0] ?? "1";
   const { lines } = message;
   const line = lines.find("contact");
   const value = lines.value(line);

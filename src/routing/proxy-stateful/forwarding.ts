@@ -1,0 +1,195 @@
+/**
+ * One request as it is forwarded: what is changed on its way down for each branch (RFC 3261 §16.6), and on the way up of
+ * its responses (§16.7). It lets go of the request with the final response.
+ */
+import type { Flow } from "../../sip/flow.ts";
+import { formatHost } from "../../sip/host.ts";
+import { buildResponse, type Request, type Response } from "../../sip/message.ts";
+import { newTag } from "../../sip/random.ts";
+import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
+import type { ServerTransaction } from "../../sip/transaction/index.ts";
+import { withoutOwnCredentials } from "../authorize.ts";
+import type { Incoming } from "../chain.ts";
+import { aliasContact, needsAlias } from "../contact-alias.ts";
+import type { MediaRelay } from "../media-relay-seam.ts";
+import { type Course, courseOf, type Mark, type Passage, withoutPassage } from "../record-route.ts";
+import type { ProxyTarget } from "../target.ts";
+import { withoutTopVia } from "./response.ts";
+import type { Around, ForwardOptions } from "./surroundings.ts";
+import { incomingBreadth } from "./targets.ts";
+
+/** A request that is ready to be sent, or the status that its branch fails with. */
+export type Outgoing = Request | { readonly type: "refused"; readonly status: number };
+
+/** Methods that make a dialog, and NOTIFY, which may, though it has a To tag (RFC 6665 §4.3). */
+const recorded = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY"]);
+/** Methods whose Contact is where the dialog goes on (RFC 3261 §12, RFC 3311, RFC 6665). */
+const targetRefreshing = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY", "UPDATE"]);
+
+export class Forwarding {
+  readonly around: Around;
+  readonly options: ForwardOptions;
+  /** Where the request came from. */
+  readonly from: Flow;
+  readonly method: string;
+  /** How many branches it may have at once. */
+  readonly breadth: number;
+  readonly #passage: Passage;
+  readonly #loopMark: string;
+  readonly #ended: ((status: number) => void) | undefined;
+  #incoming: Incoming | undefined;
+  #tx: ServerTransaction | undefined;
+  /** The Route values that are not ours. */
+  readonly #routes: readonly string[];
+
+  constructor(
+    around: Around,
+    incoming: Incoming,
+    passage: Passage,
+    loopMark: string,
+    options: ForwardOptions,
+    ended?: (status: number) => void,
+  ) {
+    const { request } = incoming;
+    this.around = around;
+    this.options = options;
+    this.from = incoming.flow;
+    this.method = request.method;
+    this.breadth = incomingBreadth(request);
+    this.#passage = passage;
+    this.#loopMark = loopMark;
+    this.#ended = ended;
+    this.#incoming = incoming;
+    this.#tx = incoming.tx;
+    this.#routes = request.lines.find("route") < 0 ? noRoutes : withoutPassage(request, passage).routes;
+  }
+
+  get isInvite(): boolean {
+    return this.method === "INVITE";
+  }
+
+  /** Does the hop before us want to know that a flow is gone (RFC 5626 §5.3)? */
+  get isEdge(): boolean {
+    return this.#passage.own && this.#passage.flow !== undefined;
+  }
+
+  get relay(): MediaRelay | undefined {
+    return this.options.nat === true ? this.around.relay : undefined;
+  }
+
+  /** Undefined after the final response. */
+  get request(): Request | undefined {
+    return this.#incoming?.request;
+  }
+
+  /** Where it goes for this target, Request-URI and Route values included; undefined when a Route cannot be read. */
+  courseTo(target: ProxyTarget): Course | undefined {
+    const routes = target.route === undefined ? this.#routes : [...target.route, ...this.#routes];
+    // Who says where to send it speaks of a loose router (RFC 3261 §16.6 step 6).
+    if (target.flow !== undefined || target.nextHop !== undefined) return { uri: target.uri, routes, hop: target.uri };
+    return courseOf(target.uri, routes);
+  }
+
+  newBranch(): string {
+    return `z9hG4bK${this.around.random.token(8)}${this.#loopMark}`;
+  }
+
+  /** The request for one branch. @throws InvalidHeaderValue when the target's URI or Route is none. */
+  outgoing(course: Course, to: Flow, branch: string, breadth: number): Outgoing {
+    const incoming = this.#incoming;
+    if (incoming === undefined) return { type: "refused", status: 500 };
+    const { request } = incoming;
+    const { options, from } = this;
+    const splice = new Splice(request);
+    if (course.uri !== request.uri) splice.setUri(course.uri);
+    const { transport, host, port } = this.around.ways.viaFor(to);
+    splice.insert("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch};rport`);
+    for (const line of this.#recordRoute(request, to)) splice.insert("first", line);
+    noteSource(splice, request, from);
+    decrementMaxForwards(splice, request);
+    this.#route(splice, request, course);
+    setBreadth(splice, request, breadth);
+    if (incoming.authenticated !== undefined) withoutOwnCredentials(splice, incoming);
+    if (targetRefreshing.has(request.method) && needsAlias(request, from, options.nat === true))
+      aliasContact(splice, request, from);
+    const relayed = this.relay?.request(request, from, to, branch);
+    if (relayed !== undefined && "status" in relayed) return { type: "refused", status: relayed.status };
+    if (relayed?.body !== undefined) splice.setBody(relayed.body);
+    if (to.reliable) splice.ensureContentLength();
+    return splice.message();
+  }
+
+  /** A response as it goes upstream; undefined when it was meant for us. */
+  upstream(response: Response, from: Flow): Response | undefined {
+    const { status } = response;
+    const force = this.options.nat === true;
+    const alias = status < 300 && targetRefreshing.has(this.method) && needsAlias(response, from, force);
+    const branch = response.via.branch;
+    const relayed = branch === undefined ? undefined : this.relay?.response(response, from, this.from, branch).body;
+    if (!alias && relayed === undefined) return withoutTopVia(response);
+    if (response.values("via").length < 2) return undefined;
+    const splice = new Splice(response);
+    splice.removeFirst("via", 1);
+    if (alias) aliasContact(splice, response, from);
+    if (relayed !== undefined) splice.setBody(relayed);
+    return splice.message();
+  }
+
+  /** To the server transaction. False: it takes none, or none any more. */
+  respond(response: Response): boolean {
+    return this.#tx?.respond(response) ?? false;
+  }
+
+  /** Past the server transaction: a further 2xx, which it would only let pass (RFC 6026 §7.1). */
+  pass(response: Response): void {
+    this.from.send(response.bytes());
+  }
+
+  /** A final response of our own making. */
+  own(status: number): Response {
+    const { request } = this;
+    if (request === undefined) throw new TypeError("the request has its final response");
+    return buildResponse(request, status, { toTag: newTag(this.around.random), source: this.from.remote });
+  }
+
+  /** The final response is sent. */
+  done(status: number): void {
+    this.#ended?.(status);
+    this.#tx = undefined;
+    // The relay names what it is told to end by its request.
+    if (this.relay === undefined) this.#incoming = undefined;
+  }
+
+  #recordRoute(request: Request, to: Flow): readonly string[] {
+    const { method } = request;
+    const { options, around } = this;
+    if (options.recordRoute === false) return noRoutes;
+    const mark: Mark = { mode: "stateful", nat: options.nat === true };
+    if (recorded.has(method) && (method === "NOTIFY" || request.to.tag === undefined))
+      return around.recordRoute.values(request, this.from, to, mark).map((value) => `Record-Route: ${value}`);
+    if (method !== "REGISTER") return noRoutes;
+    const first = request.lines.find("via", request.lines.find("via")) < 0;
+    return [`Path: ${around.recordRoute.path(request, this.from, to, mark, first)}`];
+  }
+
+  /** Takes our own Route values off and puts the target's on; or writes them anew, where a strict router has a part. */
+  #route(splice: Splice<Request>, request: Request, course: Course): void {
+    const passage = this.#passage;
+    if (course.routes === this.#routes && (!passage.own || !passage.strict)) {
+      if (passage.own && passage.values > 0) splice.removeFirst("route", passage.values);
+      return;
+    }
+    const { lines } = request;
+    for (let line = lines.find("route"); line >= 0; line = lines.find("route", line)) splice.remove(line);
+    for (const value of course.routes) splice.insert("last", `Route: ${value}`);
+  }
+}
+
+const noRoutes: readonly string[] = [];
+
+function setBreadth(splice: Splice<Request>, request: Request, breadth: number): void {
+  const { lines } = request;
+  const line = lines.find("max-breadth");
+  if (line < 0) splice.insert("last", `Max-Breadth: ${breadth}`);
+  else if (lines.value(line) !== String(breadth)) splice.replace(line, `Max-Breadth: ${breadth}`);
+}

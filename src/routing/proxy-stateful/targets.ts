@@ -1,0 +1,37 @@
+/** The order in which targets are tried (RFC 3261 §16.6, §16.7), and how Max-Breadth is shared out (RFC 5393 §5.3). */
+import type { Request } from "../../sip/message.ts";
+import type { ProxyTarget } from "../target.ts";
+
+/** Groups by falling q; the targets of a group are tried at the same time. */
+export function groupsOf(targets: readonly ProxyTarget[]): ProxyTarget[][] {
+  if (targets.length < 2) return targets.map((target) => [target]);
+  const groups: ProxyTarget[][] = [];
+  // The sort is stable: within a group the order is the caller's.
+  for (const target of [...targets].sort((a, b) => quality(b) - quality(a))) {
+    const group = groups.at(-1);
+    if (group?.[0] !== undefined && quality(group[0]) === quality(target)) group.push(target);
+    else groups.push([target]);
+  }
+  return groups;
+}
+
+function quality({ q = 1 }: ProxyTarget): number {
+  return Number.isFinite(q) ? Math.min(1, Math.max(0, q)) : 1;
+}
+
+/** What a request without the header counts as having, and the most that it can have. */
+const mostBreadth = 60;
+
+/** How many branches at once a request may make (RFC 5393 §5.3.3). Zero when its header makes no sense. */
+export function incomingBreadth(request: Request): number {
+  const value = request.header("max-breadth");
+  if (value === undefined) return mostBreadth;
+  return /^\d{1,10}$/.test(value) ? Math.min(mostBreadth, Number(value)) : 0;
+}
+
+/** The shares of `breadth` for `count` branches at once, or undefined when there are more branches than breadth. */
+export function sharesOf(breadth: number, count: number): readonly number[] | undefined {
+  if (breadth < count || count === 0) return undefined;
+  const share = Math.floor(breadth / count);
+  return Array.from({ length: count }, (_, at) => share + (at < breadth % count ? 1 : 0));
+}
