@@ -1,0 +1,47 @@
+/** A phone in a page by JsSIP: `window.phone`, see chromium.ts. It answers every call. */
+import JsSIP from "jssip";
+import { heard, hearFrom, statistics, voice } from "./sound.js";
+
+const events = [];
+let agent;
+let session;
+let tone = 0;
+const media = () => ({ mediaStream: voice(tone), pcConfig: { iceServers: [] } });
+
+function follow(started) {
+  session = started;
+  if (started.connection) hearFrom(started.connection);
+  else started.on("peerconnection", ({ peerconnection }) => hearFrom(peerconnection));
+  for (const name of ["progress", "accepted", "confirmed", "hold", "unhold", "reinvite"])
+    started.on(name, () => events.push(name));
+  started.on("ended", ({ cause }) => events.push(`ended ${cause}`));
+  started.on("failed", ({ cause }) => events.push(`failed ${cause}`));
+}
+
+window.phone = {
+  events,
+  heard,
+  register({ url, user, domain, password, hertz }) {
+    tone = hertz;
+    agent = new JsSIP.UA({
+      sockets: [new JsSIP.WebSocketInterface(url)],
+      uri: `sip:${user}@${domain}`,
+      password,
+      register_expires: 600,
+      session_timers: false,
+    });
+    agent.on("newRTCSession", ({ originator, session: started }) => {
+      follow(started);
+      if (originator === "remote") started.answer(media());
+    });
+    for (const name of ["connected", "disconnected", "registered", "unregistered"])
+      agent.on(name, () => events.push(name));
+    agent.on("registrationFailed", ({ cause }) => events.push(`registrationFailed ${cause}`));
+    agent.start();
+  },
+  call: (target) => void agent.call(target, media()),
+  hold: (held) => (held ? session.hold() : session.unhold()),
+  hangup: () => session.terminate(),
+  statistics: () => statistics(session.connection),
+  stop: () => agent.stop(),
+};

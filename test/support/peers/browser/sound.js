@@ -1,0 +1,48 @@
+/** The ear and the voice of a phone in a page: a tone instead of a microphone, and what is strongest in what comes in. */
+const context = new AudioContext();
+
+/** A stream that holds a sine of `hertz` at −10 dBFS. */
+export function voice(hertz) {
+  const oscillator = new OscillatorNode(context, { frequency: hertz });
+  const volume = new GainNode(context, { gain: 0.316 });
+  const out = new MediaStreamAudioDestinationNode(context);
+  oscillator.connect(volume).connect(out);
+  oscillator.start();
+  return out.stream;
+}
+
+let analyser;
+
+/** Listens to what a peer connection receives from now on. */
+export function hearFrom(connection) {
+  const take = (track) => {
+    if (track?.kind !== "audio") return;
+    const stream = new MediaStream([track]);
+    // Chromium decodes only what an element plays.
+    const element = new Audio();
+    element.srcObject = stream;
+    element.muted = true;
+    void element.play();
+    analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
+    new MediaStreamAudioSourceNode(context, { mediaStream: stream }).connect(analyser);
+  };
+  connection.addEventListener("track", ({ track }) => take(track));
+  for (const receiver of connection.getReceivers()) take(receiver.track);
+}
+
+/** The strongest frequency in Hz of the last 85 ms; 0 while it is silent. */
+export function heard() {
+  if (analyser === undefined) return 0;
+  const levels = new Float32Array(analyser.frequencyBinCount);
+  analyser.getFloatFrequencyData(levels);
+  const at = levels.reduce((best, level, n) => (level > levels[best] ? n : best), 0);
+  return levels[at] < -50 ? 0 : (at * context.sampleRate) / analyser.fftSize;
+}
+
+/** What the connection says that it received. */
+export async function statistics(connection) {
+  for (const report of (await connection.getStats()).values())
+    if (report.type === "inbound-rtp" && report.kind === "audio")
+      return { received: report.packetsReceived, lost: report.packetsLost, jitter: report.jitter };
+  return { received: 0, lost: 0, jitter: 0 };
+}
