@@ -1,0 +1,201 @@
+/**
+ * The stateless proxy (RFC 3261 §16.11): each message is forwarded by what it says itself, and forgotten. It answers what
+ * cannot be forwarded, never an ACK; what is lost on the way is sent again by the client, and goes the same way.
+ */
+import type { Flow } from "../../sip/flow.ts";
+import { InvalidHeaderValue, type Response } from "../../sip/message.ts";
+import { seededRandom } from "../../sip/random.ts";
+import type { StatelessOptions } from "../../sip/transaction/index.ts";
+import { isSipUri, parseUri, type SipUri } from "../../sip/uri.ts";
+import type { Hop } from "../../transport/resolve/contract.ts";
+import type { Incoming } from "../chain.ts";
+import { takeAlias } from "../contact-alias.ts";
+import { LoopMarks, loopMarkLength } from "../loop.ts";
+import { courseOf, type Mark, withoutPassage } from "../record-route.ts";
+import type { ProxyTarget } from "../target.ts";
+import type { FlowRef } from "../ways.ts";
+import { StatelessBranches } from "./branch.ts";
+import { ContactRewriter, type HiddenContact } from "./contact.ts";
+import { editRequest, type Forward } from "./request.ts";
+import { editResponse } from "./response.ts";
+import type { StatelessForwardOptions, StatelessProxyOptions } from "./surroundings.ts";
+
+/** What a forwarded request may grow by, in octets: Via, Record-Route, a rewritten Contact. */
+const growth = 300;
+const defaults: StatelessForwardOptions = {};
+
+export class StatelessProxy {
+  readonly #around: StatelessProxyOptions;
+  readonly #branches: StatelessBranches;
+  readonly #marks: LoopMarks;
+  readonly #contacts: ContactRewriter;
+
+  constructor(options: StatelessProxyOptions) {
+    this.#around = options;
+    this.#branches = new StatelessBranches(options.secret);
+    this.#marks = new LoopMarks(options.secret);
+    this.#contacts = new ContactRewriter(options.secret, options.ways);
+  }
+
+  /** Sends a request on to a target. ACK and CANCEL, too: they must be given the target of their INVITE. */
+  forward(incoming: Incoming, target: ProxyTarget, options: StatelessForwardOptions = defaults): void {
+    const { request, flow } = incoming;
+    const way = target.lost === undefined ? target : target.failover?.find(({ lost }) => lost === undefined);
+    if (way === undefined) return this.#refuse(incoming, target.lost ?? 480);
+    // A Route of ours without a pass, which somebody put on the request because we are his outbound proxy.
+    const passage = this.#around.recordRoute.read(request, flow);
+    this.#forward(incoming, { ...withoutPassage(request, passage), uri: way.uri }, way, markOf(options), options);
+  }
+
+  /** Sends a request within a dialog to where its Route says (RFC 3261 §16.4, §16.6 step 6). 403 without a genuine pass. */
+  inDialog(incoming: Incoming): void {
+    const { request, flow } = incoming;
+    const passage = this.#around.recordRoute.read(request, flow);
+    if (!passage.own || !passage.genuine) return this.#refuse(incoming, 403);
+    const course = withoutPassage(request, passage);
+    if (passage.flow !== undefined) this.#down(incoming, course, passage.flow, passage.mark);
+    else this.#toContact(incoming, course, passage.mark);
+  }
+
+  /** Takes requests to a Contact that we rewrote, and sends them to the Contact. */
+  contact(incoming: Incoming): boolean {
+    const { request, flow } = incoming;
+    if (this.#hiddenBehind(request.uri) === undefined) return false;
+    const passage = this.#around.recordRoute.read(request, flow);
+    this.#toContact(incoming, withoutPassage(request, passage), undefined);
+    return true;
+  }
+
+  /** Takes a response that belongs to no transaction, if it answers a request that we forwarded. */
+  response(response: Response, flow: Flow): boolean {
+    const back = this.#branches.read(response, loopMarkLength);
+    if (back === undefined) return false;
+    const { ways } = this.#around;
+    const { transport } = back.flow;
+    let to = ways.flowOf(back.flow);
+    // RFC 3261 §18.2.2: a new connection to where the client listens. To a browser there is none.
+    if (to === undefined && transport !== "ws" && transport !== "wss")
+      to = ways.flowTo({ transport, ...(transport === "udp" ? back.flow.remote : back.sentBy) });
+    if (to !== undefined) to.send(editResponse(response, flow, to, back.manner, this.#around, this.#contacts).bytes());
+    return true;
+  }
+
+  #toContact(incoming: Incoming, course: { uri: string; routes: readonly string[] }, mark?: Mark): void {
+    const hidden = this.#hiddenBehind(course.uri);
+    const uri = hidden?.uri ?? course.uri;
+    const given = mark ?? { mode: "stateless", ...(hidden?.manner ?? { nat: false }) };
+    const { routes } = course;
+    if (routes.length === 0 && hidden?.flow !== undefined)
+      return this.#down(incoming, { uri, routes }, hidden.flow, given);
+    const alias = routes.length === 0 ? takeAlias(uri) : undefined;
+    if (alias === undefined) return this.#forward(incoming, { uri, routes }, { uri }, given, defaults);
+    const { ways } = this.#around;
+    const { transport, address } = alias;
+    const flow = transport === "udp" ? ways.flowTo({ transport, ...address }) : ways.connectionFrom(transport, address);
+    if (flow === undefined) return this.#refuse(incoming, 430);
+    this.#forward(incoming, { uri: alias.uri, routes }, { uri: alias.uri, flow }, given, defaults);
+  }
+
+  /** Down a flow that is written in the request itself. */
+  #down(incoming: Incoming, course: { uri: string; routes: readonly string[] }, ref: FlowRef, mark: Mark): void {
+    const flow = this.#around.ways.flowOf(ref);
+    // RFC 5626 §5.3.1.
+    if (flow === undefined) return this.#refuse(incoming, 430);
+    this.#forward(incoming, course, { uri: course.uri, flow }, mark, defaults);
+  }
+
+  #hiddenBehind(uri: string): HiddenContact | undefined {
+    const at = uri.indexOf(":c-");
+    if (at < 0) return undefined;
+    const target = parseUri(uri);
+    return target !== undefined && isSipUri(target) ? this.#contacts.read(target.user) : undefined;
+  }
+
+  #forward(
+    incoming: Incoming,
+    course: { uri: string; routes: readonly string[] },
+    target: ProxyTarget,
+    mark: Mark,
+    options: StatelessForwardOptions,
+  ): void {
+    const { request, flow, tx } = incoming;
+    tx.forget();
+    if (!this.#maySend(incoming)) return;
+    const loopMark = this.#marks.of(request, flow.remote);
+    if (this.#marks.isLoop(request, loopMark)) return this.#refuse(incoming, 482);
+    const routes = target.route === undefined ? course.routes : [...target.route, ...course.routes];
+    const named = { uri: course.uri, routes, hop: course.uri };
+    // Who says where to send it speaks of a loose router.
+    const final = target.flow === undefined && target.nextHop === undefined ? courseOf(course.uri, routes) : named;
+    if (final === undefined) return this.#refuse(incoming, 400, { reason: "Malformed Route" });
+    const manner = { nat: mark.nat, contact: mark.contact ?? false };
+    const branch = this.#branches.make(request, flow, manner, loopMark);
+    const forward: Forward = { incoming, course: final, mark, manner, branch, options };
+    if (target.flow !== undefined) return this.#send(forward, target.flow, 430);
+    const next = target.nextHop ?? sipUri(final.hop);
+    if (next === undefined) return this.#refuse(incoming, 416);
+    const size = request.bytes().length + growth;
+    this.#around.resolver.resolve(
+      next,
+      (result) => {
+        const hop: Hop | undefined = result.ok ? result.hops[0] : undefined;
+        if (hop === undefined) return this.#refuse(incoming, 503);
+        this.#send(forward, this.#around.ways.flowTo({ ...hop, size }), 503);
+      },
+      choiceOf(branch),
+    );
+  }
+
+  #send(forward: Forward, to: Flow, failure: number): void {
+    const { incoming } = forward;
+    try {
+      const outgoing = editRequest(forward, to, this.#around, this.#contacts);
+      if ("status" in outgoing) return this.#refuse(incoming, outgoing.status, outgoing);
+      to.send(outgoing.bytes(), () => this.#refuse(incoming, failure));
+    } catch (error) {
+      if (!(error instanceof InvalidHeaderValue)) throw error;
+      this.#refuse(incoming, 416);
+    }
+  }
+
+  /** RFC 3261 §16.3 steps 3 and 5; what fails is answered. */
+  #maySend(incoming: Incoming): boolean {
+    const { lines, method } = incoming.request;
+    const hops = lines.find("max-forwards");
+    if (hops >= 0 && Number(lines.value(hops)) === 0) {
+      this.#refuse(incoming, 483);
+      return false;
+    }
+    // The requests that follow an INVITE must go where it went.
+    if (lines.find("proxy-require") < 0 || method === "ACK" || method === "CANCEL") return true;
+    this.#refuse(incoming, 420, { headers: [["Unsupported", incoming.request.values("proxy-require").join(", ")]] });
+    return false;
+  }
+
+  /** Answers without a transaction: this one is forgotten already, or by now; an ACK is not answered. */
+  #refuse({ request, flow, tx }: Incoming, status: number, options?: StatelessOptions): void {
+    tx.forget();
+    this.#around.transactions.replyStateless(request, flow, status, options);
+  }
+}
+
+function markOf({ nat = false, rewriteContact = false }: StatelessForwardOptions): Mark {
+  return { mode: "stateless", nat, contact: rewriteContact };
+}
+
+function sipUri(text: string): SipUri | undefined {
+  const uri = parseUri(text);
+  return uri !== undefined && isSipUri(uri) ? uri : undefined;
+}
+
+/** Among equal hops a retransmission must choose the one that was chosen before (RFC 3263 §4.4). */
+function choiceOf(branch: string): { token(bytes: number): string } {
+  let random: ReturnType<typeof seededRandom> | undefined;
+  return {
+    token(bytes) {
+      // The branch begins with its MAC, which is as good as a hash.
+      random ??= seededRandom(Number.parseInt(branch.slice(7, 15), 16));
+      return random.token(bytes);
+    },
+  };
+}

@@ -1,0 +1,98 @@
+/** What a stateless proxy changes of a request (RFC 3261 §16.6): everything else leaves as it came. */
+import type { Flow } from "../../sip/flow.ts";
+import { formatHost } from "../../sip/host.ts";
+import type { Request } from "../../sip/message.ts";
+import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
+import { splitList } from "../../sip/text.ts";
+import { withoutOwnCredentials } from "../authorize.ts";
+import type { Incoming } from "../chain.ts";
+import { aliasContact, needsAlias } from "../contact-alias.ts";
+import type { RelayRefusal } from "../media-relay-seam.ts";
+import type { Course, Mark } from "../record-route.ts";
+import type { Manner } from "./branch.ts";
+import type { ContactRewriter } from "./contact.ts";
+import type { StatelessForwardOptions, StatelessProxyOptions } from "./surroundings.ts";
+
+/** One request on its way. */
+export interface Forward {
+  readonly incoming: Incoming;
+  readonly course: Course;
+  readonly mark: Mark;
+  readonly manner: Manner;
+  readonly branch: string;
+  readonly options: StatelessForwardOptions;
+}
+
+/** Methods that make a dialog, and so get a Record-Route. */
+const dialogForming = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY"]);
+/** Methods whose Contact is where requests of the dialog go. */
+export const targetRefreshing: ReadonlySet<string> = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY", "UPDATE"]);
+
+/** The request as it leaves, or how it is refused. @throws InvalidHeaderValue when the target's URI or Route is none. */
+export function editRequest(
+  forward: Forward,
+  to: Flow,
+  around: StatelessProxyOptions,
+  contacts: ContactRewriter,
+): Request | RelayRefusal {
+  const { incoming, course, branch, manner } = forward;
+  const { request, flow: from } = incoming;
+  const splice = new Splice(request);
+  if (course.uri !== request.uri) splice.setUri(course.uri);
+  const { transport, host, port } = around.ways.viaFor(to);
+  splice.insert("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch}`);
+  record(splice, forward, to, around);
+  noteSource(splice, request, from);
+  decrementMaxForwards(splice, request);
+  route(splice, request, course);
+  if (incoming.authenticated !== undefined) withoutOwnCredentials(splice, incoming);
+  if (manner.contact !== false) contacts.rewrite(splice, request, from, to, manner);
+  else if (targetRefreshing.has(request.method) && isDirect(request) && needsAlias(request, from, manner.nat))
+    aliasContact(splice, request, from);
+  if (manner.nat && around.relay !== undefined) {
+    const relayed = around.relay.request(request, from, to, branch);
+    if ("status" in relayed) return relayed;
+    if (relayed.body !== undefined) splice.setBody(relayed.body);
+  }
+  if (to.reliable) splice.ensureContentLength();
+  return splice.message();
+}
+
+/** Is it the client itself that sent it to us, and no proxy? */
+function isDirect({ lines }: Request): boolean {
+  const via = lines.find("via");
+  return lines.find("via", via) < 0 && !lines.value(via).includes(",");
+}
+
+function record(splice: Splice<Request>, forward: Forward, to: Flow, around: StatelessProxyOptions): void {
+  const { incoming, options, mark } = forward;
+  const { request, flow: from } = incoming;
+  if (dialogForming.has(request.method)) {
+    if (options.recordRoute === false || request.to.tag !== undefined) return;
+    for (const value of around.recordRoute.values(request, from, to, mark))
+      splice.insert("first", `Record-Route: ${value}`);
+  } else if (request.method === "REGISTER" && options.path !== false && mark.contact === false) {
+    splice.insert("first", `Path: ${around.recordRoute.path(request, from, to, mark, isDirect(request))}`);
+    // A registrar refuses a Path that the client does not know (RFC 3327 §5.3); it has no part in it but to look at it.
+    if (!supportsPath(request)) splice.insert("first", "Supported: path");
+  }
+}
+
+function supportsPath(request: Request): boolean {
+  return request.headers("supported").some((list) => splitList(list).some((tag) => tag.toLowerCase() === "path"));
+}
+
+/** Takes off the Route values that are ours, from the top; writes all anew where there is more to change. */
+function route(splice: Splice<Request>, request: Request, { routes }: Course): void {
+  const { lines } = request;
+  const first = lines.find("route");
+  if (first < 0 && routes.length === 0) return;
+  const values = request.values("route");
+  const ours = values.length - routes.length;
+  if (ours >= 0 && routes.every((value, at) => value === values[ours + at])) {
+    if (ours > 0) splice.removeFirst("route", ours);
+    return;
+  }
+  for (let line = first; line >= 0; line = lines.find("route", line)) splice.remove(line);
+  for (const value of routes) splice.insert(first < 0 ? "last" : first, `Route: ${value}`);
+}
