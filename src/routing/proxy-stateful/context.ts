@@ -165,7 +165,8 @@ export class ResponseContext {
   #startNext(): void {
     const group = this.#groups.shift() ?? [];
     const { options, breadth, around } = this.forwarding;
-    const left = breadth - this.#open.reduce((sum, branch) => sum + branch.breadth, 0);
+    // What is cancelled makes no branches further down.
+    const left = this.#open.reduce((rest, branch) => (branch.passedOver ? rest : rest - branch.breadth), breadth);
     const shares = sharesOf(left, group.length);
     if (shares === undefined || this.#made + group.length > around.limits.branches) {
       this.#groups = [];
