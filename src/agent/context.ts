@@ -6,8 +6,9 @@ import { formatHost } from "../sip/host.ts";
 import { newBranch, type Random } from "../sip/random.ts";
 import type { Family } from "../sip/sdp.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
-import { isSipUri, type Uri } from "../sip/uri.ts";
+import { isSipUri, type SipUri, type Uri } from "../sip/uri.ts";
 import type { TransportLayer } from "../transport/index.ts";
+import type { Hop, Resolution, Resolver } from "../transport/resolve/index.ts";
 import type { Session } from "./session.ts";
 
 export interface AgentSettings {
@@ -35,7 +36,14 @@ export const defaultSettings: AgentSettings = {
   T2: 4000,
 };
 
-export type Ways = Pick<TransportLayer, "flowTo" | "viaFor" | "contactFor">;
+/** What the agent asks of the transport layer. */
+export interface Ways extends Pick<TransportLayer, "viaFor" | "contactFor"> {
+  /** A way to a peer; nothing happens before something is sent. `size`: octets of the request that will be sent. */
+  flowTo(target: Hop & { readonly size?: number | undefined }): Flow;
+}
+
+/** Where URIs lead (RFC 3263), and what became of it: the resolver. */
+export type AgentResolver = Pick<Resolver, "resolve" | "failed" | "worked">;
 
 export interface AgentContext {
   readonly clock: Clock;
@@ -43,6 +51,8 @@ export interface AgentContext {
   readonly log: Log;
   readonly settings: AgentSettings;
   readonly ways: Ways;
+  /** Without one, the host of a URI is looked up by its address alone, and there is no second server. */
+  readonly resolver?: AgentResolver | undefined;
   readonly transactions: TransactionLayer;
   /** By `dialogKey`. */
   readonly sessions: Map<string, Session>;
@@ -58,15 +68,49 @@ export function topVia(context: AgentContext, flow: Flow): string {
   return `SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${newBranch(context.random)};rport`;
 }
 
-/** The value of our Contact on `flow`. `user` is written as it stood in a URI. */
-export function contactOn(context: AgentContext, flow: Flow, user: string | undefined): string {
-  return `<sip:${user === undefined ? "" : `${user}@`}${context.ways.contactFor(flow)}>`;
+/**
+ * The value of our Contact on `flow`. `user` is written as it stood in a URI. `secure`: the dialog is made by a sips URI,
+ * and so the Contact is one (RFC 5630 §5.1).
+ */
+export function contactOn(context: AgentContext, flow: Flow, user: string | undefined, secure = false): string {
+  const own = context.ways.contactFor(flow);
+  const scheme = secure ? "sips" : "sip";
+  // A sips URI says TLS by itself; to say it twice is deprecated (RFC 5630 §3.1.4).
+  return `<${scheme}:${user === undefined ? "" : `${user}@`}${secure ? own.replace(/;transport=tls$/i, "") : own}>`;
 }
 
-/** Where a request for this URI goes on the wire; undefined for what this version cannot reach. */
-export function wayTo(uri: Uri): { transport: "udp" | "tcp"; host: string; port: number } | undefined {
-  if (!isSipUri(uri) || uri.scheme !== "sip") return undefined;
-  const transport = (uri.params.get("transport") ?? "udp").toLowerCase();
-  if (transport !== "udp" && transport !== "tcp") return undefined;
+export function isSecure(flow: Flow): boolean {
+  return flow.transport === "tls" || flow.transport === "wss";
+}
+
+/** Where requests for `uri` go, by RFC 3263. In the same turn for what needs no DNS. */
+export function hopsTo(context: AgentContext, uri: Uri, done: (resolution: Resolution) => void): void {
+  if (!isSipUri(uri)) done({ ok: false, reason: `siproc speaks no ${uri.scheme}:` });
+  else (context.resolver ?? unresolved).resolve(uri, done);
+}
+
+export function flowTo(context: AgentContext, hop: Hop): Flow {
+  return context.ways.flowTo(hop);
+}
+
+/** A guess at the way to `uri` until its hops are known: good for what our side looks like, never for sending. */
+export function flowToward(context: AgentContext, uri: SipUri): Flow {
+  return context.ways.flowTo(hopNamedIn(uri));
+}
+
+function hopNamedIn(uri: SipUri): Hop {
+  const named = uri.params.get("transport")?.toLowerCase();
+  const transport = named === "tcp" ? "tcp" : "udp";
   return { transport, host: uri.params.get("maddr") ?? uri.host, port: uri.port ?? 5060 };
 }
+
+/** Stands in where there is no resolver: names go to the transport layer as they are. */
+const unresolved: AgentResolver = {
+  resolve(uri, done) {
+    const transport = (uri.params.get("transport") ?? "udp").toLowerCase();
+    const known = uri.scheme === "sip" && (transport === "udp" || transport === "tcp");
+    done(known ? { ok: true, hops: [hopNamedIn(uri)] } : { ok: false, reason: "it cannot be reached by UDP or TCP" });
+  },
+  failed() {},
+  worked() {},
+};

@@ -12,7 +12,7 @@ export function end(session: Session, how: SessionEnd): void {
     case "outgoing":
       // A 2xx may still cross the CANCEL: the session is over with the INVITE's final response.
       phase.end ??= how;
-      phase.tx?.cancel();
+      phase.cancel();
       return;
     case "answered":
       // RFC 3261 §15: no BYE before the ACK. Who hears us no more should not be heard either.

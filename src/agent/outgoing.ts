@@ -1,5 +1,6 @@
 /** An INVITE of ours: early dialogs of its forks, PRACK, the answer, ACK, CANCEL (RFC 3261 §13.2, RFC 3262 §4, RFC 6337). */
 import { Dialog } from "../sip/dialog.ts";
+import type { Flow } from "../sip/flow.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
@@ -7,21 +8,31 @@ import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { ReliableReceiver } from "../sip/reliable.ts";
 import { encodeUtf8 } from "../sip/text.ts";
-import { parseUri } from "../sip/uri.ts";
+import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
+import type { Hop, Resolution } from "../transport/resolve/index.ts";
 import { allow, supported } from "./capabilities.ts";
-import { type AgentContext, contactOn, familyOf, topVia, wayTo } from "./context.ts";
+import { type AgentContext, contactOn, familyOf, flowTo, flowToward, hopsTo, isSecure, topVia } from "./context.ts";
 import { bye } from "./end.ts";
+import { HopWalk, type Sent } from "./hop-walk.ts";
 import { acknowledge, fitted, request } from "./request.ts";
 import { Session, type SessionEnd, type SessionUser } from "./session.ts";
 import { noteInterval } from "./session-refresh.ts";
 import { sessionId } from "./user-agent.ts";
 
 export interface InviteOptions {
-  /** Whom to call: a `sip:` URI. */
+  /** Whom to call: a `sip:` or `sips:` URI. */
   uri: string;
   /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`. By default siproc at our own address. */
   from?: string | undefined;
   headers?: HeaderList | undefined;
+}
+
+/** The INVITE as one hop got it. */
+interface Sending extends Sent {
+  readonly flow: Flow;
+  readonly contact: string;
+  /** What was offered to this hop. */
+  readonly offerAnswer: OfferAnswer;
 }
 
 /** One early dialog of the INVITE: a fork that answered provisionally. */
@@ -40,95 +51,139 @@ export function invite(
   serve: (session: Session, request: Request) => SessionUser,
 ): Session | InviteFailure {
   const uri = parseUri(options.uri);
-  const way = uri === undefined ? undefined : wayTo(uri);
-  if (way === undefined) return { failure: `${options.uri} is no sip: URI that can be called over UDP or TCP` };
+  if (uri === undefined || !isSipUri(uri)) return { failure: `${options.uri} is no sip: URI that can be called` };
   const { from } = options;
   if (from !== undefined && (/[\x00-\x1f\x7f]/.test(from) || parseNameAddr(encodeUtf8(from)) === undefined))
     return { failure: `${from} is nobody who can call; expected such as "Alice" <sip:alice@example.com>` };
-  const flow = context.ways.flowTo(way);
-  const session = new Session(context, {
-    phase: { name: "outgoing", tx: undefined, end: undefined },
-    flow,
-    localTag: newTag(context.random),
-    contact: contactOn(context, flow, "siproc"),
-    offerAnswer: new OfferAnswer({
-      codecs: context.settings.codecs,
-      telephoneEvent: true,
-      sessionId: sessionId(context),
-      families: [familyOf(flow.local.host)],
-    }),
+  let found: Resolution | undefined;
+  let invitation: Invitation | undefined;
+  hopsTo(context, uri, (resolution) => {
+    found = resolution;
+    invitation?.take(resolution);
   });
-  session.ownsCallId = true;
-  new Invitation(session, options).start(serve);
-  return session;
+  if (found?.ok === false) return { failure: `${options.uri} cannot be called: ${found.reason}` };
+  invitation = new Invitation(context, uri, options);
+  invitation.start(serve);
+  if (found !== undefined) invitation.take(found);
+  return invitation.session;
 }
 
+/** How often T1 a server may be silent before the next one is tried as well: the INVITE was sent to it twice by then. */
+const patience = 2;
+
 class Invitation {
-  readonly #session: Session;
+  readonly session: Session;
+  readonly #uri: SipUri;
   readonly #options: InviteOptions;
   readonly #callId: string;
+  readonly #from: string;
   readonly #forks = new Map<string, Fork>();
   #sequence = 0;
-  #request: Request | undefined;
+  #walk: HopWalk<Sending> | undefined;
   #answered: string | undefined;
 
-  constructor(session: Session, options: InviteOptions) {
-    this.#session = session;
+  constructor(context: AgentContext, uri: SipUri, options: InviteOptions) {
+    const flow = flowToward(context, uri);
+    this.#uri = uri;
     this.#options = options;
-    this.#callId = newCallId(session.context.random);
+    this.#callId = newCallId(context.random);
+    this.#from = encodeUtf8(options.from ?? "") || `<sip:siproc@${context.ways.contactFor(flow).split(";", 1)[0]}>`;
+    this.session = new Session(context, {
+      phase: { name: "outgoing", cancel: () => this.#cancel(), end: undefined },
+      flow,
+      localTag: newTag(context.random),
+      contact: this.#contactOn(context, flow),
+      offerAnswer: newOfferAnswer(context, flow),
+    });
+    this.session.ownsCallId = true;
   }
 
   start(serve: (session: Session, request: Request) => SessionUser): void {
-    const { context } = this.#session;
-    this.#session.user = serve(this.#session, this.#build(undefined));
+    const { session } = this;
+    const { context } = session;
+    session.user = serve(session, this.#build(undefined));
     const giveUp = context.clock.after(context.settings.ringTimeout, () =>
-      this.#session.end({ by: "system", cause: "unanswered", code: 408 }),
+      session.end({ by: "system", cause: "unanswered", code: 408 }),
     );
-    this.#session.onSettled = () => giveUp.cancel();
-    this.#send();
+    session.onSettled = () => giveUp.cancel();
   }
 
-  #send(): void {
-    const session = this.#session;
+  /** It is known where the INVITE goes. */
+  take(found: Resolution): void {
+    const { phase, context } = this.session;
+    if (phase.name !== "outgoing" || phase.end !== undefined) return;
+    if (found.ok) return this.#send(found.hops);
+    context.log.warn("a call cannot be placed", { to: this.#uri.host, reason: found.reason });
+    this.#over({ by: "system", cause: "error", code: 503 });
+  }
+
+  #cancel(): void {
+    if (this.#walk !== undefined) return this.#walk.cancel();
+    // The DNS is still out; nobody waits for it any more.
+    this.session.context.clock.after(0, () => this.#over({ by: "system", cause: "unanswered", code: 487 }));
+  }
+
+  #send(hops: readonly Hop[]): void {
+    this.#sequence++;
+    const { context } = this.session;
+    this.#walk = new HopWalk(
+      context,
+      hops,
+      {
+        prepare: (hop) => this.#prepare(hop),
+        response: (response, sent) => this.#response(response, sent),
+        surplus: (response, sent) => this.#unwanted(response, sent),
+        failed: (status) => this.#over({ by: "system", cause: status === 408 ? "timeout" : "error", code: status }),
+      },
+      patience * context.settings.T1,
+    );
+    this.#walk.start();
+  }
+
+  #prepare(hop: Hop): Sending | undefined {
+    const { session } = this;
+    const { context } = session;
+    const flow = flowTo(context, hop);
+    const { host } = session.flow.local;
+    session.flow = flow;
+    // Audio has one address: who was offered another one can no longer be heard.
+    if (flow.local.host !== host) this.#walk?.abandon();
+    session.contact = this.#contactOn(context, flow);
+    session.offerAnswer = newOfferAnswer(context, flow);
     let sdp: string | undefined;
     try {
       const offer = session.offerAnswer.offer(session.localMedia());
       if (offer.ok) sdp = offer.sdp;
     } catch (error) {
-      session.context.log.error("no audio can be opened for a call", { reason: String(error) });
+      context.log.error("no audio can be opened for a call", { reason: String(error) });
       // Nothing is reported before `invite` has returned.
-      session.context.clock.after(0, () => session.over({ by: "system", cause: "error", code: 503 }));
-      return;
+      context.clock.after(0, () => this.#over({ by: "system", cause: "error", code: 503 }));
+      return undefined;
     }
-    const { message, way } = fitted(session.context, this.#build(sdp), session.flow);
-    this.#request = message;
-    const tx = session.context.transactions.request(message, way, {
-      response: (response) => this.#response(response),
-      timeout: () => this.#over({ by: "system", cause: "timeout", code: 408 }),
-      transportError: () => this.#over({ by: "system", cause: "error", code: 503 }),
-    });
-    if (session.phase.name === "outgoing") session.phase.tx = tx;
+    const { contact, offerAnswer } = session;
+    return { ...fitted(context, this.#build(sdp), flow), flow, contact, offerAnswer };
+  }
+
+  #contactOn(context: AgentContext, flow: Flow): string {
+    return contactOn(context, flow, "siproc", this.#uri.scheme === "sips");
   }
 
   #build(sdp: string | undefined): Request {
-    const { context, flow, localTag, contact } = this.#session;
-    if (sdp !== undefined) this.#sequence++;
-    const from =
-      encodeUtf8(this.#options.from ?? "") || `<sip:siproc@${context.ways.contactFor(flow).split(";", 1)[0]}>`;
+    const { context, flow, localTag, contact, timer } = this.session;
     return buildRequest({
       method: "INVITE",
       uri: this.#options.uri,
       headers: [
         ["Via", topVia(context, flow)],
         ["Max-Forwards", "70"],
-        ["From", `${from};tag=${localTag}`],
+        ["From", `${this.#from};tag=${localTag}`],
         ["To", `<${this.#options.uri}>`],
         ["Call-ID", this.#callId],
         ["CSeq", `${Math.max(1, this.#sequence)} INVITE`],
         ["Contact", contact],
         ["Allow", allow],
         ["Supported", supported],
-        ...this.#session.timer.requestHeaders(),
+        ...timer.requestHeaders(),
         ["User-Agent", context.settings.product],
         ...(this.#options.headers ?? []),
         ...(sdp === undefined ? [] : [["Content-Type", "application/sdp"] as const]),
@@ -137,38 +192,41 @@ class Invitation {
     });
   }
 
-  #response(response: Response): void {
-    if (response.status < 200) return this.#provisional(response);
-    if (response.status < 300) return this.#accepted(response);
-    const { phase, timer, offerAnswer } = this.#session;
-    const wanted = phase.name === "outgoing" && phase.end === undefined;
-    if (response.status === 422 && wanted && timer.tooSmall(response.header("min-se"))) {
-      offerAnswer.rollback();
-      return this.#send();
+  #response(response: Response, sent: Sending): void {
+    const { session } = this;
+    const { phase, timer } = session;
+    if (phase.name === "outgoing" && session.flow !== sent.flow) {
+      session.flow = sent.flow;
+      session.contact = sent.contact;
+      session.offerAnswer = sent.offerAnswer;
     }
+    if (response.status < 200) return this.#provisional(response, sent);
+    if (response.status < 300) return this.#accepted(response, sent);
+    const wanted = phase.name === "outgoing" && phase.end === undefined;
+    if (response.status === 422 && wanted && timer.tooSmall(response.header("min-se")))
+      return this.#send(this.#walk?.remaining ?? []);
     this.#over({ by: "remote", cause: causeOf(response.status), code: response.status });
   }
 
-  #fork(response: Response): Fork | undefined {
+  #fork(response: Response, sent: Sending): Fork | undefined {
     // RFC 3261 §12.1.2: a peer of RFC 2543 may answer without a tag.
     const tag = response.to.tag ?? "";
-    if (this.#request === undefined) return undefined;
     const known = this.#forks.get(tag);
     if (known !== undefined) return known;
     // A hostile peer may invent forks without end.
     if (this.#forks.size >= 32) return undefined;
-    const dialog = Dialog.fromResponse(this.#request, response, { tls: false });
+    const dialog = Dialog.fromResponse(sent.message, response, { tls: isSecure(sent.flow) });
     if (dialog === undefined) return undefined;
-    const fork = { dialog, offerAnswer: this.#session.offerAnswer.fork(), reliable: new ReliableReceiver() };
+    const fork = { dialog, offerAnswer: sent.offerAnswer.fork(), reliable: new ReliableReceiver() };
     this.#forks.set(tag, fork);
-    this.#session.context.sessions.set(dialog.key, this.#session);
+    this.session.context.sessions.set(dialog.key, this.session);
     return fork;
   }
 
-  #provisional(response: Response): void {
-    const session = this.#session;
+  #provisional(response: Response, sent: Sending): void {
+    const { session } = this;
     if (response.status === 100 || session.phase.name !== "outgoing") return;
-    const fork = this.#fork(response);
+    const fork = this.#fork(response, sent);
     if (fork !== undefined) {
       const fresh = fork.reliable.receive(response);
       if (fresh === "ignore") return;
@@ -181,23 +239,23 @@ class Invitation {
   #early(fork: Fork, response: Response, unreliable: boolean): void {
     if (fork.offerAnswer.state !== "offered") return;
     const answer = fork.offerAnswer.receiveAnswer(sessionDescription(response), unreliable ? "unreliable" : "reliable");
-    if (answer.ok) this.#session.mediaChanged(answer.negotiated, true);
+    if (answer.ok) this.session.mediaChanged(answer.negotiated, true);
   }
 
   #prack(fork: Fork, rack: string): void {
-    const session = this.#session;
+    const { session } = this;
     session.dialog = fork.dialog;
     request(session, "PRACK", { headers: [["RAck", rack]] }, { response: () => {}, failed: () => {} });
   }
 
-  #accepted(response: Response): void {
-    const session = this.#session;
-    const fork = this.#fork(response);
+  #accepted(response: Response, sent: Sending): void {
+    const { session } = this;
+    const fork = this.#fork(response, sent);
     if (fork === undefined) return;
     const tag = response.to.tag ?? "";
     if (this.#answered === tag) return acknowledge(session, this.#sequence);
     fork.dialog.confirm(response);
-    if (this.#answered !== undefined || session.phase.name === "over") return this.#surplus(fork);
+    if (this.#answered !== undefined || session.phase.name === "over") return this.#surplus(fork, sent);
     this.#answered = tag;
     for (const other of this.#forks.values()) if (other !== fork) session.context.sessions.delete(other.dialog.key);
     session.dialog = fork.dialog;
@@ -214,9 +272,18 @@ class Invitation {
     session.user.connected();
   }
 
+  /** A 2xx of a hop that was given up. */
+  #unwanted(response: Response, sent: Sending): void {
+    const fork = this.#fork(response, sent);
+    if (fork === undefined) return;
+    if (this.#answered === response.to.tag) return acknowledge(this.session, this.#sequence);
+    fork.dialog.confirm(response);
+    this.#surplus(fork, sent);
+  }
+
   /** Another fork answered as well: it is acknowledged and hung up (RFC 3261 §13.2.2.4). */
-  #surplus(fork: Fork): void {
-    const { context, flow, localTag, contact } = this.#session;
+  #surplus(fork: Fork, { flow, contact }: Sending): void {
+    const { context, localTag } = this.session;
     const session = new Session(context, {
       phase: { name: "over" },
       flow,
@@ -231,13 +298,22 @@ class Invitation {
   }
 
   #over(how: SessionEnd): void {
-    const session = this.#session;
+    const { session } = this;
     if (session.phase.name !== "outgoing") return;
     for (const fork of this.#forks.values()) session.context.sessions.delete(fork.dialog.key);
     const { end } = session.phase;
     session.onSettled();
     session.over(end === undefined ? how : { ...end, code: end.cause === "hangup" ? 487 : end.code });
   }
+}
+
+function newOfferAnswer(context: AgentContext, flow: Flow): OfferAnswer {
+  return new OfferAnswer({
+    codecs: context.settings.codecs,
+    telephoneEvent: true,
+    sessionId: sessionId(context),
+    families: [familyOf(flow.local.host)],
+  });
 }
 
 function causeOf(status: number): SessionEnd["cause"] {

@@ -1,9 +1,12 @@
 /** Requests within a session's dialog, sent the way that RFC 3261 §12.2.1 and the peer's place in the network ask for. */
 import { isPrivate } from "../ip.ts";
+import type { Dialog } from "../sip/dialog.ts";
 import type { Flow } from "../sip/flow.ts";
 import { type HeaderList, parseMessage, type Request, type Response } from "../sip/message.ts";
 import { isSipUri, type Uri } from "../sip/uri.ts";
-import { type AgentContext, topVia, wayTo } from "./context.ts";
+import type { Hop } from "../transport/resolve/index.ts";
+import { type AgentContext, flowTo, hopsTo, topVia } from "./context.ts";
+import { HopWalk } from "./hop-walk.ts";
 import type { Session } from "./session.ts";
 
 export interface RequestParts {
@@ -27,49 +30,114 @@ export function unanswered(status: 408 | 503): string {
 /** Sends a request within the dialog. Nothing is reported before this returns. */
 export function request(session: Session, method: string, parts: RequestParts, user: RequestUser): void {
   const { context, dialog } = session;
-  const flow = dialog === undefined ? undefined : flowOf(session, dialog.nextHop());
-  if (dialog === undefined || flow === undefined) {
-    context.log.warn("the peer's Contact cannot be reached", { method });
+  if (dialog === undefined) {
     context.clock.after(0, () => user.failed(503));
     return;
   }
-  const built = dialog.request(method, {
-    via: topVia(context, flow),
-    ...(parts.contact ? { contact: session.contact } : {}),
-    headers: [["User-Agent", context.settings.product], ...(parts.headers ?? [])],
-    body: parts.body,
+  const compose = (flow: Flow) =>
+    dialog.request(method, {
+      via: topVia(context, flow),
+      ...(parts.contact ? { contact: session.contact } : {}),
+      headers: [["User-Agent", context.settings.product], ...(parts.headers ?? [])],
+      body: parts.body,
+    });
+  const nextHop = dialog.nextHop();
+  const own = ownFlow(session, dialog, nextHop);
+  let built: Request | undefined;
+  let settled = false;
+  inTurn(session, (leave) => {
+    if (own !== undefined) {
+      settled = true;
+      const { message, way } = fitted(context, built ?? compose(own), own);
+      context.transactions.request(message, way, {
+        response: (response) => user.response(response),
+        timeout: () => user.failed(408),
+        transportError: () => user.failed(503),
+      });
+      return leave();
+    }
+    hopsTo(context, nextHop, (found) => {
+      settled = true;
+      if (!found.ok) {
+        context.log.warn("the peer's Contact cannot be reached", { method, reason: found.reason });
+        context.clock.after(0, () => user.failed(503));
+        return leave();
+      }
+      new HopWalk(context, found.hops, {
+        prepare: (hop) => {
+          const flow = flowTo(context, hop);
+          built = built === undefined ? compose(flow) : withVia(built, topVia(context, flow));
+          return fitted(context, built, flow);
+        },
+        response: (response) => user.response(response),
+        surplus: (response) => user.response(response),
+        failed: (status) => user.failed(status),
+      }).start();
+      leave();
+    });
   });
-  const { message, way } = fitted(context, built, flow);
-  context.transactions.request(message, way, {
-    response: (response) => user.response(response),
-    timeout: () => user.failed(408),
-    transportError: () => user.failed(503),
-  });
+  // What waits is made now all the same: it has its number, and says how things stand now.
+  if (!settled) built = compose(session.flow);
 }
 
 /** Sends the ACK for a 2xx to our INVITE numbered `sequence`. */
 export function acknowledge(session: Session, sequence: number): void {
   const { context, dialog } = session;
-  const flow = dialog === undefined ? undefined : flowOf(session, dialog.nextHop());
-  if (dialog === undefined || flow === undefined) return;
-  const ack = dialog.ack(sequence, { via: topVia(context, flow) });
-  const { message, way } = fitted(context, ack, flow);
-  way.send(message.bytes());
+  if (dialog === undefined) return;
+  const send = (flow: Flow, failed: () => void) => {
+    const ack = dialog.ack(sequence, { via: topVia(context, flow) });
+    const { message, way } = fitted(context, ack, flow);
+    way.send(message.bytes(), failed);
+  };
+  const nextHop = dialog.nextHop();
+  const own = ownFlow(session, dialog, nextHop);
+  inTurn(session, (leave) => {
+    if (own !== undefined) {
+      send(own, () => {});
+      return leave();
+    }
+    hopsTo(context, nextHop, (found) => {
+      const along = (hops: readonly Hop[]) => {
+        const [hop, ...others] = hops;
+        if (hop === undefined) return;
+        send(flowTo(context, hop), () => {
+          context.resolver?.failed(hop);
+          along(others);
+        });
+      };
+      if (found.ok) along(found.hops);
+      else context.log.warn("the peer's Contact cannot be reached", { method: "ACK", reason: found.reason });
+      leave();
+    });
+  });
+}
+
+/** Requests of a session leave in the order in which they were made, though a name may have to be resolved for the first. */
+function inTurn(session: Session, start: (leave: () => void) => void): void {
+  const leave = () => {
+    const next = session.waiting?.shift();
+    if (next === undefined) session.waiting = undefined;
+    else next();
+  };
+  if (session.waiting !== undefined) {
+    session.waiting.push(() => start(leave));
+    return;
+  }
+  session.waiting = [];
+  start(leave);
 }
 
 /**
- * The flow to the next hop. A peer behind no proxy that came by connection, or whose Contact is a private address that
- * is not where its packets come from, is reached where it came from.
+ * A peer behind no proxy that came by connection, or whose Contact is a private address that is not where its packets
+ * come from, is reached where it came from. Undefined: by RFC 3263.
  */
-function flowOf(session: Session, hop: Uri): Flow | undefined {
-  const { flow, dialog, context } = session;
-  if (dialog !== undefined && dialog.routeSet.length === 0) {
-    if (flow.reliable) return flow;
-    if (isSipUri(hop) && isPrivate(hop.host) && hop.host !== flow.remote.host)
-      return context.ways.flowTo({ transport: "udp", ...flow.remote });
-  }
-  const way = wayTo(hop);
-  return way === undefined ? undefined : context.ways.flowTo(way);
+function ownFlow(session: Session, dialog: Dialog, hop: Uri): Flow | undefined {
+  const { flow, context } = session;
+  if (dialog.routeSet.length > 0) return undefined;
+  if (flow.reliable) return flow;
+  if (isSipUri(hop) && isPrivate(hop.host) && hop.host !== flow.remote.host)
+    return context.ways.flowTo({ transport: "udp", ...flow.remote });
+  return undefined;
 }
 
 /** RFC 3261 §18.1.1: a request too large for UDP goes over TCP, and says so in its Via. */
@@ -78,9 +146,16 @@ export function fitted(context: AgentContext, message: Request, flow: Flow): { m
   const bytes = message.bytes();
   const way = context.ways.flowTo({ transport: "udp", ...flow.remote, size: bytes.length });
   if (way.transport === "udp") return { message, way: flow };
+  return { message: withVia(message, topVia(context, way)), way };
+}
+
+/** The same request with another topmost Via, which stands in a line of its own. */
+function withVia(message: Request, via: string): Request {
+  const bytes = message.bytes();
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
   const line = text.indexOf("\r\nVia: ");
-  const rewritten = `${text.slice(0, line)}\r\nVia: ${topVia(context, way)}${text.slice(text.indexOf("\r\n", line + 2))}`;
+  const rewritten = `${text.slice(0, line)}\r\nVia: ${via}${text.slice(text.indexOf("\r\n", line + 2))}`;
   const reparsed = parseMessage(Buffer.from(rewritten, "latin1"), "stream");
-  return reparsed.type === "request" ? { message: reparsed, way } : { message, way: flow };
+  if (reparsed.type !== "request") throw new TypeError("a request of ours does not parse with another Via");
+  return reparsed;
 }

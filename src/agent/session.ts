@@ -10,7 +10,7 @@ import { sessionDescription } from "../sip/multipart.ts";
 import type { LocalMedia, Negotiated, OfferAnswer } from "../sip/offer-answer.ts";
 import type { ReliableSender } from "../sip/reliable.ts";
 import type { SessionTimer } from "../sip/session-timer.ts";
-import type { ClientTransaction, ServerTransaction } from "../sip/transaction/index.ts";
+import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { type AgentContext, familyOf } from "./context.ts";
 import { end } from "./end.ts";
 import { accept, early, receiveAck, receivePrack, redirect, reject, ring } from "./incoming.ts";
@@ -40,7 +40,10 @@ export interface SessionEnd {
 
 /** Whoever owns the session: is told what happens to it, and opens its audio. */
 export interface SessionUser {
-  /** Opens the audio, or gives the ports of the open one. May throw when there are no ports. `host`: our address. */
+  /**
+   * Opens the audio, or gives the ports of the open one; opens it anew when `host`, our address, is another one before
+   * anything was agreed. May throw when there are no ports.
+   */
   openAudio(host: string): { rtpPort: number; rtcpPort: number };
   /** The other side rings. */
   ringing(): void;
@@ -60,8 +63,8 @@ export type Done = (reason?: string) => void;
 export type Phase =
   /** An INVITE came and has no final response. */
   | { name: "incoming"; tx: ServerTransaction; reliable: ReliableSender | undefined; earlyMedia: boolean }
-  /** Our INVITE is out. */
-  | { name: "outgoing"; tx: ClientTransaction | undefined; end: SessionEnd | undefined }
+  /** Our INVITE is out, or waits for the DNS. `cancel` makes it end, in its time. */
+  | { name: "outgoing"; cancel: () => void; end: SessionEnd | undefined }
   /** Our 200 is out, the ACK is not here. */
   | { name: "answered"; ok: OkRetransmission; done: Done; end: SessionEnd | undefined }
   | { name: "confirmed" }
@@ -83,17 +86,19 @@ export class Session {
   dialog: Dialog | undefined;
   offerAnswer: OfferAnswer;
   readonly timer: SessionTimer;
-  /** The way that the first request came or went. */
-  readonly flow: Flow;
+  /** The way that the first request came or went; while several are tried, the one that was tried last. */
+  flow: Flow;
   readonly localTag: string;
-  /** Our Contact in this session. */
-  readonly contact: string;
+  /** Our Contact in this session, on that flow. */
+  contact: string;
   /** Methods that the peer says it understands; undefined when it did not say. */
   peerAllows: readonly string[] | undefined;
   /** Whether the peer has put us on hold, as far as the user was told. */
   heldByPeer = false;
   /** We made the Call-ID: it decides who waits longer when both change the session at once (RFC 3261 §14.1). */
   ownsCallId = false;
+  /** Requests of ours that wait until those before them have their way: they leave in their order. */
+  waiting: (() => void)[] | undefined;
   /** Called when an outgoing call rings no more. */
   onSettled: () => void = () => {};
   /** Whether we have put the peer on hold. */
@@ -117,6 +122,7 @@ export class Session {
     this.contact = first.contact;
     this.offerAnswer = first.offerAnswer;
     this.dialog = first.dialog;
+    this.waiting = undefined;
     this.timer = createTimer(this);
   }
 

@@ -9,8 +9,8 @@ import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newTag } from "../sip/random.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri } from "../sip/uri.ts";
-import { acceptedBodies, allow, optionsHeaders } from "./capabilities.ts";
-import { type AgentContext, contactOn, familyOf } from "./context.ts";
+import { acceptedBodies, allow, optionsHeaders, refuse } from "./capabilities.ts";
+import { type AgentContext, contactOn, familyOf, isSecure } from "./context.ts";
 import { prepareIncoming } from "./incoming.ts";
 import { refusalHeaders } from "./respond.ts";
 import { Session, type SessionUser } from "./session.ts";
@@ -29,8 +29,17 @@ export class UserAgent {
     return this.context.sessions.size;
   }
 
+  /** Whether a request belongs to a dialog of ours. */
+  owns(request: Request): boolean {
+    if (request.to.tag === undefined) return false;
+    const key = dialogKeyOf(request);
+    return key !== undefined && this.context.sessions.has(key);
+  }
+
   /** A request with a To tag: to its session, or 481. */
   inDialog(tx: ServerTransaction, request: Request): void {
+    const refusal = refuse(request);
+    if (refusal !== undefined) return this.reply(tx, refusal.status, refusal);
     const key = dialogKeyOf(request);
     const session = key === undefined ? undefined : this.context.sessions.get(key);
     if (session?.dialog === undefined) return this.reply(tx, 481);
@@ -54,7 +63,7 @@ export class UserAgent {
    */
   invite(tx: ServerTransaction, request: Request, serve: (session: Session, request: Request) => SessionUser): void {
     const localTag = newTag(this.context.random);
-    const dialog = Dialog.fromRequest(request, { localTag, tls: false });
+    const dialog = Dialog.fromRequest(request, { localTag, tls: isSecure(tx.flow) });
     if (!(dialog instanceof Dialog)) return this.reply(tx, dialog.status, { reason: dialog.reason });
     const offerAnswer = new OfferAnswer({
       codecs: this.context.settings.codecs,
@@ -74,7 +83,7 @@ export class UserAgent {
       phase: { name: "incoming", tx, reliable: undefined, earlyMedia: false },
       flow: tx.flow,
       localTag,
-      contact: contactOn(this.context, tx.flow, user),
+      contact: contactOn(this.context, tx.flow, user, dialog.secure),
       offerAnswer,
       dialog,
     });

@@ -47,6 +47,8 @@ export class Call implements CallControl, SessionUser {
 
   readonly #media: MediaEngine;
   #audio: MediaSession | undefined;
+  /** Our address that it was opened for. */
+  #audioHost: string | undefined;
   #audible = false;
   #negotiated: Negotiated | undefined;
   readonly #lookup: Lookup;
@@ -133,9 +135,16 @@ export class Call implements CallControl, SessionUser {
   // --- what the session tells ---
 
   openAudio(host: string): { rtpPort: number; rtcpPort: number } {
+    // Nobody has agreed to audio at an address that the call's next server cannot reach.
+    if (this.#audio !== undefined && this.#negotiated === undefined && this.#audioHost !== host) {
+      this.#audio.listener = () => {};
+      this.#audio.close();
+      this.#audio = undefined;
+    }
     if (this.#audio === undefined) {
       this.#audio = this.#media.open({ host });
       this.#audio.listener = this.#onMedia;
+      this.#audioHost = host;
     }
     return this.#audio;
   }

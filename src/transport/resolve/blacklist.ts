@@ -32,15 +32,16 @@ export class Blacklist {
     return this.#entries.size;
   }
 
-  failed(hop: Hop): void {
+  /** `pause` in ms: what a Retry-After asks for (RFC 3261 §21.5.4). */
+  failed(hop: Hop, pause?: number): void {
     const key = keyOf(hop);
     const now = this.#clock.now();
     const known = this.#current(key, now);
     // Requests that were on their way to it when it failed say nothing new.
     if (known !== undefined && now < known.failedAt + firstPause / 2) return;
-    const pause = known === undefined ? firstPause : Math.min(longestPause, known.pause * 2);
+    const next = Math.min(longestPause, pause ?? (known === undefined ? firstPause : known.pause * 2));
     this.#entries.delete(key);
-    this.#entries.set(key, { pause, until: now + pause, failedAt: now });
+    this.#entries.set(key, { pause: Math.max(next, firstPause), until: now + next, failedAt: now });
     if (this.#entries.size <= maxEntries) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);

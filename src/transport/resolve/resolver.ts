@@ -115,9 +115,12 @@ export class Resolver {
     this.#named(target, done);
   }
 
-  /** Nobody answered at this hop, or it said 503: it goes last for a while (RFC 3263 §4.3). */
-  failed(hop: Hop): void {
-    this.#blacklist.failed(hop);
+  /**
+   * Nobody answered at this hop, or it said 503: it goes last for a while (RFC 3263 §4.3). `pause`: ms that a Retry-After
+   * asks for.
+   */
+  failed(hop: Hop, pause?: number): void {
+    this.#blacklist.failed(hop, pause);
   }
 
   worked(hop: Hop): void {
