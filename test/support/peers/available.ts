@@ -5,13 +5,28 @@ const packages = {
   sipp: "sip-tester",
   baresip: "baresip-core",
   linphonec: "linphone-cli",
+  kamailio: "kamailio",
+  "Net::SIP": "libnet-sip-perl",
+  chromium: "chromium",
+  sipsak: "sipsak",
+  dnsmasq: "dnsmasq-base",
+  ip: "iproute2",
+  nft: "nftables",
+  openssl: "openssl",
   sox: "sox",
   tshark: "tshark",
   python3: "python3",
   perl: "perl",
 } as const;
 export type Peer = keyof typeof packages;
-export const peers: readonly Peer[] = ["sipp", "baresip", "linphonec", "sox", "tshark", "python3", "perl"];
+// Object.keys of an object literal gives its keys.
+export const peers = Object.keys(packages) as readonly Peer[];
+
+/** A name with colons is a module of Perl. */
+function isThere(peer: Peer): boolean {
+  if (!peer.includes("::")) return Bun.which(peer) !== null;
+  return Bun.which("perl") !== null && Bun.spawnSync(["perl", `-M${peer}`, "-e", "1"]).success;
+}
 
 export class MissingPeer extends Error {
   override name = "MissingPeer";
@@ -21,7 +36,7 @@ export class MissingPeer extends Error {
 }
 
 export function missing(wanted: readonly Peer[] = peers): Peer[] {
-  return wanted.filter((peer) => Bun.which(peer) === null);
+  return wanted.filter((peer) => !isThere(peer));
 }
 
 /**
