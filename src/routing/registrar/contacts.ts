@@ -39,6 +39,8 @@ export interface Asked {
 
 export interface Wanted {
   readonly changes: readonly Change[];
+  /** How many of them are new bindings. */
+  readonly added: number;
   /** A flow is registered by RFC 5626. */
   readonly outbound: boolean;
 }
@@ -48,6 +50,7 @@ const longestContact = 1000;
 const longestCallId = 256;
 const longestUserAgent = 100;
 
+const starAmongOthers: Refused = { status: 400, reason: "Contact * Needs Expires 0 And No Other Contact" };
 const tooLong: Refused = { status: 400, reason: "Contact Too Long" };
 
 /** The changes that the contacts of `asked` mean; all of them, or why none. */
@@ -55,12 +58,12 @@ export function readContacts(asked: Asked, limits: RegistrarLimits, domainOf: Do
   const { request } = asked;
   const first = request.contact;
   if (first === undefined) {
-    if (request.header("contact") === undefined) return { changes: [], outbound: false };
+    if (request.header("contact") === undefined) return { changes: [], added: 0, outbound: false };
     return removeAll(asked);
   }
   if (request.callId.length > longestCallId) return { status: 400, reason: "Call-ID Too Long" };
   const contacts = contactsOf(request, first);
-  if (contacts === undefined) return { status: 400, reason: "Malformed Contact" };
+  if (contacts === undefined) return starAmongOthers;
   const reader = new ContactReader(asked, limits, domainOf);
   for (const contact of contacts) {
     const refused = reader.add(contact);
@@ -85,12 +88,12 @@ function contactsOf(request: Request, first: NameAddr): readonly NameAddr[] | un
 
 /** `Contact: *` (§10.2.2, §10.3 step 6). */
 function removeAll({ request, bindings }: Asked): Wanted | Refused {
-  if (request.values("contact").length > 1 || readSeconds(request.header("expires")) !== 0)
-    return { status: 400, reason: "Contact * Needs Expires 0 And No Other Contact" };
+  if (request.values("contact").length > 1 || readSeconds(request.header("expires")) !== 0) return starAmongOthers;
   const { callId, cseq } = request;
   if (bindings.some((each) => each.callId === callId && each.cseq >= cseq.number)) return outOfOrder;
   return {
     changes: bindings.map((binding) => ({ ...removal, binding })),
+    added: 0,
     outbound: false,
   };
 }
@@ -184,7 +187,7 @@ class ContactReader {
 
   result(): Wanted | Refused {
     if (this.#flows > 0 && this.#standing > 1) return { status: 400, reason: "One Contact For Each Flow" };
-    return { changes: this.#changes, outbound: this.#flows > 0 && this.#asked.outbound };
+    return { changes: this.#changes, added: this.#added.length, outbound: this.#flows > 0 && this.#asked.outbound };
   }
 
   /** Of contacts that are named twice, the last counts. */

@@ -76,7 +76,7 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
     domainOf,
   );
   if (!("changes" in wanted)) return wanted;
-  if (location.isFull(wanted.changes.length)) return { status: 503, headers: [["Retry-After", "60"]] };
+  if (wanted.added > 0 && location.isFull(wanted.added)) return { status: 503, headers: [["Retry-After", "60"]] };
   if (wanted.changes.length > 0) location.apply(aor, wanted.changes, request.cseq.number, markOf(request));
 
   const headers: [string, string][] = [];
