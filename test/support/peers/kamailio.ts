@@ -112,7 +112,11 @@ const beginning = `
   if (is_method("CANCEL")) { if (t_check_trans()) route(RELAY); exit; }
   t_check_trans();
   if (has_totag()) {
-    if (loose_route()) { handle_ruri_alias(); route(RELAY); exit; }
+    if (loose_route()) {
+      handle_ruri_alias();
+      if (is_method("INVITE|UPDATE")) add_contact_alias();
+      route(RELAY); exit;
+    }
     if (is_method("ACK")) { if (t_check_trans()) route(RELAY); exit; }
     sl_send_reply("404", "Not Here"); exit;
   }`;

@@ -52,7 +52,8 @@ export class Linphone {
       "[sip]",
       `sip_port=${port}`,
       `sip_tcp_port=${port}`,
-      "sip_tls_port=0",
+      // Without a port it could not call over TLS either.
+      `sip_tls_port=${home?.transport === "tls" ? -1 : 0}`,
       // Without the second line the first is overruled.
       `use_ipv6=${options.ipv6 === true ? 1 : 0}`,
       "ipv6_migration_done=1",

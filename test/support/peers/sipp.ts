@@ -127,7 +127,7 @@ export async function startSipp(options: SippOptions): Promise<SippRun> {
   });
   const result = program.finish(timeout + 5000).then((code) => readResult(folder, code));
   // A run that ends at once (a scenario with a mistake) has bound nothing: its result says why.
-  await Promise.race([untilBound(port, transport), program.exited]);
+  await Promise.race([untilBound(port, transport, 5000, program.pid), program.exited]);
   return {
     port,
     mediaPort,

@@ -24,6 +24,8 @@ export interface ServerOptions {
   codecs?: readonly ("PCMU" | "PCMA")[];
   /** Log warnings and errors only, for load. That it listens is then seen by its port. */
   quiet?: boolean;
+  /** Further listeners, each on a port of its own. Those with TLS need `tls` in `config`. */
+  listen?: readonly ("tls" | "ws" | "wss")[];
   /** Words put before the command, such as `taskset -c 0`. */
   prefix?: readonly string[];
 }
@@ -32,6 +34,8 @@ export interface Server {
   host: string;
   /** SIP over UDP and TCP. */
   port: number;
+  /** Of the further listeners; 0 for those that were not asked for. */
+  ports: Readonly<Record<"tls" | "ws" | "wss", number>>;
   /** `host:port`, as SIPp wants it. */
   address: string;
   /** First and last RTP port. */
@@ -52,8 +56,15 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   const host = options.host ?? "127.0.0.1";
   const shown = host.includes(":") ? `[${host}]` : host;
   const media = await mediaPorts(options.mediaPorts ?? 200);
+  const ports = { tls: 0, ws: 0, wss: 0 };
+  for (const transport of options.listen ?? []) ports[transport] = await freePort();
+  const listeners = [
+    `udp://${shown}:${port}`,
+    `tcp://${shown}:${port}`,
+    ...(options.listen ?? []).map((transport) => `${transport}://${shown}:${ports[transport]}`),
+  ];
   const config = [
-    `listen: ["udp://${shown}:${port}", "tcp://${shown}:${port}"]`,
+    `listen: ${JSON.stringify(listeners)}`,
     `media: { ports: ${media.join("-")}, codecs: [${(options.codecs ?? ["PCMU", "PCMA"]).join(", ")}] }`,
     options.quiet ? "log: { level: warn }" : "",
     options.config,
@@ -67,8 +78,18 @@ export async function siproc(options: ServerOptions): Promise<Server> {
     cwd: folder,
     ...(options.env === undefined ? {} : { env: options.env }),
   });
-  if (options.quiet) await untilBound(port, "udp");
+  if (options.quiet) await untilBound(port, "udp", 5000, program.pid);
   else await program.line(/listening/i);
   const startup = performance.now() - began;
-  return { host, port, address: `${shown}:${port}`, media, startup, folder, program, stop: () => program.stop() };
+  return {
+    host,
+    port,
+    ports,
+    address: `${shown}:${port}`,
+    media,
+    startup,
+    folder,
+    program,
+    stop: () => program.stop(),
+  };
 }

@@ -1,0 +1,52 @@
+/** Two baresips and a linphone register over each transport and call each other in all pairs, each hearing the other's tone. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { certificatesFor } from "../support/peers/authority.ts";
+import { has } from "../support/peers/available.ts";
+import { phoneHost } from "../support/peers/baresip.ts";
+import { baresipAt, linphoneAt, type Phone, type PhoneTransport } from "../support/peers/phones.ts";
+import { domain, type Provider, provider, type User } from "../support/peers/provider.ts";
+import { until } from "../support/peers/until.ts";
+
+const pairs: [User, User][] = [
+  ["alice", "bob"],
+  ["bob", "carol"],
+  ["carol", "alice"],
+  ["alice", "carol"],
+  ["carol", "bob"],
+  ["bob", "alice"],
+];
+
+describe.skipIf(!has("baresip", "linphonec", "sox", "openssl"))("registered phones", () => {
+  let server: Provider;
+  beforeAll(async () => {
+    server = await provider({ certificates: certificatesFor([domain, phoneHost]) });
+  });
+  afterAll(async () => void (await server.stop()));
+
+  describe.each<PhoneTransport>(["udp", "tcp", "tls"])("over %s", (transport) => {
+    const phones = new Map<User, Phone>();
+    const phone = (user: User) => {
+      const found = phones.get(user);
+      if (found === undefined) throw new RangeError(`${user} has no phone`);
+      return found;
+    };
+    beforeAll(async () => {
+      const starting = [
+        baresipAt(server, { user: "alice", tone: 500, transport }),
+        baresipAt(server, { user: "bob", tone: 900, transport }),
+        linphoneAt(server, { user: "carol", tone: 1300, transport }),
+      ];
+      await Promise.all(starting.map(async (one) => phones.set((await one).user, await one)));
+    });
+    afterAll(async () => void (await Promise.all([...phones.values()].map((one) => one.stop()))));
+
+    test.each(pairs)("%s calls %s, they hear each other, and either may hang up", async (from, to) => {
+      const [caller, callee] = [phone(from), phone(to)];
+      await caller.dial(callee.uri);
+      await until("each other's tone", () => caller.heard() === callee.tone && callee.heard() === caller.tone);
+      await (from < to ? caller : callee).hangup();
+      await Promise.all([caller.ended(), callee.ended()]);
+      expect([caller.heard(), callee.heard()]).toEqual([callee.tone, caller.tone]);
+    });
+  });
+});

@@ -1,0 +1,109 @@
+/** baresip and linphonec alike: phones that register, call, answer everything, and tell what they heard. */
+import { existsSync, readFileSync } from "node:fs";
+import { Baresip } from "./baresip.ts";
+import { Linphone } from "./linphone.ts";
+import type { Place } from "./netns.ts";
+import { domain, type Provider, type User } from "./provider.ts";
+import { pitch } from "./sound.ts";
+import { until } from "./until.ts";
+
+export type PhoneTransport = "udp" | "tcp" | "tls";
+
+export interface Phone {
+  user: User;
+  uri: string;
+  /** What it says, in Hz. */
+  tone: number;
+  /** Calls; resolves when the call is up. */
+  dial(uri: string): Promise<void>;
+  hangup(): Promise<void>;
+  /** Resolves when the call at hand is over, whoever ended it. */
+  ended(): Promise<void>;
+  /** The strongest frequency in Hz of what it has heard in this call so far, after its first 200 ms. */
+  heard(): number | undefined;
+  stop(): Promise<void>;
+}
+
+export interface PhoneOptions {
+  user: User;
+  tone: number;
+  transport?: PhoneTransport;
+  place?: Place;
+}
+
+export async function baresipAt(provider: Provider, options: PhoneOptions): Promise<Phone> {
+  const { user, tone, transport = "udp" } = options;
+  const phone = await Baresip.start({
+    ...options.place,
+    user,
+    transport,
+    registers: provider.registration(user, transport),
+    says: { tone },
+    autoAnswer: true,
+  });
+  // Where the present call's events and recordings begin.
+  let calls = 0;
+  return {
+    user,
+    tone,
+    uri: `sip:${user}@${domain}`,
+    async dial(uri) {
+      const from = phone.events.length;
+      await phone.dial(uri);
+      await phone.event("CALL_ESTABLISHED", 10_000, from);
+    },
+    hangup: () => phone.hangup(),
+    async ended() {
+      await until(`end of call ${calls + 1} of ${user}`, () => closed(phone) > calls);
+      calls++;
+    },
+    heard: () => lastPitch(phone.heard().at(-1)),
+    stop: () => phone.stop(),
+  };
+}
+
+const closed = (phone: Baresip) => phone.events.filter(({ type }) => type === "CALL_CLOSED").length;
+
+export async function linphoneAt(provider: Provider, options: PhoneOptions): Promise<Phone> {
+  const { user, tone, transport = "udp" } = options;
+  const phone = await Linphone.start({
+    registers: { ...provider.registration(user, transport), user, transport },
+    says: tone,
+    codec: "PCMU",
+    autoAnswer: true,
+  });
+  const { lines } = phone.program;
+  const count = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length;
+  let calls = 0;
+  return {
+    user,
+    tone,
+    uri: `sip:${user}@${domain}`,
+    async dial(uri) {
+      const before = count(/Media streams established/);
+      phone.type(`call ${uri}`);
+      await until(`answer to ${user}`, () => count(/Media streams established/) > before);
+    },
+    async hangup() {
+      phone.type("terminate");
+    },
+    async ended() {
+      await until(`end of call ${calls + 1} of ${user}`, () => count(/^(linphonec> )?Call \d+ with .* ended/) > calls);
+      calls++;
+    },
+    heard: () => lastPitch(phone.heard),
+    stop: () => phone.stop(),
+  };
+}
+
+/** Of the last 300 ms of a recording (8 kHz, mono, 16 bit) that is still being written: its head tells no length yet. */
+function lastPitch(file: string | undefined): number | undefined {
+  if (file === undefined || !existsSync(file)) return undefined;
+  const bytes = readFileSync(file);
+  const count = 2400;
+  const from = bytes.length - 2 * count;
+  // Two octets may be missing of the last sample.
+  if (from < 44) return undefined;
+  const begin = from + (from % 2);
+  return pitch(Float64Array.from({ length: count - 1 }, (_, n) => bytes.readInt16LE(begin + 2 * n) / 32_768));
+}
