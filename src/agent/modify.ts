@@ -50,7 +50,6 @@ function change(session: Session, describe: () => OfferMade, done: Done, glares 
   };
   // A 2xx that comes again gets its ACK again.
   let settled = false;
-  const sequence = (session.dialog?.localSequence ?? 0) + 1;
   request(
     session,
     "INVITE",
@@ -60,7 +59,7 @@ function change(session: Session, describe: () => OfferMade, done: Done, glares 
         if (response.status < 200) return;
         if (response.status < 300) {
           if (!settled) accepted(session, response);
-          acknowledge(session, sequence);
+          acknowledge(session, response.cseq.number);
           if (!settled) done();
           settled = true;
           return;

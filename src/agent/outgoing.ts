@@ -1,5 +1,6 @@
 /** An INVITE of ours: early dialogs of its forks, PRACK, the answer, ACK, CANCEL (RFC 3261 §13.2, RFC 3262 §4, RFC 6337). */
 import { Dialog } from "../sip/dialog.ts";
+import type { DigestAttempt } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
@@ -10,6 +11,7 @@ import { ReliableReceiver } from "../sip/reliable.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
 import type { Hop, Resolution } from "../transport/resolve/index.ts";
+import { digestClient, type Identities, isAnswerable } from "./authenticate.ts";
 import { allow, supported } from "./capabilities.ts";
 import { type AgentContext, contactOn, familyOf, flowTo, flowToward, hopsTo, isSecure, topVia } from "./context.ts";
 import { bye } from "./end.ts";
@@ -25,6 +27,8 @@ export interface InviteOptions {
   /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`. By default siproc at our own address. */
   from?: string | undefined;
   headers?: HeaderList | undefined;
+  /** Who we are to those who ask for a password, in the call's first request and in all that follow. */
+  auth?: Identities | undefined;
 }
 
 /** The INVITE as one hop got it. */
@@ -78,6 +82,7 @@ class Invitation {
   readonly #callId: string;
   readonly #from: string;
   readonly #forks = new Map<string, Fork>();
+  readonly #attempt: DigestAttempt | undefined;
   #sequence = 0;
   #walk: HopWalk<Sending> | undefined;
   #answered: string | undefined;
@@ -96,6 +101,8 @@ class Invitation {
       offerAnswer: newOfferAnswer(context, flow),
     });
     this.session.ownsCallId = true;
+    this.session.digest = digestClient(context, options.auth);
+    this.#attempt = this.session.digest?.attempt();
   }
 
   start(serve: (session: Session, request: Request) => SessionUser): void {
@@ -170,6 +177,9 @@ class Invitation {
 
   #build(sdp: string | undefined): Request {
     const { context, flow, localTag, contact, timer } = this.session;
+    const body = sdp === undefined ? undefined : new TextEncoder().encode(sdp);
+    const credentials = this.#attempt?.headers("INVITE", this.#options.uri, body) ?? [];
+    this.session.credentials = credentials;
     return buildRequest({
       method: "INVITE",
       uri: this.#options.uri,
@@ -185,10 +195,11 @@ class Invitation {
         ["Supported", supported],
         ...timer.requestHeaders(),
         ["User-Agent", context.settings.product],
+        ...credentials,
         ...(this.#options.headers ?? []),
-        ...(sdp === undefined ? [] : [["Content-Type", "application/sdp"] as const]),
+        ...(body === undefined ? [] : [["Content-Type", "application/sdp"] as const]),
       ],
-      ...(sdp === undefined ? {} : { body: new TextEncoder().encode(sdp) }),
+      body,
     });
   }
 
@@ -205,6 +216,7 @@ class Invitation {
     const wanted = phase.name === "outgoing" && phase.end === undefined;
     if (response.status === 422 && wanted && timer.tooSmall(response.header("min-se")))
       return this.#send(this.#walk?.remaining ?? []);
+    if (wanted && isAnswerable(response, this.#attempt)) return this.#send(this.#walk?.remaining ?? []);
     this.#over({ by: "remote", cause: causeOf(response.status), code: response.status });
   }
 
@@ -292,6 +304,8 @@ class Invitation {
       offerAnswer: fork.offerAnswer,
       dialog: fork.dialog,
     });
+    session.digest = this.session.digest;
+    session.credentials = this.session.credentials;
     context.sessions.set(fork.dialog.key, session);
     acknowledge(session, this.#sequence);
     bye(session);

@@ -1,10 +1,12 @@
 /** Requests within a session's dialog, sent the way that RFC 3261 §12.2.1 and the peer's place in the network ask for. */
 import { isPrivate } from "../ip.ts";
 import type { Dialog } from "../sip/dialog.ts";
+import type { DigestAttempt } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
 import { type HeaderList, parseMessage, type Request, type Response } from "../sip/message.ts";
 import { isSipUri, type Uri } from "../sip/uri.ts";
 import type { Hop } from "../transport/resolve/index.ts";
+import { isAnswerable } from "./authenticate.ts";
 import { type AgentContext, flowTo, hopsTo, topVia } from "./context.ts";
 import { HopWalk } from "./hop-walk.ts";
 import type { Session } from "./session.ts";
@@ -27,20 +29,42 @@ export function unanswered(status: 408 | 503): string {
   return status === 408 ? "the other side did not answer" : "the other side cannot be reached";
 }
 
-/** Sends a request within the dialog. Nothing is reported before this returns. */
+/** Sends a request within the dialog, and again when it is challenged. Nothing is reported before this returns. */
 export function request(session: Session, method: string, parts: RequestParts, user: RequestUser): void {
+  const attempt = session.digest?.attempt();
+  const send = () =>
+    sendOnce(session, method, parts, attempt, {
+      response: (response) => {
+        if (isAnswerable(response, attempt)) send();
+        else user.response(response);
+      },
+      failed: (status) => user.failed(status),
+    });
+  send();
+}
+
+function sendOnce(
+  session: Session,
+  method: string,
+  parts: RequestParts,
+  attempt: DigestAttempt | undefined,
+  user: RequestUser,
+): void {
   const { context, dialog } = session;
   if (dialog === undefined) {
     context.clock.after(0, () => user.failed(503));
     return;
   }
-  const compose = (flow: Flow) =>
-    dialog.request(method, {
+  const compose = (flow: Flow) => {
+    const credentials = attempt?.headers(method, dialog.requestUri, parts.body) ?? [];
+    if (method === "INVITE") session.credentials = credentials;
+    return dialog.request(method, {
       via: topVia(context, flow),
       ...(parts.contact ? { contact: session.contact } : {}),
-      headers: [["User-Agent", context.settings.product], ...(parts.headers ?? [])],
+      headers: [["User-Agent", context.settings.product], ...credentials, ...(parts.headers ?? [])],
       body: parts.body,
     });
+  };
   const nextHop = dialog.nextHop();
   const own = ownFlow(session, dialog, nextHop);
   let built: Request | undefined;
@@ -85,7 +109,7 @@ export function acknowledge(session: Session, sequence: number): void {
   const { context, dialog } = session;
   if (dialog === undefined) return;
   const send = (flow: Flow, failed: () => void) => {
-    const ack = dialog.ack(sequence, { via: topVia(context, flow) });
+    const ack = dialog.ack(sequence, { via: topVia(context, flow), headers: session.credentials });
     const { message, way } = fitted(context, ack, flow);
     way.send(message.bytes(), failed);
   };

@@ -4,8 +4,9 @@
  * `message.ts`, and `end.ts`; this file holds the state that they share and decides who handles what.
  */
 import type { Dialog } from "../sip/dialog.ts";
+import type { DigestClient } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { Message, Request } from "../sip/message.ts";
+import type { HeaderList, Message, Request } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import type { LocalMedia, Negotiated, OfferAnswer } from "../sip/offer-answer.ts";
 import type { ReliableSender } from "../sip/reliable.ts";
@@ -101,6 +102,10 @@ export class Session {
   waiting: (() => void)[] | undefined;
   /** Called when an outgoing call rings no more. */
   onSettled: () => void = () => {};
+  /** Answers challenges; undefined: nobody gave us a password. */
+  digest: DigestClient | undefined;
+  /** The credentials of our last INVITE: its ACK repeats them (RFC 3261 §22.1). */
+  credentials: HeaderList | undefined;
   /** Whether we have put the peer on hold. */
   holding = false;
 

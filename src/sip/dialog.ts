@@ -183,6 +183,12 @@ export class Dialog {
     return this.#build("ACK", sequence, parts);
   }
 
+  /** The Request-URI of our requests: the remote target's, or a strict router's (§12.2.1.1). */
+  get requestUri(): string {
+    const { first } = this.#routes;
+    return first !== undefined && isStrict(first) ? requestUri(first) : this.#target.text;
+  }
+
   /** Where our requests are to be sent: to the first route, or to the remote target (§8.1.2). */
   nextHop(): Uri {
     return this.#routes.first ?? this.#target.uri;
@@ -233,9 +239,8 @@ export class Dialog {
       ["Via", parts.via],
       ["Max-Forwards", "70"],
     ];
-    let uri = this.#target.text;
+    const uri = this.requestUri;
     if (first !== undefined && isStrict(first)) {
-      uri = requestUri(first);
       for (let at = 1; at < values.length; at++) headers.push(["Route", values[at] ?? ""]);
       headers.push(["Route", `<${this.#target.text}>`]);
     } else {
