@@ -1,7 +1,11 @@
 /** The media engine's only door: sessions on the main thread, their packets in a worker. */
 import { MainThread, type WorkerPort } from "./main-thread.ts";
+import { RelayEngine } from "./relay/main-thread.ts";
+import type { RelayOptions } from "./relay/types.ts";
 import type { MediaEngine, MediaOptions } from "./types.ts";
 
+export type { RelayEngine } from "./relay/main-thread.ts";
+export type { RelayOptions, RelayTotals } from "./relay/types.ts";
 export * from "./types.ts";
 
 /**
@@ -20,6 +24,17 @@ function createWorker(): WorkerPort {
  */
 export async function startMedia(options: MediaOptions, worker: () => WorkerPort = createWorker): Promise<MediaEngine> {
   const engine = new MainThread(options, worker);
+  await engine.start();
+  return engine;
+}
+
+/**
+ * Starts the relay, in a worker of its own, and waits until its first ports are bound.
+ * @param worker makes the worker; for tests
+ * @throws MediaError `no-ports` when no pair of ports in the range can be bound, `failed` when the worker cannot start.
+ */
+export async function startRelay(options: RelayOptions, worker: () => WorkerPort = createWorker): Promise<RelayEngine> {
+  const engine = new RelayEngine(options, worker);
   await engine.start();
   return engine;
 }

@@ -1,10 +1,15 @@
-/** The media worker's entry: gives the engine its clock, its randomness and its way to the main thread. */
+/**
+ * The entry of the media workers: what the first message asks for, calls' sessions or the relay, is given its clock, its
+ * randomness and its way to the main thread.
+ */
 import { Engine } from "./engine.ts";
 import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
+import { RelayWorker } from "./relay/engine.ts";
+import type { FromRelay, ToRelay } from "./relay/protocol.ts";
 
 declare const self: Worker;
 
-const toMain = new Batch<ToMain>((batch) => self.postMessage(batch));
+const toMain = new Batch<ToMain | FromRelay>((batch) => self.postMessage(batch));
 
 const clock = {
   now: () => performance.now(),
@@ -26,12 +31,31 @@ function random(): number {
 }
 
 let engine: Engine | undefined;
+let relay: RelayWorker | undefined;
+
+function takeCall(message: ToWorker): void {
+  if (message.type !== "start") return void engine?.receive(message);
+  const world = { clock, wall: (now: number) => performance.timeOrigin + now, random };
+  engine = new Engine(message, world, (out) => toMain.add(out));
+}
+
+function takeRelay(message: ToRelay): void {
+  if (message.type === "relay")
+    relay = new RelayWorker(
+      message,
+      () => performance.now(),
+      (out) => toMain.add(out),
+    );
+  else relay?.receive(message);
+}
+
+/** What this worker is for, as its first message says. */
+let receive: ((batch: string) => void) | undefined;
+
 self.onmessage = ({ data }: MessageEvent<string>) => {
-  for (const message of readBatch<ToWorker>(data)) {
-    if (message.type === "start")
-      engine = new Engine(message, { clock, wall: (now) => performance.timeOrigin + now, random }, (out) =>
-        toMain.add(out),
-      );
-    else engine?.receive(message);
-  }
+  receive ??=
+    readBatch<{ type: string }>(data)[0]?.type === "relay"
+      ? (batch) => readBatch<ToRelay>(batch).forEach(takeRelay)
+      : (batch) => readBatch<ToWorker>(batch).forEach(takeCall);
+  receive(data);
 };
