@@ -1,6 +1,15 @@
 /** The door of the user agent. */
+
+export type { Identities } from "./authenticate.ts";
 export { allowOutside, optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
 export { type AgentContext, type AgentSettings, defaultSettings, type Ways } from "./context.ts";
 export { type InviteFailure, type InviteOptions, invite } from "./outgoing.ts";
+export {
+  type RegisterFailure,
+  type RegisterOptions,
+  Registration,
+  type RegistrationState,
+  register,
+} from "./register.ts";
 export { type Done, type EndCause, Session, type SessionEnd, type SessionUser } from "./session.ts";
 export { UserAgent } from "./user-agent.ts";
