@@ -27,7 +27,6 @@ const columns = [
   "params",
   "call_id",
   "path",
-  "instance",
   "reg_id",
   "flow",
   "user_agent",

@@ -33,7 +33,6 @@ export interface BindingRow {
   readonly params: string;
   readonly callId: string;
   readonly path: string;
-  readonly instance: string;
   readonly regId: number;
   readonly flow: string;
   readonly userAgent: string;

@@ -1,5 +1,6 @@
 /** A binding (RFC 3261 §10): where an address-of-record can be reached, until when, and by which way it was said. */
 import type { Flow } from "../../sip/flow.ts";
+import { Params } from "../../sip/params.ts";
 import { splitList } from "../../sip/text.ts";
 import type { BindingRow, SavingState, StoredBinding } from "../../store/types.ts";
 
@@ -15,8 +16,6 @@ export interface BindingFacts {
   readonly callId: string;
   /** The Path as sent (RFC 3327), its lines joined by commas; "" when there was none. */
   readonly path: string;
-  /** The value of +sip.instance without its brackets; "" when there was none. */
-  readonly instance: string;
   /** Above zero when the binding is one flow of an instance (RFC 5626). */
   readonly regId: number;
   /** Where it came from, as `formatFlow` writes it. */
@@ -24,7 +23,7 @@ export interface BindingFacts {
   readonly userAgent: string;
 }
 
-const facts = ["contact", "params", "callId", "path", "instance", "regId", "flow", "userAgent"] as const;
+const facts = ["contact", "params", "callId", "path", "regId", "flow", "userAgent"] as const;
 type Fact = (typeof facts)[number];
 
 /**
@@ -101,8 +100,11 @@ export class Binding implements StoredBinding {
     return path === "" ? [] : splitList(path);
   }
 
+  /** The device's name for itself (RFC 5626 §4.1). */
   get instance(): string | undefined {
-    return this.#fact("instance") || undefined;
+    const params = this.#fact("params");
+    if (!/;\s*\+sip\.instance/i.test(params)) return undefined;
+    return instanceIn(Params.parse(params, 0, params.length, "header"));
   }
 
   get regId(): number | undefined {
@@ -140,15 +142,25 @@ export class Binding implements StoredBinding {
 }
 
 function join(said: BindingFacts): string {
-  const text = `${said.contact}\n${said.params}\n${said.callId}\n${said.path}\n${said.instance}\n${said.regId}\n${said.flow}\n${said.userAgent}`;
-  // Looking into a string that was put together makes one piece of it, which keeps none of its parts alive.
-  text.charCodeAt(0);
-  return text;
+  const text = `${said.contact}\n${said.params}\n${said.callId}\n${said.path}\n${said.regId}\n${said.flow}\n${said.userAgent}`;
+  // Looking into a string that was put together makes one piece of it, which keeps none of its parts alive; what is seen
+  // there must matter, or nobody looks.
+  return text.charCodeAt(0) === 0x0a ? "" : text;
 }
 
-/** A flow as one word after the other; none of them holds a space but perhaps the last. */
+/** The value of +sip.instance without its brackets; undefined when there is none. */
+export function instanceIn(params: Params | undefined): string | undefined {
+  const value = params === undefined || params.size === 0 ? undefined : params.get("+sip.instance");
+  if (value === undefined) return undefined;
+  const urn = value.startsWith("<") && value.endsWith(">") ? value.slice(1, -1) : value;
+  // RFC 4122 §3: the digits of a UUID may be in either case.
+  return (/^urn:uuid:/i.test(urn) ? urn.toLowerCase() : urn) || undefined;
+}
+
+/** A flow as one word after the other; none of them holds a space but perhaps the last. UDP's are their addresses. */
 export function formatFlow({ transport, local, remote, id }: FlowRef): string {
-  return `${transport} ${local.host} ${local.port} ${remote.host} ${remote.port} ${id}`;
+  const addresses = `${transport} ${local.host} ${local.port} ${remote.host} ${remote.port}`;
+  return transport === "udp" ? addresses : `${addresses} ${id}`;
 }
 
 function parseFlow(text: string): FlowRef {

@@ -5,7 +5,7 @@ import type { Request } from "../../sip/message.ts";
 import { type NameAddr, parseNameAddr } from "../../sip/name-addr.ts";
 import { isSipUri, parseUri, type Uri, uriEquals } from "../../sip/uri.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
-import { type Binding, formatFlow } from "./binding.ts";
+import { type Binding, formatFlow, instanceIn } from "./binding.ts";
 import type { Change } from "./location.ts";
 
 /** Seconds, but for the count of contacts that one address-of-record may have. */
@@ -103,7 +103,6 @@ const removal = {
   params: "",
   callId: "",
   path: "",
-  instance: "",
   regId: 0,
   flow: "",
   userAgent: "",
@@ -150,12 +149,12 @@ class ContactReader {
     if (uriText.length + params.length > longestContact) return tooLong;
     const expires = this.#seconds(contact);
     if (typeof expires !== "number") return expires;
-    const instance = instanceOf(contact);
-    const flowId = instance === "" ? 0 : regIdOf(contact);
+    const instance = instanceIn(contact.params);
+    const flowId = instance === undefined ? 0 : regIdOf(contact);
     if (flowId > 0 && !isFirstHopOutbound(asked) && asked.outbound) return { status: 439 };
     const regId = flowId > 0 && isFirstHopOutbound(asked) ? flowId : 0;
     if (expires > 0) {
-      const loops = isSipUri(uri) ? this.#loops(uri) : instance !== "";
+      const loops = isSipUri(uri) ? this.#loops(uri) : instance !== undefined;
       if (loops) return { status: 403, reason: "Contact Is No Place Of A Device" };
       this.#standing++;
       if (regId > 0) this.#flows++;
@@ -172,7 +171,6 @@ class ContactReader {
       params,
       callId: asked.request.callId,
       path: asked.path,
-      instance,
       regId,
       flow: this.#flow,
       userAgent: this.#userAgent,
@@ -239,7 +237,7 @@ function find(
   bindings: readonly Binding[],
   uri: Uri,
   text: string,
-  instance: string,
+  instance: string | undefined,
   regId: number,
 ): Binding | undefined {
   if (bindings.length === 0) return undefined;
@@ -262,14 +260,6 @@ function keptParams({ params }: NameAddr): string {
   const kept = params.clone();
   for (const name of notKept) kept.delete(name);
   return kept.toString();
-}
-
-function instanceOf({ params }: NameAddr): string {
-  const value = params.size === 0 ? undefined : params.get("+sip.instance");
-  if (value === undefined) return "";
-  const urn = value.startsWith("<") && value.endsWith(">") ? value.slice(1, -1) : value;
-  // RFC 4122 §3: the digits of a UUID may be in either case.
-  return urn.startsWith("urn:uuid:") || urn.startsWith("urn:UUID:") ? urn.toLowerCase() : urn;
 }
 
 function regIdOf({ params }: NameAddr): number {
