@@ -40,8 +40,11 @@ export class NotingUser implements SessionUser {
   readonly told: string[] = [];
   negotiated: Negotiated | undefined;
   end: SessionEnd | undefined;
+  /** Told of each address of ours that audio is asked for. */
+  openedAudio: (host: string) => void = () => {};
 
-  openAudio() {
+  openAudio(host: string) {
+    this.openedAudio(host);
     return { rtpPort: 10_000, rtcpPort: 10_001 };
   }
   ringing() {
@@ -80,7 +83,8 @@ export class AgentBench {
   /** Done for each new session in the turn in which it appears. */
   onSession: (session: Session) => void = () => {};
 
-  constructor(settings: Partial<AgentSettings> = {}) {
+  /** `parts` of the context that are to be others. */
+  constructor(settings: Partial<AgentSettings> = {}, parts: Partial<AgentContext> = {}) {
     const random = seededRandom(1);
     const transactions = new TransactionLayer({
       clock: this.clock,
@@ -116,6 +120,7 @@ export class AgentBench {
       },
       transactions,
       sessions: new Map(),
+      ...parts,
     };
     this.agent = new UserAgent(this.context);
   }
