@@ -2,7 +2,7 @@
 import { isIP, isIPv4 } from "node:net";
 import type { Address } from "../sip/flow.ts";
 import { formatHost, ipv6Groups } from "../sip/host.ts";
-import type { ListenUrl } from "./contract.ts";
+import type { ListenUrl, Transport } from "./contract.ts";
 
 /** Whether `host` is an IP address, in brackets or not. */
 export function isIpLiteral(host: string): boolean {
@@ -47,6 +47,11 @@ export function parseIp(host: string): Uint8Array | undefined {
   return groups === undefined ? undefined : Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 }
 
+/** The canonical text of an address of 4 or 16 octets; undefined for any other number of them. */
+export function formatIp(octets: Uint8Array): string | undefined {
+  return octets.length === 4 ? octets.join(".") : octets.length === 16 ? socketHost(formatIpv6(octets)) : undefined;
+}
+
 function formatIpv6(octets: Uint8Array): string {
   const words = Array.from({ length: 8 }, (_, i) => ((octets[2 * i] ?? 0) << 8) | (octets[2 * i + 1] ?? 0));
   let best = { start: 0, length: 1 };
@@ -81,15 +86,28 @@ export function refusesSending(address: Address): string | undefined {
   return undefined;
 }
 
-/** Reads `udp://0.0.0.0:5060`, `tcp://[::1]:0`, `udp://192.0.2.1`; undefined when it is none. The port is 5060 by default. */
+const listenUrl = /^(udp|tcp|tls|wss?):\/\/(\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[0-9.]+)(?::(\d{1,5}))?$/;
+
+/** The ports where none is said: RFC 3261 §19.1.2, RFC 7118 §5.5. */
+export const defaultPorts: Readonly<Record<Transport, number>> = { udp: 5060, tcp: 5060, tls: 5061, ws: 80, wss: 443 };
+
+export function isTransport(text: string): text is Transport {
+  return Object.hasOwn(defaultPorts, text);
+}
+
+/**
+ * Reads `udp://0.0.0.0:5060`, `tcp://[::1]:0`, `tls://192.0.2.1`, `wss://[::]:8443`; undefined when it is none. Without a
+ * port it is that of the transport: 5060, for tls 5061, for ws 80, for wss 443.
+ */
 export function parseListenUrl(text: string): ListenUrl | undefined {
-  const match = /^(udp|tcp):\/\/(\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[0-9.]+)(?::(\d{1,5}))?$/i.exec(text);
+  const match = listenUrl.exec(text.toLowerCase());
   if (match === null) return undefined;
-  const [, scheme = "", literal = "", digits] = match;
+  const [, transport = "", literal = "", digits] = match;
+  if (!isTransport(transport)) return undefined;
   const host = socketHost(literal);
-  const port = digits === undefined ? 5060 : Number(digits);
+  const port = digits === undefined ? defaultPorts[transport] : Number(digits);
   if (ipFamily(host) === 0 || port > 65535) return undefined;
-  return { transport: scheme.toLowerCase() === "udp" ? "udp" : "tcp", host, port };
+  return { transport, host, port };
 }
 
 function unbracket(host: string): string {

@@ -10,6 +10,8 @@ export interface TransportContext {
   readonly clock: Clock;
   readonly limits: Readonly<TransportLimits>;
   readonly deliver: Delivery;
+  /** Whether this IP address may speak to us. */
+  readonly admit: (source: string) => boolean;
   /** `bound` as `remote` reaches it: itself unless it is a wildcard. */
   localToward(bound: Address, remote: string): Address;
 }

@@ -1,12 +1,40 @@
-/** What the transport layer and its users agree on: listen addresses, events, limits, errors. */
-import type { Flow } from "../sip/flow.ts";
+/** What the transport layer and its users agree on: listen addresses, flows by reference, events, limits, TLS, errors. */
+import type { Address, Flow } from "../sip/flow.ts";
 import type { ParseFailure, Request, Response } from "../sip/message.ts";
+
+export type Transport = Flow["transport"];
+/** The transports that are connections. */
+export type StreamTransport = Exclude<Transport, "udp">;
 
 /** One address to listen on, from `udp://0.0.0.0:5060`. `host` is an IP literal without brackets; port 0 lets the system choose. */
 export interface ListenUrl {
-  transport: "udp" | "tcp";
+  transport: Transport;
   host: string;
   port: number;
+}
+
+/** What names a flow beyond its life: a Flow itself, or what JSON made of these members. */
+export interface FlowRef {
+  id: string;
+  transport: Transport;
+  local: Address;
+  remote: Address;
+}
+
+/** A certificate chain and its key, as paths of PEM files. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly passphrase?: string | undefined;
+}
+
+export interface TlsSettings extends CertificateFiles {
+  /** A file of the authorities that peers' certificates must come from; the runtime's own by default. */
+  readonly ca?: string | undefined;
+  /** Whether peers that connect to us need a certificate. `ask`: they may have none, but not a bad one. */
+  readonly clients: "none" | "ask" | "require";
+  /** Further certificates, for peers that ask for these names (SNI, RFC 6066 §3). */
+  readonly names: readonly (CertificateFiles & { readonly name: string })[];
 }
 
 export interface TransportEvents {
@@ -31,6 +59,12 @@ export interface TransportLimits {
   /** How long one message may take to arrive on a connection once its first octet is there. */
   messageTimeout: number;
   connectTimeout: number;
+  /** How long a peer that connects may take until SIP can be spoken: TLS and the WebSocket upgrade. */
+  handshakeTimeout: number;
+  /** A silent WebSocket connection is probed after so long ... */
+  pingInterval: number;
+  /** ... and closed when it stays silent for so long after that. */
+  pongTimeout: number;
   /** How long queued octets may wait without the peer taking any. */
   writeTimeout: number;
   resolveTimeout: number;
@@ -50,6 +84,9 @@ export const defaultLimits: Readonly<TransportLimits> = {
   idleTimeout: 600_000,
   messageTimeout: 10_000,
   connectTimeout: 4_000,
+  handshakeTimeout: 10_000,
+  pingInterval: 30_000,
+  pongTimeout: 20_000,
   writeTimeout: 32_000,
   resolveTimeout: 5_000,
   maxConnections: 10_000,
@@ -63,9 +100,10 @@ export type TransportErrorCode =
   | "address-unavailable"
   | "permission"
   | "bad-address"
+  | "certificate"
   | "bind-failed";
 
-/** Why a listener could not be opened; the message names the address. */
+/** Why a listener could not be opened; the message names the address, or the file of a certificate and what to do. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
   readonly code: TransportErrorCode;

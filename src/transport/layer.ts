@@ -1,33 +1,47 @@
 /** The transport layer as its users see it: listeners, and flows to peers (RFC 3261 §18). */
-import { readFileSync } from "node:fs";
-import { isLoopback, isUnspecified } from "../ip.ts";
+import { isUnspecified } from "../ip.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Address, Flow } from "../sip/flow.ts";
-import { formatHost } from "../sip/host.ts";
-import { UdpBindError } from "../udp.ts";
 import { formatAddress, ipFamily, refusesSending, socketHost } from "./address.ts";
+import { bindFailure, descriptorsForConnections, withoutCertificate } from "./bind.ts";
 import { Delivery, failLater, type TransportContext } from "./context.ts";
 import {
   defaultLimits,
+  type FlowRef,
   type ListenUrl,
-  TransportError,
-  type TransportErrorCode,
+  type TlsSettings,
+  type Transport,
   type TransportEvents,
   type TransportLimits,
 } from "./contract.ts";
 import { HostLookup, type Lookup } from "./host-lookup.ts";
 import { NamedFlow } from "./named-flow.ts";
 import { OversizeFlow, TcpRefusals } from "./oversize.ts";
+import { type Bound, type Listening, OwnAddresses, pick, type ViaTransport } from "./own-addresses.ts";
 import { defaultSources, SourceAddresses } from "./source-address.ts";
-import { TcpTransport } from "./tcp.ts";
+import { isSecure, StreamListener } from "./stream-socket.ts";
+import { StreamPool } from "./streams.ts";
+import { readTls } from "./tls/certificates.ts";
 import { UdpTransport } from "./udp.ts";
+import type { HttpHook } from "./websocket/page.ts";
 
 export interface TransportOptions {
   listen: readonly ListenUrl[];
   /** Host put in Via and Contact when it is not the bound one: an IP literal or a name, without a port. */
   advertise?: string | undefined;
   limits?: Partial<TransportLimits> | undefined;
+  /** Needed to listen on tls and wss; for connections of ours the runtime's authorities are trusted without it. */
+  tls?: TlsSettings | undefined;
+  /** The values of Origin, such as `https://phone.example.com`, whose pages may open WebSockets; any by default. */
+  allowedOrigins?: readonly string[] | undefined;
+  /** Answers requests of HTTP that come to the ports of ws and wss and ask for no WebSocket; 404 by default. */
+  http?: HttpHook | undefined;
+  /**
+   * Whether an IP address may speak to us: asked for each connection and each datagram before anything of it is read.
+   * False: it gets no answer.
+   */
+  admit?: ((source: string) => boolean) | undefined;
   log: Log;
   clock: Clock;
   events: TransportEvents;
@@ -35,23 +49,15 @@ export interface TransportOptions {
   lookup?: Lookup | undefined;
 }
 
-export interface Listening {
-  readonly transport: "udp" | "tcp";
-  /** The bound address with its real port. */
-  readonly local: Address;
-  /** What peers are told; for a wildcard without `advertise` the address of the default route. */
-  readonly advertised: Address;
-}
-
-type Bound = Pick<Listening, "transport" | "local">;
-
 export interface FlowTarget {
-  transport: "udp" | "tcp";
+  transport: Transport;
   /** An IP literal, with or without brackets, or a name that the system's resolver knows. */
   host: string;
   port: number;
   /** Octets of the request that will be sent. */
   size?: number | undefined;
+  /** For tls the domain that the peer's certificate must name (RFC 5922); `host` by default. */
+  serverName?: string | undefined;
 }
 
 export class TransportLayer {
@@ -60,9 +66,10 @@ export class TransportLayer {
   readonly #options: TransportOptions;
   readonly #limits: TransportLimits;
   readonly #sources: SourceAddresses;
+  readonly #own: OwnAddresses;
   readonly #udp: readonly UdpTransport[];
-  readonly #tcp: TcpTransport;
-  readonly #tcpListening: readonly Address[];
+  readonly #streams: StreamPool;
+  readonly #listeners: readonly StreamListener[];
   readonly #names: HostLookup;
   readonly #refusals: TcpRefusals;
 
@@ -78,28 +85,39 @@ export class TransportLayer {
       clock,
       limits,
       deliver: new Delivery(options.events, log),
+      admit: options.admit ?? (() => true),
       localToward: (bound, remote) =>
         isUnspecified(bound.host) ? { host: sources.toward(remote), port: bound.port } : bound,
     };
+    const origins = options.allowedOrigins?.map((origin) => origin.toLowerCase());
+    const streams = new StreamPool(context, {
+      origins: origins === undefined ? undefined : new Set(origins),
+      http: options.http,
+    });
+    if (options.tls !== undefined) streams.tls = readTls(options.tls, log, Date.now());
     const udp: UdpTransport[] = [];
-    const tcp = new TcpTransport(context);
+    const listeners: StreamListener[] = [];
     const bound: Bound[] = [];
     for (const url of options.listen) {
+      const { transport, host, port } = url;
       try {
-        if (url.transport === "udp") {
-          const transport = await UdpTransport.open(url, context);
-          udp.push(transport);
-          bound.push({ transport: "udp", local: transport.local });
+        if (transport === "udp") {
+          const opened = await UdpTransport.open(url, context);
+          udp.push(opened);
+          bound.push(opened);
         } else {
-          bound.push({ transport: "tcp", local: tcp.listen(url) });
+          if (isSecure(transport) && streams.tls.server === undefined) throw withoutCertificate(url);
+          const opened = new StreamListener({ transport, host, port }, streams);
+          listeners.push(opened);
+          bound.push(opened);
         }
       } catch (error) {
-        for (const open of udp) open.close();
-        await tcp.close();
+        for (const open of [...udp, ...listeners]) open.close();
+        await streams.close();
         throw bindFailure(url, error);
       }
     }
-    return new TransportLayer(options, limits, sources, udp, tcp, bound);
+    return new TransportLayer(options, limits, sources, udp, streams, listeners, bound);
   }
 
   private constructor(
@@ -107,21 +125,23 @@ export class TransportLayer {
     limits: TransportLimits,
     sources: SourceAddresses,
     udp: readonly UdpTransport[],
-    tcp: TcpTransport,
+    streams: StreamPool,
+    listeners: readonly StreamListener[],
     bound: readonly Bound[],
   ) {
     this.#options = options;
     this.#limits = limits;
     this.#sources = sources;
     this.#udp = udp;
-    this.#tcp = tcp;
-    this.#tcpListening = bound.filter(({ transport }) => transport === "tcp").map(({ local }) => local);
+    this.#streams = streams;
+    this.#listeners = listeners;
+    this.#own = new OwnAddresses({ bound, advertise: options.advertise, sources });
     this.#names = new HostLookup({ clock: options.clock, timeout: limits.resolveTimeout, lookup: options.lookup });
     this.#refusals = new TcpRefusals(options.clock);
     this.listening = bound.map(({ transport, local }) => ({
       transport,
       local,
-      advertised: this.#advertised(local, local.host.includes(":") ? "2001:db8::1" : "192.0.2.1"),
+      advertised: this.#own.advertised(local, local.host.includes(":") ? "2001:db8::1" : "192.0.2.1"),
     }));
   }
 
@@ -132,41 +152,71 @@ export class TransportLayer {
 
   /** Open stream connections. */
   get connections(): number {
-    return this.#tcp.size;
+    return this.#streams.size;
   }
 
   /**
-   * A way to a peer. Never throws and does no IO before `send`; what cannot be reached fails there. Over TCP the flow
-   * uses the open connection to that address, one that the peer opened from it included, and reconnects when it is
-   * gone. A request on UDP of a `size` above 1300 octets goes over TCP (RFC 3261 §18.1.1): build its Via with `viaFor`
-   * of this flow. Where the peer has no TCP it is sent over UDP with a rewritten Via (see oversize.ts).
+   * A way to a peer. Never throws and does no IO before `send`; what cannot be reached fails there. Over TCP and TLS the
+   * flow uses the open connection to that address, one that the peer opened from it included, and reconnects when it is
+   * gone; with a `serverName` only one whose peer has shown a certificate for it. Over WebSocket it uses the connection
+   * that the client has opened, and fails when it is gone. A request on UDP of a `size` above 1300 octets goes over TCP
+   * (RFC 3261 §18.1.1): build its Via with `viaFor` of this flow. Where the peer has no TCP it is sent over UDP with a
+   * rewritten Via (see oversize.ts).
    */
   flowTo(target: FlowTarget): Flow {
     const host = socketHost(target.host);
-    if (ipFamily(host) !== 0) return this.#flowToAddress(target.transport, { host, port: target.port }, target.size);
+    if (ipFamily(host) !== 0) return this.#flowToAddress(target, host);
     const oversize = target.transport === "udp" && (target.size ?? 0) > this.#limits.maxDatagram;
+    const transport = oversize ? "tcp" : target.transport;
     return new NamedFlow({
-      transport: oversize ? "tcp" : target.transport,
+      transport,
       target: { host, port: target.port },
       maxQueued: this.#limits.maxQueued,
-      unresolvedLocal: () => this.#localFor(oversize ? "tcp" : target.transport, "192.0.2.1"),
+      unresolvedLocal: () => this.#own.localFor(transport, "192.0.2.1"),
       resolve: (done) =>
         this.#names.resolve(host, (result) => {
           if (!result.ok) return done(result);
-          const served = result.hosts.find((each) => this.#serves(target.transport, each)) ?? result.hosts[0] ?? host;
+          const { hosts } = result;
+          const served = hosts.find((each) => this.#own.serves(target.transport, each)) ?? hosts[0] ?? host;
           const flow = oversize
             ? this.#oversize({ host: served, port: target.port })
-            : this.#flowToAddress(target.transport, { host: served, port: target.port }, undefined);
+            : this.#flowToAddress({ ...target, serverName: target.serverName ?? host, size: undefined }, served);
           done({ ok: true, flow });
         }),
     });
   }
 
+  /**
+   * The flow that `ref` names, undefined when it is gone: for UDP from the listener with that port, for a stream that
+   * very connection. What is sent on a connection that goes after this call fails at once.
+   */
+  flowOf(ref: FlowRef): Flow | undefined {
+    if (ref.transport !== "udp") return this.#streams.flowOf(ref);
+    const remote = { host: socketHost(ref.remote.host), port: ref.remote.port };
+    const ours = this.#udp.filter(({ local }) => local.port === ref.local.port);
+    const exact = ours.find(({ local }) => local.host === ref.local.host);
+    return (exact ?? pick(ours, ({ local }) => local, remote.host, this.#sources))?.flow(remote);
+  }
+
+  /** The open connection whose peer has this address; undefined for UDP, which has none. */
+  connectionFrom(transport: Transport, remote: Address): Flow | undefined {
+    if (transport === "udp") return undefined;
+    return this.#streams.connectionFrom(transport, { host: socketHost(remote.host), port: remote.port });
+  }
+
+  /** Keeps a connection open for at least `ms`, even when its peer is silent: as long as it is registered, say. */
+  holdOpen(ref: FlowRef, ms: number): void {
+    if (ref.transport !== "udp") this.#streams.flowOf(ref)?.hold(ms);
+  }
+
+  /** Closes what an IP address has open, at once; gives how many connections that were. */
+  disconnect(source: string): number {
+    return this.#streams.disconnect(source);
+  }
+
   /** The sent-by of a Via for requests on `flow`. IPv6 hosts come without brackets. */
-  viaFor(flow: Flow): { transport: "UDP" | "TCP"; host: string; port: number } {
-    const transport = flow.transport === "udp" ? "udp" : "tcp";
-    const bound = transport === "udp" ? flow.local : this.#tcpListener(flow.remote.host);
-    return { transport: transport === "udp" ? "UDP" : "TCP", ...this.#advertised(bound, flow.remote.host) };
+  viaFor(flow: Flow): { transport: ViaTransport; host: string; port: number } {
+    return this.#own.viaFor(flow);
   }
 
   /**
@@ -175,85 +225,54 @@ export class TransportLayer {
    */
   contactFor(flow: Flow): string {
     const inner = flow instanceof NamedFlow ? (flow.resolved ?? flow) : flow;
-    const way = inner instanceof OversizeFlow ? inner.udp : inner;
-    if (way.transport === "udp") return formatAddress(this.#advertised(way.local, way.remote.host));
-    const remote = way.remote.host;
-    if (this.#tcpListening.length === 0 && this.#udp.length > 0) {
-      return formatAddress(this.#advertised(this.#localFor("udp", remote), remote));
+    return this.#own.contactFor(inner instanceof OversizeFlow ? inner.udp : inner);
+  }
+
+  /** Whether this is an address that we listen on or advertise. `port` undefined: a default one. */
+  isOwn(host: string, port: number | undefined): boolean {
+    return this.#own.isOwn(host, port);
+  }
+
+  /**
+   * Takes over certificates, key, authorities and names: new connections use them, open ones live on. Throws
+   * TransportError, and then leaves all as it was.
+   */
+  reloadTls(settings: TlsSettings): void {
+    this.#streams.tls = readTls(settings, this.#options.log, Date.now());
+    for (const listener of this.#listeners) {
+      if (!listener.secure) continue;
+      try {
+        listener.renew();
+      } catch (error) {
+        throw bindFailure({ transport: listener.transport, ...listener.local }, error);
+      }
     }
-    return `${formatAddress(this.#advertised(this.#tcpListener(remote), remote))};transport=tcp`;
   }
 
   /** Stops listening, closes each connection after its queue, resolves when all is down. */
   async close(): Promise<void> {
-    for (const udp of this.#udp) udp.close();
-    await this.#tcp.close();
+    for (const listener of [...this.#udp, ...this.#listeners]) listener.close();
+    await this.#streams.close();
   }
 
-  #flowToAddress(transport: "udp" | "tcp", remote: Address, size: number | undefined): Flow {
-    if (transport === "tcp") return this.#tcp.flow(remote);
+  #flowToAddress({ transport, port, size, serverName }: Omit<FlowTarget, "host">, host: string): Flow {
+    const remote = { host, port };
+    if (transport !== "udp") return this.#streams.flow({ transport, remote, serverName });
     if ((size ?? 0) > this.#limits.maxDatagram && !this.#refusals.has(remote)) return this.#oversize(remote);
-    const socket = pick(this.#udp, (each) => each.local, remote.host, this.#sources);
+    const socket = pick(this.#udp, (each) => each.local, host, this.#sources);
     return socket?.flow(remote) ?? new NoFlow(remote);
   }
 
   #oversize(remote: Address): Flow {
-    const udp = this.#flowToAddress("udp", remote, undefined);
+    const udp = this.#flowToAddress({ transport: "udp", port: remote.port }, remote.host);
     if (refusesSending(remote) !== undefined) return udp;
     return new OversizeFlow(
-      this.#tcp.flow(remote),
+      this.#streams.flow({ transport: "tcp", remote }),
       udp,
-      () => this.#advertised(udp.local, remote.host),
+      () => this.#own.advertised(udp.local, remote.host),
       this.#refusals,
     );
   }
-
-  #serves(transport: "udp" | "tcp", host: string): boolean {
-    const listening =
-      transport === "tcp" && this.#tcpListening.length > 0
-        ? this.#tcpListening
-        : this.listening.map(({ local }) => local);
-    return listening.length === 0 || listening.some((local) => ipFamily(local.host) === ipFamily(host));
-  }
-
-  #advertised(bound: Address, remote: string): Address {
-    const { advertise } = this.#options;
-    if (advertise !== undefined) return { host: socketHost(advertise), port: bound.port };
-    return { host: isUnspecified(bound.host) ? this.#sources.toward(remote) : bound.host, port: bound.port };
-  }
-
-  /** Where peers reach us over TCP; without a TCP listener the UDP one's address, since a Via has to say something. */
-  #tcpListener(remote: string): Address {
-    return this.#tcpListening.length > 0 ? this.#localFor("tcp", remote) : this.#localFor("udp", remote);
-  }
-
-  #localFor(transport: "udp" | "tcp", remote: string): Address {
-    const listening = transport === "udp" ? this.#udp.map(({ local }) => local) : this.#tcpListening;
-    return (
-      pick(listening, (local) => local, remote, this.#sources) ??
-      listening[0] ??
-      this.listening[0]?.local ?? { host: this.#sources.toward(remote), port: 5060 }
-    );
-  }
-}
-
-/** The listener to reach `remote` from: on the address that the system would choose, on all addresses, then any of the family. */
-function pick<T>(
-  listeners: readonly T[],
-  localOf: (listener: T) => Address,
-  remote: string,
-  sources: SourceAddresses,
-): T | undefined {
-  const family = ipFamily(remote) || 4;
-  const fitting = listeners.filter((each) => ipFamily(localOf(each).host) === family);
-  if (fitting.length < 2) return fitting[0];
-  const source = sources.toward(remote);
-  return (
-    fitting.find((each) => localOf(each).host === source) ??
-    fitting.find((each) => isUnspecified(localOf(each).host)) ??
-    fitting.find((each) => isLoopback(localOf(each).host) === isLoopback(remote)) ??
-    fitting[0]
-  );
 }
 
 /** A flow to a peer whose address family no UDP listener serves. */
@@ -278,30 +297,4 @@ class NoFlow implements Flow {
     const family = this.remote.host.includes(":") ? "IPv6" : "IPv4";
     failLater(failed, `no UDP listener for ${family}, which ${formatAddress(this.remote)} needs`, "lost");
   }
-}
-
-/**
- * Half of the file descriptors that the process may have: media, scripts and stores need theirs, and without a free
- * one a connection cannot even be accepted to be closed.
- */
-function descriptorsForConnections(): number {
-  try {
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-    return soft === undefined ? Number.POSITIVE_INFINITY : Math.floor(Number(soft) / 2);
-  } catch {
-    return Number.POSITIVE_INFINITY; // Not Linux.
-  }
-}
-
-const bindCodes: Readonly<Record<string, [TransportErrorCode, string]>> = {
-  EADDRINUSE: ["address-in-use", "the address is in use by another program"],
-  EADDRNOTAVAIL: ["address-unavailable", "no interface of this machine has that address"],
-  EACCES: ["permission", "permission denied (ports below 1024 need a privilege)"],
-};
-
-function bindFailure(url: ListenUrl, error: unknown): TransportError {
-  const text = `${url.transport}://${formatHost(url.host)}:${url.port}`;
-  const code = error instanceof UdpBindError || (error instanceof Error && "code" in error) ? String(error.code) : "";
-  const [kind, why] = bindCodes[code] ?? ["bind-failed", error instanceof Error ? error.message : String(error)];
-  return new TransportError(kind, text, `cannot listen on ${text}: ${why}`);
 }

@@ -1,6 +1,7 @@
 /** A flow to a host name: what is sent waits, in order, until the name is resolved. */
 import type { Address, Flow } from "../sip/flow.ts";
 import { failLater } from "./context.ts";
+import type { Transport } from "./contract.ts";
 
 interface Waiting {
   bytes: Uint8Array;
@@ -15,7 +16,7 @@ type State =
 export type Resolution = { ok: true; flow: Flow } | { ok: false; reason: string };
 
 export class NamedFlow implements Flow {
-  readonly #transport: "udp" | "tcp";
+  readonly #transport: Transport;
   readonly #target: Address;
   readonly #unresolvedLocal: () => Address;
   readonly #resolve: (done: (resolution: Resolution) => void) => void;
@@ -24,7 +25,7 @@ export class NamedFlow implements Flow {
 
   constructor(options: {
     /** What the flow will be; a Via is made before the name is resolved. */
-    transport: "udp" | "tcp";
+    transport: Transport;
     target: Address;
     /** What `local` says until the name is resolved. */
     unresolvedLocal: () => Address;
@@ -48,7 +49,7 @@ export class NamedFlow implements Flow {
   }
 
   get reliable(): boolean {
-    return this.resolved?.reliable ?? this.#transport === "tcp";
+    return this.resolved?.reliable ?? this.#transport !== "udp";
   }
 
   get id(): string {

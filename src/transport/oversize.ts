@@ -10,7 +10,7 @@ import type { Clock } from "../sip/clock.ts";
 import type { Address, Flow } from "../sip/flow.ts";
 import { formatHost } from "../sip/host.ts";
 import { formatAddress } from "./address.ts";
-import type { TcpFlow } from "./tcp.ts";
+import type { StreamFlow } from "./streams.ts";
 
 const refusalHolds = 300_000;
 const maxRefusals = 1_000;
@@ -40,14 +40,14 @@ export class TcpRefusals {
 
 export class OversizeFlow implements Flow {
   readonly id: string;
-  readonly #tcp: TcpFlow;
+  readonly #tcp: StreamFlow;
   readonly udp: Flow;
   readonly #sentBy: () => Address;
   readonly #refusals: TcpRefusals;
   #way: Flow;
 
   /** `sentBy`: what a Via on `udp` says. */
-  constructor(tcp: TcpFlow, udp: Flow, sentBy: () => Address, refusals: TcpRefusals) {
+  constructor(tcp: StreamFlow, udp: Flow, sentBy: () => Address, refusals: TcpRefusals) {
     this.#tcp = tcp;
     this.udp = udp;
     this.#sentBy = sentBy;

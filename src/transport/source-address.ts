@@ -58,6 +58,11 @@ export class SourceAddresses {
     return best?.host ?? this.#defaults[family] ?? first?.host ?? loopback;
   }
 
+  /** Whether an interface of this machine has this address. */
+  has(host: string): boolean {
+    return this.#current().some((prefix) => prefix.host === host);
+  }
+
   #current(): readonly Prefix[] {
     const now = this.#now();
     if (now - this.#readAt >= readingHolds) {

@@ -21,6 +21,7 @@ interface Waiting {
 }
 
 export class UdpTransport {
+  readonly transport = "udp";
   /** The bound address with its real port. */
   readonly local: Address;
   readonly context: TransportContext;
@@ -58,8 +59,13 @@ export class UdpTransport {
   }
 
   #receive(datagram: Uint8Array, port: number, kernelHost: string): void {
-    if (isKeepAlive(datagram) || isStun(datagram)) return;
     const source = { host: kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port };
+    if (!this.context.admit(source.host)) return;
+    if (isKeepAlive(datagram)) {
+      if (isPing(datagram)) this.send(pong, source, undefined);
+      return;
+    }
+    if (isStun(datagram)) return;
     try {
       const message = parseMessage(datagram, "datagram");
       switch (message.type) {
@@ -158,6 +164,7 @@ class UdpFlow implements Flow {
 
 const cr = 0x0d;
 const lf = 0x0a;
+const pong = Uint8Array.of(cr, lf);
 const hello = [0x68, 0x65, 0x6c, 0x6c, 0x6f];
 
 /** What peers send to keep a NAT open: nothing, CRLFs, NULs, or `hello`. */
@@ -165,6 +172,11 @@ export function isKeepAlive(datagram: Uint8Array): boolean {
   let end = datagram.length;
   while (end > 0 && isFiller(datagram[end - 1])) end--;
   return end === 0 || (end === hello.length && hello.every((octet, i) => datagram[i] === octet));
+}
+
+/** The double CRLF that asks for a single one; RFC 5626 §4.4.1 has it for streams alone, but phones send it here, too. */
+function isPing(datagram: Uint8Array): boolean {
+  return datagram.length === 4 && datagram[0] === cr && datagram[1] === lf && datagram[2] === cr && datagram[3] === lf;
 }
 
 function isFiller(octet: number | undefined): boolean {
