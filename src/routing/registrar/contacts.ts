@@ -269,7 +269,7 @@ function regIdOf({ params }: NameAddr): number {
 
 /** RFC 5626 §6: the client's first hop is us, or an edge proxy that has said that it keeps the flow. */
 function isFirstHopOutbound({ direct, path }: Asked): boolean {
-  return direct ? path === "" : /;\s*ob\s*(?:[;>=]|$)/i.test(path);
+  return path === "" ? direct : /;\s*ob\s*(?:[;>=]|$)/i.test(path);
 }
 
 /** 0 to 1; what is no such number means 1. */
