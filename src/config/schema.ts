@@ -8,14 +8,12 @@ import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, ty
 import { domain, hostName, path, pattern, word } from "./values.ts";
 
 const listenUrl: Type<ListenUrl> = scalarType(
-  "an address such as udp://0.0.0.0:5060 or tcp://[::]:5060",
-  { type: "string", pattern: "^(udp|tcp)://|^\\$\\{\\w+\\}$" },
+  "an address such as udp://0.0.0.0:5060, tls://[::]:5061 or wss://0.0.0.0:8443",
+  { type: "string", pattern: "^(udp|tcp|tls|wss?)://|^\\$\\{\\w+\\}$" },
   (written) => {
     const url = parseListenUrl(written);
     if (url !== undefined) return url;
-    if (/^(tls|wss?):\/\//i.test(written))
-      return { wrong: "this version of siproc does not support tls, ws and wss yet; use udp or tcp" };
-    if (/^(udp|tcp):\/\/[a-z][\w.-]*(:\d+)?$/i.test(written))
+    if (/^(udp|tcp|tls|wss?):\/\/[a-z][\w.-]*(:\d+)?$/i.test(written))
       return { wrong: "listening takes an IP address, not a name, such as udp://0.0.0.0:5060" };
     return undefined;
   },
