@@ -88,7 +88,7 @@ export class ServersOfAName {
 
   /** The methods of the same: nothing else is sent here. */
   seen(one: Hop): string[] {
-    return this.at(one).map(({ cseq, type }) => (type === "request" ? cseq.method : "a response"));
+    return this.at(one).map((message) => (message instanceof Request ? message.method : "a response"));
   }
 
   invitedAt(one: Hop): Request {

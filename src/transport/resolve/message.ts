@@ -13,7 +13,7 @@ const udpPayload = 1232;
 export const maxReply = 16 * 1024;
 /** Records in all sections of a reply: more is no reply to us, and would take long to read. */
 const maxRecords = 400;
-/** Records of the wanted type that are used; the rest is ignored. */
+/** Records of the wanted type that are used; of a name with more, the rest is ignored. */
 const maxUsed = 32;
 /** RFC 1034 §3.6.2 knows no limit for aliases of aliases; whoever has more has a loop. */
 export const maxAliases = 8;
@@ -126,11 +126,11 @@ function meaningOf(packet: DecodedPacket, asked: string, type: RecordType): Mean
     for (const answer of answers) {
       if (answer.type !== type || answer.name.toLowerCase() !== name || !isInternet(answer)) continue;
       const record = recordOf(answer);
-      if (record === undefined || records.length >= maxUsed) continue;
+      if (record === undefined) continue;
       records.push(record);
       ttl = Math.min(ttl, ttlOf(answer));
     }
-    if (records.length > 0) return { kind: "records", records, ttl };
+    if (records.length > 0) return { kind: "records", records: best(records), ttl };
     const alias = answers.find((answer) => answer.type === "CNAME" && answer.name.toLowerCase() === name);
     if (alias?.type !== "CNAME") break;
     const target = alias.data.toLowerCase();
@@ -143,6 +143,14 @@ function meaningOf(packet: DecodedPacket, asked: string, type: RecordType): Mean
   if (name === asked.toLowerCase() || negative !== undefined)
     return { kind: "none", ttl: Math.min(ttl, negative ?? 0) };
   return { kind: "alias", name, ttl };
+}
+
+/** Those that are used: where there are too many, the ones that their owner prefers. */
+function best(records: DnsRecord[]): DnsRecord[] {
+  if (records.length <= maxUsed) return records;
+  const rank = (record: DnsRecord) =>
+    record.type === "SRV" ? record.priority : record.type === "NAPTR" ? record.order : 0;
+  return records.sort((a, b) => rank(a) - rank(b)).slice(0, maxUsed);
 }
 
 function isInternet(answer: Answer): boolean {
