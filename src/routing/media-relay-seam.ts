@@ -47,10 +47,10 @@ export type RelaySide = "a" | "b";
 export interface RelayPeer {
   /** From SDP; undefined while it is not known, or is none that may be sent to. `host` is an IP literal. */
   readonly remote: { readonly host: string; readonly port: number; readonly rtcpPort: number } | undefined;
-  /** The source of its signalling, an IP literal: packets may come from there, too. Undefined: its media may be elsewhere. */
+  /** The source of its signalling, an IP literal: its packets may come from there, too. */
   readonly source: string | undefined;
-  /** Takes a source from anywhere, once it is in sequence; `private`: when the SDP's address is a private one. */
-  readonly latch: boolean | "private";
+  /** Its packets may come from anywhere, if two are in sequence; `private`: while the signalled address is private. */
+  readonly anywhere: boolean | "private";
   readonly rtcpMux: boolean;
   /** RTP payload types that it may send; undefined: not RTP, all datagrams are taken (UDPTL and the like). */
   readonly payloadTypes: readonly number[] | undefined;

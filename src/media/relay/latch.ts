@@ -5,10 +5,9 @@
  *    private one (or the loopback) of somebody whose signalling came from a public address, one of another IP version,
  *    a multicast one, or a port of this very relay, which would make packets run in circles.
  * 2. Until a source is locked, packets from another port of the signalled address, from the source of the signalling, and
- *    from wherever `latch` allows, are taken for a peer behind a NAT: two in sequence, of one SSRC and a negotiated payload
+ *    from anywhere if signalling came by ways that tell nothing, are taken for a peer behind a NAT: two in sequence, of one SSRC and a negotiated payload
  *    type, lock their source. What is not RTP must come twice in a row.
- * 3. The loopback is taken for any address of this machine.
- * 4. A lock lasts until signalling names another address. All others are dropped, and nothing is sent to them.
+ * 3. A lock lasts until signalling names another address. All others are dropped, and nothing is sent to them.
  *
  * RTCP follows: the signalled port, or one port of the address that RTP is locked to.
  */
@@ -49,7 +48,6 @@ export class RelayLatch {
   #signalled: { host: string; port: number; rtcpPort: number } | undefined;
   #source: string | undefined;
   #anyHost = false;
-  #loopback = false;
   #isRtp = true;
   #mux = false;
   #closed = true;
@@ -68,9 +66,9 @@ export class RelayLatch {
       this.#aim(undefined);
       return;
     }
-    const { remote, latch, payloadTypes, rtcpMux } = peer;
+    const { remote, anywhere, payloadTypes, rtcpMux } = peer;
     const host = remote === undefined ? undefined : canonicalHost(remote.host);
-    const source = peer.source === undefined || latch === false ? undefined : canonicalHost(peer.source);
+    const source = peer.source === undefined ? undefined : canonicalHost(peer.source);
     this.#isRtp = payloadTypes !== undefined;
     this.#mux = rtcpMux;
     this.silent = host !== undefined && isUnspecified(host);
@@ -79,15 +77,14 @@ export class RelayLatch {
       this.#source ??= source;
       return;
     }
-    this.#anyHost = latch === true || (latch === "private" && host !== undefined && isPrivate(host));
-    this.#loopback = latch !== false && host !== undefined && !isLoopback(host) && this.#isOwn(host);
+    this.#anyHost = anywhere === true || (anywhere === "private" && host !== undefined && isPrivate(host));
     const signalled =
       remote === undefined || host === undefined || remote.port === 0
         ? undefined
         : { host, port: remote.port, rtcpPort: rtcpMux ? remote.port : remote.rtcpPort };
     const before = this.#signalled;
     if (
-      source === this.#source &&
+      (source === undefined || source === this.#source) &&
       signalled?.host === before?.host &&
       signalled?.port === before?.port &&
       signalled?.rtcpPort === before?.rtcpPort
@@ -129,15 +126,14 @@ export class RelayLatch {
    * and locked.
    */
   learnRtp(host: string, port: number, seen: Sighting | undefined): boolean {
-    if (this.rtp.locked || this.#closed) return false;
+    if (this.rtp.locked || this.#closed || this.#world.isRelay(host, port)) return false;
     const signalled = this.#signalled;
     if (signalled?.host === host && signalled.port === port) {
       if (this.#isRtp && seen === undefined) return false;
       return this.#lock(host, port);
     }
-    const known =
-      host === signalled?.host || host === this.#source || this.#anyHost || (this.#loopback && isLoopback(host));
-    if (!known || (this.#isRtp && seen === undefined) || this.#world.isRelay(host, port)) return false;
+    const known = host === signalled?.host || host === this.#source || this.#anyHost;
+    if (!known || (this.#isRtp && seen === undefined)) return false;
     const first = this.#candidate;
     const { ssrc, sequence } = seen ?? { ssrc: 0, sequence: 0 };
     this.#candidate = { host, port, ssrc, sequence };

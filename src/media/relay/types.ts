@@ -10,8 +10,8 @@ export interface Peer {
   readonly remote: { readonly host: string; readonly port: number; readonly rtcpPort: number } | undefined;
   /** The source of its signalling, an IP literal: its packets may come from there, too. */
   readonly source: string | undefined;
-  /** Takes a source from anywhere once it is in sequence; `private`: while the signalled address is private. */
-  readonly latch: boolean | "private";
+  /** Its packets may come from anywhere, if two are in sequence; `private`: while the signalled address is private. */
+  readonly anywhere: boolean | "private";
   readonly rtcpMux: boolean;
   /** RTP payload types that may lock a source; undefined: not RTP, all datagrams are taken. */
   readonly payloadTypes: readonly number[] | undefined;
