@@ -1,11 +1,11 @@
-# Registers, then answers every call: what it hears it sends back, and keeps in a file of µ-law octets.
+# Registers, then answers every call: it says what a file of µ-law octets holds, and keeps what it hears in another.
 # Says on stdout what happens, one line each: REGISTERED seconds, INVITE user held|open, ANSWERED, BYE.
-# Arguments: address:port of its own, the server's, domain, user, password, file
+# Arguments: address:port of its own, the server's, domain, user, password, file to say, file to fill
 use strict;
 use warnings;
 use Net::SIP;
 $| = 1;
-my ($own, $server, $domain, $user, $password, $file) = @ARGV;
+my ($own, $server, $domain, $user, $password, $says, $hears) = @ARGV;
 
 my $ua = Net::SIP::Simple->new(
   legs => $own,
@@ -21,7 +21,7 @@ print defined $expires ? "REGISTERED $expires\n" : "REFUSED " . $ua->error . "\n
 exit 1 unless defined $expires;
 
 $ua->listen(
-  init_media => $ua->rtp('media_recv_echo', $file),
+  init_media => $ua->rtp('media_send_recv', $says, -1, $hears),
   cb_invite => sub {
     my ($call, $request) = @_;
     my ($caller) = $request->get_header('from') =~ /sip:([^\@]*)\@/;

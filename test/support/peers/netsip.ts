@@ -8,7 +8,7 @@ import { sine } from "./sound.ts";
 
 const programs = resolve(import.meta.dir, "../../interop/netsip");
 
-export type NetSipPhone = Registration & { user: string; host?: string };
+export type NetSipPhone = Registration & { user: string; host?: string; prefix?: readonly string[] };
 
 export interface NetSip {
   program: Program;
@@ -16,12 +16,19 @@ export interface NetSip {
   heard: string;
 }
 
-/** Registers and answers every call, sending back what it hears. */
-export async function netSipAnswerer(phone: NetSipPhone): Promise<NetSip> {
-  const heard = join(temporaryFolder("netsip"), "heard");
-  const program = await run("answerer.pl", phone, [heard]);
+/** Registers and answers every call, saying `tone` (Hz). */
+export async function netSipAnswerer(phone: NetSipPhone, tone = 440): Promise<NetSip> {
+  const { says, heard } = await files(tone);
+  const program = await run("answerer.pl", phone, [says, heard]);
   await program.line(/^REGISTERED|^REFUSED/);
   return { program, heard };
+}
+
+async function files(tone: number): Promise<{ says: string; heard: string }> {
+  const folder = temporaryFolder("netsip");
+  const says = join(folder, "says");
+  await Bun.write(says, Uint8Array.from(sine(tone, 1000, 0.316), muLaw));
+  return { says, heard: join(folder, "heard") };
 }
 
 export interface NetSipCall {
@@ -34,16 +41,17 @@ export interface NetSipCall {
 
 /** Registers, calls, holds, takes back, hangs up: see the program's first lines for what it says. */
 export async function netSipCaller(phone: NetSipPhone, call: NetSipCall): Promise<NetSip> {
-  const folder = temporaryFolder("netsip");
-  const [says, heard] = [join(folder, "says"), join(folder, "heard")];
-  await Bun.write(says, Uint8Array.from(sine(call.tone, 1000, 0.316), muLaw));
+  const { says, heard } = await files(call.tone);
   return { program: await run("caller.pl", phone, [call.callee, says, heard, `${call.phase}`]), heard };
 }
 
 async function run(name: string, phone: NetSipPhone, args: readonly string[]): Promise<Program> {
   const own = `${phone.host ?? phoneHost}:${await freePort()}`;
   return new Program({
-    command: ["perl", join(programs, name), own, phone.server, phone.domain, phone.user, phone.password, ...args],
+    command: [
+      ...(phone.prefix ?? []),
+      ...["perl", join(programs, name), own, phone.server, phone.domain, phone.user, phone.password, ...args],
+    ],
   });
 }
 

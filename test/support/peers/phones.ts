@@ -19,7 +19,7 @@ export interface Phone {
   hangup(): Promise<void>;
   /** Resolves when the call at hand is over, whoever ended it. */
   ended(): Promise<void>;
-  /** The strongest frequency in Hz of what it has heard in this call so far, after its first 200 ms. */
+  /** The strongest frequency in Hz of the last 300 ms that it heard. */
   heard(): number | undefined;
   stop(): Promise<void>;
 }
@@ -41,7 +41,6 @@ export async function baresipAt(provider: Provider, options: PhoneOptions): Prom
     says: { tone },
     autoAnswer: true,
   });
-  // Where the present call's events and recordings begin.
   let calls = 0;
   return {
     user,
@@ -96,14 +95,14 @@ export async function linphoneAt(provider: Provider, options: PhoneOptions): Pro
   };
 }
 
-/** Of the last 300 ms of a recording (8 kHz, mono, 16 bit) that is still being written: its head tells no length yet. */
+/** Of a recording (8 kHz, mono, 16 bit) that is still being written, so that its head tells no length yet. */
 function lastPitch(file: string | undefined): number | undefined {
   if (file === undefined || !existsSync(file)) return undefined;
   const bytes = readFileSync(file);
   const count = 2400;
   const from = bytes.length - 2 * count;
-  // Two octets may be missing of the last sample.
   if (from < 44) return undefined;
+  // An octet may be missing of the last sample.
   const begin = from + (from % 2);
   return pitch(Float64Array.from({ length: count - 1 }, (_, n) => bytes.readInt16LE(begin + 2 * n) / 32_768));
 }

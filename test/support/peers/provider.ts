@@ -6,7 +6,8 @@
 import { phoneHost, type Registration } from "./baresip.ts";
 import { type KamailioOptions, kamailio, registrarAndProxy } from "./kamailio.ts";
 import type { Place } from "./netns.ts";
-import type { Program } from "./program.ts";
+import { freePort } from "./ports.ts";
+import { Program } from "./program.ts";
 import { siproc } from "./siproc.ts";
 
 export const domain = "example.com";
@@ -93,11 +94,18 @@ async function tested(options: ProviderOptions): Promise<Started> {
 
 async function reference(options: ProviderOptions): Promise<Started> {
   const { certificates, websocket = false } = options;
+  const prefix = options.place?.prefix ?? [];
+  const control = `127.0.0.1:${await freePort()}`;
+  const media = `--interface=${options.place?.host ?? phoneHost}`;
+  const relay = options.relay
+    ? new Program({ command: [...prefix, "rtpengine", media, `--listen-ng=${control}`, "-f", "--table=-1", "-E"] })
+    : undefined;
+  await relay?.line(/Startup complete/);
   const wanted: KamailioOptions = {
-    ...registrarAndProxy({ domain, users }),
+    ...registrarAndProxy({ domain, users, ...(relay === undefined ? {} : { rtpengine: `udp:${control}` }) }),
     websocket,
     host: options.place?.host ?? phoneHost,
-    prefix: options.place?.prefix ?? [],
+    prefix,
     ...(certificates === undefined ? {} : { tls: certificates }),
   };
   const server = await kamailio(wanted);
