@@ -9,7 +9,7 @@ import type { FlowFinder } from "./targets.ts";
 
 /** Milliseconds between two steps. */
 const step = 100;
-const emptyLine = new Uint8Array([0x0d, 0x0a, 0x0d, 0x0a]);
+const emptyLine = new Uint8Array([0x0d, 0x0a]);
 
 export class KeepAlive {
   readonly #clock: Clock;

@@ -11,7 +11,7 @@ function kept(interval?: number) {
     flowOf: ({ remote }: { remote: { host: string; port: number } }) => {
       const flow = new FakeFlow();
       flow.send = (bytes) => {
-        expect(Buffer.from(bytes).toString()).toBe("\r\n\r\n");
+        expect(Buffer.from(bytes).toString()).toBe("\r\n");
         const times = sent.get(`${remote.host}:${remote.port}`) ?? [];
         sent.set(`${remote.host}:${remote.port}`, [...times, office.clock.now()]);
       };
