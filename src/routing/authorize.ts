@@ -9,7 +9,6 @@ import {
   computeResponse,
   type DigestAlgorithm,
   digestAlgorithm,
-  digestAlgorithms,
   equalInConstantTime,
   type Hash,
 } from "../sip/digest.ts";
@@ -68,7 +67,10 @@ export interface AuthorizerOptions {
   /** In which domain the user is looked for; the realm by default. */
   readonly domain?: ((request: Request) => string) | undefined;
   readonly nonces: Nonces;
-  /** In order of preference, at least one; SHA-256, then MD5 by default. Few phones know more than MD5. */
+  /**
+   * In order of preference, at least one; MD5 alone by default. baresip 1.0 gives up where any challenge asks for another one,
+   * SIPp 3.6 where the first does, Linphone 5.1 where SHA-512-256 is the first that it sees.
+   */
   readonly algorithms?: readonly DigestAlgorithm[] | undefined;
   /** 401 with WWW-Authenticate, 407 with Proxy-Authenticate, or, by default, the one for REGISTER and the other for the rest. */
   readonly kind?: "www" | "proxy" | "by-method" | undefined;
@@ -122,7 +124,7 @@ class Authorizer {
   readonly #size: { all: number; least: number };
 
   constructor(options: AuthorizerOptions) {
-    const { algorithms = ["SHA-256", "MD5"], filters = [], nonces } = options;
+    const { algorithms = ["MD5"], filters = [], nonces } = options;
     if (algorithms.length === 0) throw new RangeError("an authorizer needs at least one algorithm");
     this.#options = options;
     this.#algorithms = algorithms;
@@ -283,6 +285,3 @@ function readCount(nc: string): number | undefined {
   }
   return count === 0 ? undefined : count;
 }
-
-/** The strongest first: for settings. */
-export const knownAlgorithms: readonly DigestAlgorithm[] = digestAlgorithms.toReversed();

@@ -57,6 +57,7 @@ export class AuthorizingBench {
       realm: () => "example.com",
       nonces: this.nonces,
       hash: counting,
+      algorithms: ["SHA-256", "MD5"],
       tell: (event) => this.told.push(event),
       ...options,
     });
