@@ -58,8 +58,11 @@ export class DnsCache implements DnsClient {
     const known = this.#known.get(key);
     const now = this.#clock.now();
     if (known !== undefined) {
-      this.#known.delete(key);
-      this.#known.set(key, known);
+      // Who is used stays; while there is room for all, that needs no work.
+      if (this.#known.size > this.#max / 2) {
+        this.#known.delete(key);
+        this.#known.set(key, known);
+      }
       if (now < known.until) return done(known.reply);
     }
     const stale = known !== undefined && now < known.staleUntil ? known.reply : undefined;

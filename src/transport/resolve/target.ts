@@ -58,11 +58,25 @@ export function targetOf(uri: SipUri): Target | { reason: string } {
     return {
       reason: `no ${secure ? "sips: URI can be reached" : "transport is known"} by transport=${named.slice(0, 20)}`,
     };
-  const name = socketHost(uri.params.get("maddr") ?? uri.host);
+  const name = spelled(uri.params.get("maddr") ?? uri.host);
   const family = ipFamily(name);
   if (family === 0 && !isHostName(name)) return { reason: "its maddr is neither a name nor an address" };
   const domain = ipFamily(uri.host) === 0 ? uri.host.toLowerCase().replace(/\.$/, "") : undefined;
   return { name: family === 0 ? name.replace(/\.$/, "") : name, family, port: uri.port, transport, secure, domain };
+}
+
+const spellings = new Map<string, string>();
+
+/** `socketHost`, remembered for the IPv6 addresses seen lately: to compress one costs more than all the rest of a target. */
+function spelled(host: string): string {
+  if (!host.includes(":")) return socketHost(host);
+  let known = spellings.get(host);
+  if (known === undefined) {
+    if (spellings.size >= 1000) spellings.clear();
+    known = socketHost(host);
+    spellings.set(host, known);
+  }
+  return known;
 }
 
 /** RFC 3261 §26.2.2 (tls as a transport is deprecated, and in use), RFC 7118 §5.3. */

@@ -118,6 +118,15 @@ describe("addresses", () => {
   });
 });
 
+describe("a host's name alone", () => {
+  test("is looked up by its addresses, for the transport layer's own names", async () => {
+    const zone = { "A d.example.com": [a("192.0.2.1")], "AAAA d.example.com": [aaaa("2001:db8::1")] };
+    const { resolver } = new ResolverBench(zone);
+    expect(await resolver.lookup("D.example.com")).toEqual(["2001:db8::1", "192.0.2.1"]);
+    expect(await resolver.lookup("nowhere.example.com")).toEqual([]);
+  });
+});
+
 describe("time and faults", () => {
   test("a name of one label is looked for in the search domains, a longer one is not", () => {
     const bench = new ResolverBench(
