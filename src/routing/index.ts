@@ -1,5 +1,17 @@
 /** The door of routing: the receive chain, and the conditions of routes. */
 export {
+  type AuthorizeFilter,
+  type AuthorizeFilterName,
+  type AuthorizeOutcome,
+  type AuthorizerOptions,
+  authorizeFilters,
+  authorizer,
+  withoutOwnCredentials,
+} from "./authorize.ts";
+export { type Ban, Bans } from "./bans.ts";
+export { type Block, blocker, type DropCondition, dropper } from "./block.ts";
+export type { CallRecord } from "./call-record.ts";
+export {
   Arrival,
   type Authenticated,
   chain,
@@ -10,5 +22,13 @@ export {
   only,
   type Receiver,
 } from "./chain.ts";
+export { Guard, type GuardSettings } from "./guard.ts";
+export { CallRelay, type CallRelayOptions, type RelayedCall, type RelayReport } from "./media-relay.ts";
+export type { MediaRelay, RelayBackend } from "./media-relay-seam.ts";
+export { Networks } from "./networks.ts";
 export { compilePattern, expandGroups, type Pattern, type PatternMatch } from "./pattern.ts";
+export { StatefulProxy } from "./proxy-stateful/index.ts";
+export { StatelessProxy } from "./proxy-stateless/index.ts";
+export { RecordRoute } from "./record-route.ts";
 export { type Conditions, matches, route, userAtHost, userOf } from "./routes.ts";
+export type { ProxyTarget } from "./target.ts";
