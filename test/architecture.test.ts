@@ -14,14 +14,19 @@ const below: Readonly<Record<string, readonly string[]>> = {
   media: [],
   accounts: ["sip"],
   store: ["sip"],
+  control: [],
   transport: ["sip"],
   routing: ["sip", "transport", "accounts", "store"],
   agent: ["sip", "transport"],
   call: ["sip", "transport", "routing", "agent", "media"],
   handlers: ["sip", "transport", "routing", "agent", "call"],
-  config: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "accounts", "store"],
-  server: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "accounts", "store", "config"],
-  cli: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "accounts", "store", "config", "server"],
+  config: ["sip", "transport", "accounts", "routing", "agent", "call", "handlers", "media"],
+  server: [
+    ...["sip", "transport", "accounts", "store", "control", "routing", "agent", "call", "handlers", "media"],
+    "config",
+  ],
+  library: ["sip", "transport", "accounts", "routing", "agent", "handlers", "config", "server"],
+  cli: ["sip", "transport", "control", "routing", "agent", "call", "handlers", "media", "config", "server"],
 };
 
 const sources = files("src/**/*.ts");

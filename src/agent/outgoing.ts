@@ -29,6 +29,8 @@ export interface InviteOptions {
   headers?: HeaderList | undefined;
   /** Who we are to those who ask for a password, in the call's first request and in all that follow. */
   auth?: Identities | undefined;
+  /** A server to send the INVITE through. With `lr` it stands in Route as well: `sip:edge.example.com;lr`. */
+  proxy?: string | undefined;
 }
 
 /** The INVITE as one hop got it. */
@@ -59,17 +61,25 @@ export function invite(
   const { from } = options;
   if (from !== undefined && (/[\x00-\x1f\x7f]/.test(from) || parseNameAddr(encodeUtf8(from)) === undefined))
     return { failure: `${from} is nobody who can call; expected such as "Alice" <sip:alice@example.com>` };
+  const proxy = options.proxy === undefined ? uri : parseUri(options.proxy);
+  if (proxy === undefined || !isSipUri(proxy)) return { failure: `${options.proxy} is no sip: URI of a proxy` };
   let found: Resolution | undefined;
   let invitation: Invitation | undefined;
-  hopsTo(context, uri, (resolution) => {
+  hopsTo(context, proxy, (resolution) => {
     found = resolution;
     invitation?.take(resolution);
   });
   if (found?.ok === false) return { failure: `${options.uri} cannot be called: ${found.reason}` };
-  invitation = new Invitation(context, uri, options);
+  invitation = new Invitation(context, uri, proxy, options);
   invitation.start(serve);
   if (found !== undefined) invitation.take(found);
   return invitation.session;
+}
+
+/** The user of a From, as it stands in the URI. */
+function userOf(from: string | undefined): string {
+  const uri = from === undefined ? undefined : parseNameAddr(encodeUtf8(from))?.uri;
+  return (uri !== undefined && isSipUri(uri) ? uri.user : undefined) ?? "siproc";
 }
 
 /** How often T1 a server may be silent before the next one is tried as well: the INVITE was sent to it twice by then. */
@@ -79,6 +89,10 @@ class Invitation {
   readonly session: Session;
   readonly #uri: SipUri;
   readonly #options: InviteOptions;
+  /** The outbound proxy, where it is to read that it is on the way. */
+  readonly #route: HeaderList;
+  /** The user of our Contact. */
+  readonly #user: string;
   readonly #callId: string;
   readonly #from: string;
   readonly #forks = new Map<string, Fork>();
@@ -87,9 +101,11 @@ class Invitation {
   #walk: HopWalk<Sending> | undefined;
   #answered: string | undefined;
 
-  constructor(context: AgentContext, uri: SipUri, options: InviteOptions) {
-    const flow = flowToward(context, uri);
+  constructor(context: AgentContext, uri: SipUri, proxy: SipUri, options: InviteOptions) {
+    const flow = flowToward(context, proxy);
     this.#uri = uri;
+    this.#route = proxy !== uri && proxy.params.has("lr") ? [["Route", `<${options.proxy}>`]] : [];
+    this.#user = userOf(options.from);
     this.#options = options;
     this.#callId = newCallId(context.random);
     this.#from = encodeUtf8(options.from ?? "") || `<sip:siproc@${context.ways.contactFor(flow).split(";", 1)[0]}>`;
@@ -172,7 +188,7 @@ class Invitation {
   }
 
   #contactOn(context: AgentContext, flow: Flow): string {
-    return contactOn(context, flow, "siproc", this.#uri.scheme === "sips");
+    return contactOn(context, flow, this.#user, this.#uri.scheme === "sips");
   }
 
   #build(sdp: string | undefined): Request {
@@ -185,6 +201,7 @@ class Invitation {
       uri: this.#options.uri,
       headers: [
         ["Via", topVia(context, flow)],
+        ...this.#route,
         ["Max-Forwards", "70"],
         ["From", `${this.#from};tag=${localTag}`],
         ["To", `<${this.#options.uri}>`],

@@ -72,6 +72,20 @@ SIGHUP reads the file again: routes, scripts and limits change, calls that are u
       "Without --script and --exec the call lasts until the other side, or Ctrl-C, ends it. The exit code is 0 for a call that was answered, 1 for one that was not.",
     start: async (given, terminal) => (await import("./call.ts")).call(given, terminal),
   },
+  status: {
+    summary: "Say what a running server is doing.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: [
+      { name: "contacts", help: "List who is registered from where." },
+      { name: "bans", help: "List the addresses that are not answered." },
+      { name: "relays", help: "List the calls whose media is relayed." },
+      { name: "unban", value: "ADDRESS", help: "Answer this address again." },
+      { name: "json", help: "Print JSON." },
+    ],
+    details:
+      "FILE is the configuration that `siproc run` was started with, siproc.yaml by default. It has to be the same user's.",
+    start: async (given, terminal) => (await import("./status.ts")).status(given, terminal),
+  },
   check: {
     summary: "Check configuration files and scripts without starting anything.",
     operands: { shown: "FILE...", min: 1, max: Number.POSITIVE_INFINITY },

@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig } from "../config/index.ts";
+import { type ControlSocket, openControlSocket } from "../control/socket.ts";
 import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
 import type { Server } from "../server/index.ts";
 import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/index.ts";
@@ -122,7 +123,7 @@ async function reload(
   }
   for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
   const next = overridden(loaded.config, given, listen);
-  for (const key of ["listen", "advertise", "media", "log"] as const)
+  for (const key of ["listen", "advertise", "store", "dns", "media", "log"] as const)
     if (JSON.stringify(next[key]) !== JSON.stringify(current[key]))
       log.warn(`${key} has changed; that takes a restart`);
   try {
@@ -200,6 +201,18 @@ function hasTerminal(): boolean {
   }
 }
 
+/** What `siproc status` asks. Calls go on without it. */
+function openSocket(config: Config, { control }: Server, log: Log): ControlSocket | undefined {
+  try {
+    return openControlSocket(config.file, control);
+  } catch (error) {
+    log.warn("siproc status will not find this server", {
+      reason: error instanceof Error ? error.message : String(error),
+    });
+    return undefined;
+  }
+}
+
 const realSurroundings: Surroundings = {
   async start(config, { log }) {
     // One call's fault must not be everybody's: what nobody caught is logged, and the others go on.
@@ -210,7 +223,15 @@ const realSurroundings: Surroundings = {
     process.on("uncaughtException", uncaught);
     process.on("unhandledRejection", uncaught);
     const { startServer } = await import("../server/index.ts");
-    return await startServer(config, { log });
+    const server = await startServer(config, { log });
+    const socket = openSocket(config, server, log);
+    return {
+      ...server,
+      async stop() {
+        socket?.close();
+        await server.stop();
+      },
+    };
   },
   onSignal(heard) {
     const names: readonly Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];

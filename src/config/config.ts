@@ -1,10 +1,10 @@
 /** The configuration as the rest of the program sees it: complete, checked, paths absolute, units resolved. */
+import type { Account } from "../accounts/index.ts";
 import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
 import type { ListenUrl } from "../transport/index.ts";
 import type { AuthFilter } from "./schema-routes.ts";
-import type { AccountsValue } from "./schema-server.ts";
 
 export interface Config {
   /** Absolute path of the file that this was read from. */
@@ -21,7 +21,7 @@ export interface Config {
   /** `memory:`, or `sqlite:` with an absolute path. */
   readonly store: string;
   /** Undefined: there are none, and nobody is asked for a password. */
-  readonly accounts: AccountsValue | undefined;
+  readonly accounts: readonly Account[] | undefined;
   readonly registrar: RegistrarSettings;
   readonly auth: AuthSettings;
   readonly ban: BanSettings;
@@ -99,6 +99,8 @@ export interface RegistrarSettings {
   readonly defaultExpires: number;
   readonly maxExpires: number;
   readonly maxContacts: number;
+  /** Anybody may register where there are no accounts. */
+  readonly open: boolean;
   readonly keepalive: number;
 }
 

@@ -11,5 +11,5 @@ export type {
   ScriptSettings,
 } from "./config.ts";
 export { configJsonSchema } from "./describe.ts";
-export { type Loaded, loadConfig, readConfig } from "./load.ts";
+export { defaultConfig, type Loaded, loadConfig, readConfig } from "./load.ts";
 export { nearest } from "./nearest.ts";

@@ -1,10 +1,12 @@
 /** A file into a Config: read, checked against the schema, its routes made, what it refers to looked for. */
 import { open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { type Account, readAccounts } from "../accounts/index.ts";
 import type { CertificateSettings, Config, Problem, TlsSettings } from "./config.ts";
 import { checkHandler, checkReferences } from "./references.ts";
 import { entryOf, readRightRoutes, readRoutes } from "./routes.ts";
 import { type configKeys, configType } from "./schema.ts";
+import { substitute } from "./substitute.ts";
 import type { Context, ValuesOf } from "./types.ts";
 import { maxFile, type Node, type Position, parseYaml } from "./yaml.ts";
 
@@ -27,6 +29,13 @@ export async function loadConfig(path: string, options: LoadOptions = {}): Promi
   return readConfig(octets, file, options);
 }
 
+/** What an empty file says: every default, for programs that need no file. `folder`: where relative paths count from. */
+export async function defaultConfig(folder: string): Promise<Config> {
+  const loaded = await readConfig(new TextEncoder().encode("{}"), resolve(folder, "siproc.yaml"), { environment: {} });
+  if (!loaded.ok) throw new TypeError("an empty configuration is refused");
+  return loaded.config;
+}
+
 /** The same for a file's octets. */
 export async function readConfig(octets: Uint8Array, file: string, options: LoadOptions = {}): Promise<Loaded> {
   const parsed = parseYaml(octets, file);
@@ -43,7 +52,7 @@ export async function readConfig(octets: Uint8Array, file: string, options: Load
     problem: add(problems),
     warn: add(warnings),
   };
-  const config = build(parsed.node, file, context);
+  const config = await build(parsed.node, file, context, problems);
   if (config !== undefined) await checkReferences(config, parsed.node, context);
   else for (const { route, node } of readRightRoutes(parsed.node, context)) await checkHandler(route, node, context);
   const inOrder = (a: Problem, b: Problem) => a.line - b.line || a.column - b.column;
@@ -51,7 +60,7 @@ export async function readConfig(octets: Uint8Array, file: string, options: Load
   return { ok: true, config, warnings: warnings.sort(inOrder) };
 }
 
-function build(node: Node, file: string, context: Context): Config | undefined {
+async function build(node: Node, file: string, context: Context, problems: Problem[]): Promise<Config | undefined> {
   const values = configType.read(node, context);
   if (values === undefined) return undefined;
   const routes = readRoutes(node, values.routes, context);
@@ -70,12 +79,13 @@ function build(node: Node, file: string, context: Context): Config | undefined {
     routes,
     tls: readTls(node, values, context),
     store: values.store,
-    accounts: values.accounts,
+    accounts: await readAccountsOf(values, context, problems),
     registrar: {
       minExpires: registrar.min_expires,
       defaultExpires: registrar.default_expires,
       maxExpires: registrar.max_expires,
       maxContacts: registrar.max_contacts,
+      open: registrar.open,
       keepalive: registrar.keepalive,
     },
     auth: values.auth,
@@ -96,6 +106,22 @@ function build(node: Node, file: string, context: Context): Config | undefined {
       drain: limits.drain,
     },
   };
+}
+
+/** The accounts of the file that the configuration names have their problems in that file. */
+async function readAccountsOf(
+  { accounts }: Values,
+  { environment }: Context,
+  problems: Problem[],
+): Promise<readonly Account[] | undefined> {
+  if (accounts === undefined || "accounts" in accounts) return accounts?.accounts;
+  const read = await readAccounts(accounts.file, {
+    yaml: parseYaml,
+    substitute: (text) => substitute(text, environment),
+  });
+  if (read.ok) return read.accounts;
+  problems.push(...read.problems.slice(0, maxProblems));
+  return undefined;
 }
 
 /** Certificates belong together: a certificate and its key. */

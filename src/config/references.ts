@@ -9,6 +9,7 @@ import type { Node, Position } from "./yaml.ts";
 
 export async function checkReferences(config: Config, root: Node, context: Context): Promise<void> {
   checkListeners(config, root, context);
+  checkAccounts(config, root, context);
   await Promise.all(config.routes.map((route, i) => checkHandler(route, routeEntry(root, i), context)));
   const allow = entryOf(entryOf(root, "scripts")?.value, "allow")?.value;
   // What scripts may write is made when the first of them writes there.
@@ -36,6 +37,36 @@ function checkListeners({ listen, media }: Config, root: Node, context: Context)
     if (one.transport === "udp" && one.port >= first && one.port <= last)
       context.warn(at(i), `UDP port ${one.port} is one of media.ports (${first}-${last}); keep SIP out of that range`);
   }
+}
+
+/** What needs accounts or certificates, where there are none, and what will be lost. */
+function checkAccounts(config: Config, root: Node, context: Context): void {
+  const { accounts, registrar, routes, listen, tls } = config;
+  for (const [i, { action, auth }] of routes.entries()) {
+    const at = entryOf(routeEntry(root, i), action.type)?.keyAt ?? root.at;
+    if (auth !== undefined && accounts === undefined)
+      context.problem(
+        entryOf(routeEntry(root, i), "auth")?.keyAt ?? at,
+        "auth asks for the password of an account, and there are none; add accounts",
+      );
+    if (action.type === "location" && accounts === undefined && !registrar.open)
+      context.warn(
+        at,
+        "nobody can register: there are no accounts; add accounts, or registrar: { open: true } for a network without strangers",
+      );
+  }
+  if (accounts !== undefined && config.store === "memory:" && entryOf(root, "store") === undefined)
+    context.warn(
+      entryOf(root, "accounts")?.keyAt ?? root.at,
+      "registrations will be lost when siproc stops: there is no store; add one, as in store: sqlite:siproc.db",
+    );
+  const node = entryOf(root, "listen")?.value;
+  for (const [i, { transport }] of listen.entries())
+    if ((transport === "tls" || transport === "wss") && tls === undefined)
+      context.problem(
+        (node?.kind === "list" ? node.items[i]?.at : node?.at) ?? root.at,
+        `${transport} needs a certificate; add tls: { cert: FILE, key: FILE }`,
+      );
 }
 
 /** 0.0.0.0 takes every IPv4 address; :: is bound for IPv6 alone. */

@@ -1,7 +1,9 @@
 /** The keys of what a server for phones needs: certificates, accounts, registrar, DNS, and what keeps strangers out. */
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { type Account, accountsOfYaml } from "../accounts/index.ts";
 import type { DropRule } from "./config.ts";
+import { substitute } from "./substitute.ts";
 import { duration, integer, listOf, mapOf, oneOf, scalarType, type Type, text } from "./types.ts";
 import { domain, flag, path, pattern, secret } from "./values.ts";
 
@@ -60,42 +62,33 @@ export const store: Type<string> = scalarType(
   },
 );
 
-const accountName = text("a user name without spaces, @ and control characters", (name) =>
-  /^[^\x00-\x20\x7f@"<>]{1,128}$/.test(name),
-);
-const hex = (digits: number, what: string) =>
-  text(`${digits} hexadecimal digits, ${what}`, (value) => new RegExp(`^[0-9a-fA-F]{${digits}}$`).test(value));
+/** Accounts that stand in the configuration, or the file that holds them. */
+export type AccountsValue = { readonly accounts: readonly Account[] } | { readonly file: string };
 
-const accountType = mapOf({
-  user: { type: accountName, doc: "The user name." },
-  password: { type: secret, doc: "The password." },
-  name: {
-    type: text("a name on one line", (name) => /^[^\x00-\x1f\x7f]{1,256}$/.test(name)),
-    doc: "The name that people read.",
-  },
-  domain: { type: domain, doc: "The domain it is for; every one of `domains` by default." },
-  ha1: { type: hex(32, "the MD5 of user:realm:password"), doc: "Instead of the password." },
-  ha1_sha256: { type: hex(64, "the SHA-256 of user:realm:password"), doc: "Instead of the password." },
-  ha1_sha512_256: { type: hex(64, "the SHA-512/256 of user:realm:password"), doc: "Instead of the password." },
-  disabled: { type: flag, default: false, doc: "Nobody may use it." },
-});
-type AccountValues = Exclude<ReturnType<typeof accountType.read>, undefined>;
-const accountList = listOf(accountType, { lone: false });
-
-/** Accounts as written here, or the files that hold them. */
-export type AccountsValue = { readonly inline: readonly AccountValues[] } | { readonly files: readonly string[] };
+const accountSchema = {
+  type: "object",
+  required: ["user"],
+  properties: Object.fromEntries(
+    ["user", "password", "name", "domain", "ha1", "ha1_sha256", "ha1_sha512_256", "description", "image"].map((key) => [
+      key,
+      { type: "string" },
+    ]),
+  ),
+};
 
 export const accounts: Type<AccountsValue> = {
   expected:
     "a list of accounts, such as [{ user: alice, password: wonderland }], or the path of a .yaml, .json or .csv file",
-  schema: { anyOf: [accountList.schema, path.schema] },
+  schema: { anyOf: [{ type: "array", items: accountSchema }, path.schema] },
   read(node, context) {
     if (node.kind === "scalar") {
       const file = path.read(node, context);
-      return file === undefined ? undefined : { files: [file] };
+      return file === undefined ? undefined : { file };
     }
-    const inline = accountList.read(node, context);
-    return inline === undefined ? undefined : { inline };
+    const read = accountsOfYaml(node, "", { substitute: (text) => substitute(text, context.environment) });
+    if (read.ok) return { accounts: read.accounts };
+    for (const { line, column, message } of read.problems) context.problem({ line, column }, message);
+    return undefined;
   },
 };
 
@@ -104,6 +97,11 @@ export const registrarType = mapOf({
   default_expires: { type: integer(1, 604_800), default: 3600, doc: "Seconds, where the phone names none." },
   max_expires: { type: integer(1, 604_800), default: 7200, doc: "Seconds: longer ones are shortened to this." },
   max_contacts: { type: integer(1, 1000), default: 10, doc: "Contacts that one user may have at a time." },
+  open: {
+    type: flag,
+    default: false,
+    doc: "Where there are no accounts: `true` lets anybody register as anybody. For tests, and for networks without strangers.",
+  },
   keepalive: {
     type: duration("0s", "5m"),
     default: "25s",

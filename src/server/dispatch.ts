@@ -1,41 +1,74 @@
-/** Where transactions go: what RFC 3261 §8.2 asks first, then the dialog's session, or the routes. */
-import { refuse, type UserAgent } from "../agent/index.ts";
-import { Arrival, type Receiver } from "../routing/index.ts";
-import type { MergeGuard } from "../sip/merged.ts";
-import type { Request } from "../sip/message.ts";
-import type { ServerTransaction, TransactionUser } from "../sip/transaction/index.ts";
+/** Where messages go that a transaction does not take by itself: a dialog's session, a proxy on a dialog's path, the routes. */
+import type { UserAgent } from "../agent/index.ts";
+import { Arrival, type Guard, type Incoming, type Receiver } from "../routing/index.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { Request, Response } from "../sip/message.ts";
+import type { ServerTransaction, TransactionLayer, TransactionUser } from "../sip/transaction/index.ts";
+import { StrayTransaction } from "./stray.ts";
+
+/** The proxies, as far as they are reached by other ways than a route. */
+export interface OnPath {
+  /** A request whose topmost Route is ours. False: the routes decide. */
+  byRoute(incoming: Incoming): boolean;
+  /** The CANCEL of an INVITE that a stateful proxy has forwarded. False: it is not one. */
+  cancel(tx: ServerTransaction, cancel: Request): boolean;
+  /** A response to what a stateless proxy has forwarded. False: it is not one. */
+  response(response: Response, flow: Flow): boolean;
+}
+
+export interface DispatchParts {
+  agent: UserAgent;
+  transactions: Pick<TransactionLayer, "replyStateless">;
+  guard: Guard;
+  proxies: OnPath;
+  /** Value of the Retry-After for a source that sends too much, in seconds. */
+  retryAfter: () => string;
+}
 
 export class Dispatch implements TransactionUser {
   /** The compiled routes; replaced when the configuration is read anew. */
   routes: Receiver = () => false;
-  /** Methods that a route names, so that it and not the user agent says what becomes of them. */
-  routedMethods: ReadonlySet<string> = new Set();
-  readonly #agent: () => UserAgent;
-  readonly #merged: MergeGuard;
+  readonly #parts: () => DispatchParts;
 
-  /** The user agent comes later than its transactions: `agent` is asked when the first request is here. */
-  constructor(agent: () => UserAgent, merged: MergeGuard) {
-    this.#agent = agent;
-    this.#merged = merged;
+  /** The parts come later than the transactions that they need: they are asked for when the first request is here. */
+  constructor(parts: () => DispatchParts) {
+    this.#parts = parts;
   }
 
   request(tx: ServerTransaction, request: Request): void {
-    const agent = this.#agent();
-    const refusal = refuse(request, this.routedMethods);
-    if (refusal !== undefined) return agent.reply(tx, refusal.status, refusal);
-    if (request.to.tag !== undefined) return agent.inDialog(tx, request);
-    if (this.#merged.isMerged(request)) return agent.reply(tx, 482);
-    if (!this.routes(new Arrival(tx))) agent.reply(tx, 404);
+    const { agent, guard, proxies, retryAfter } = this.#parts();
+    if (agent.owns(request)) return agent.inDialog(tx, request);
+    const { flow } = tx;
+    if (guard.isScanner(request, flow)) return tx.forget();
+    const incoming = new Arrival(tx);
+    if (proxies.byRoute(incoming)) return;
+    if (!guard.admits(flow.remote.host))
+      return tx.respondStateless(503, { reason: "Too Many Requests", headers: [["Retry-After", retryAfter()]] });
+    if (!this.routes(incoming)) agent.reply(tx, 404);
   }
 
-  ack(request: Request): void {
-    this.#agent().ack(request);
+  ack(request: Request, flow: Flow): void {
+    const { agent } = this.#parts();
+    if (agent.owns(request)) agent.ack(request);
+    else this.#stray(request, flow);
   }
 
-  cancel(tx: ServerTransaction): void {
-    this.#agent().cancel(tx);
+  cancel(tx: ServerTransaction, cancel: Request): void {
+    const { agent, proxies } = this.#parts();
+    if (!proxies.cancel(tx, cancel)) agent.cancel(tx);
   }
 
-  /** RFC 6026 §7.2: a response that belongs to no transaction is dropped. */
-  strayResponse(): void {}
+  strayCancel(cancel: Request, flow: Flow): boolean {
+    return this.#stray(cancel, flow);
+  }
+
+  strayResponse(response: Response, flow: Flow): void {
+    this.#parts().proxies.response(response, flow);
+  }
+
+  #stray(request: Request, flow: Flow): boolean {
+    const { guard, proxies, transactions } = this.#parts();
+    const incoming = new Arrival(new StrayTransaction(request, flow, transactions));
+    return proxies.byRoute(incoming) || (guard.admits(flow.remote.host) && this.routes(incoming));
+  }
 }

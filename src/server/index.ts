@@ -1,29 +1,41 @@
 /** A running siproc: sockets, transactions, user agent, media and handlers put together from a configuration. */
 import { defaultSettings, type InviteFailure, type InviteOptions, type SessionEnd, UserAgent } from "../agent/index.ts";
 import type { Call, Handler } from "../call/index.ts";
-import type { Config, RouteAction } from "../config/config.ts";
-import { createProcessHandler } from "../handlers/process/index.ts";
-import { createScriptHost, type ScriptHost } from "../handlers/script/index.ts";
+import type { Config } from "../config/config.ts";
+import type { Control } from "../control/status.ts";
 import type { Log } from "../log.ts";
 import { type MediaEngine, startMedia } from "../media/index.ts";
-import type { Clock } from "../sip/clock.ts";
-import { dialogKeyOf } from "../sip/dialog.ts";
+import { chain, type Receiver } from "../routing/index.ts";
 import type { Flow } from "../sip/flow.ts";
 import { MergeGuard } from "../sip/merged.ts";
 import { checkRequest, checkResponse, type ParseFailure, type Request, type Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
 import { TransactionLayer } from "../sip/transaction/index.ts";
+import { openStore } from "../store/index.ts";
 import { type Listening, SystemClock, TransportLayer } from "../transport/index.ts";
+import { Resolver } from "../transport/resolve/index.ts";
 import { version } from "../version.ts";
 import { Admission } from "./admission.ts";
 import { Calls } from "./calls.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Dispatch, type DispatchParts } from "./dispatch.ts";
+import { type HandlerAction, Handlers } from "./handlers.ts";
 import type { OverloadLimits } from "./overload.ts";
+import { report } from "./report.ts";
 import { compileRoutes } from "./routes.ts";
+import { Services } from "./services.ts";
 import { Unrouted } from "./unrouted.ts";
+import { UserAgentEntry } from "./user-agent-entry.ts";
 
 export interface Server {
   readonly listening: readonly Listening[];
+  /** Registrar, proxies and what belongs to them. */
+  readonly services: Services;
+  readonly agent: UserAgent;
+  readonly transport: TransportLayer;
+  /** What the server says of itself, and can be told. */
+  readonly control: Control;
+  /** Requests outside of our dialogs go here first, before the routes of the configuration; undefined: to these at once. */
+  use(receiver: Receiver | undefined): void;
   readonly calls: Calls;
   /** Takes over routes, scripts and limits of a new configuration. Calls that are up go on as they began. */
   reload(config: Config): void;
@@ -52,8 +64,6 @@ export interface ServerOptions {
   waited?: (() => number) | undefined;
 }
 
-type HandlerAction = RouteAction & { type: "script" | "exec" };
-
 /** Starts everything or nothing. Throws TransportError or MediaError, whose messages name the address or the ports. */
 export async function startServer(config: Config, options: ServerOptions): Promise<Server> {
   const { log } = options;
@@ -65,25 +75,25 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     limits: options.overload,
     waited: options.waited ?? (() => transport.waited),
   });
-  let agent: UserAgent;
-  const dispatch = new Dispatch(() => agent, new MergeGuard(clock));
-
+  let parts: DispatchParts;
+  const dispatch = new Dispatch(() => parts);
+  const store = await openStore(config.store, { log, clock });
   const transactions: TransactionLayer = new TransactionLayer({
     clock,
     random: secureRandom,
     user: dispatch,
     amplification,
     retryAfter: () => admission.retryAfter(),
+    maxTransactions: config.limits.transactions,
     overloaded: (request) => admission.refuses(request),
-    established: (request) => {
-      const key = dialogKeyOf(request);
-      return key !== undefined && agent.context.sessions.has(key);
-    },
+    established: (request) => parts.agent.owns(request) || services.isOnPath(request),
   });
   const start = new Start();
   const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
+    tls: config.tls,
+    admit: (source) => start.waiting || services.guard.hears(source),
     limits: { maxConnections: config.limits.connections, maxConnectionsPerSource: config.limits.connectionsPerSource },
     log,
     clock,
@@ -100,40 +110,66 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       closed: () => {},
     },
   });
+  const closing: (() => Promise<void>)[] = [() => transport.close(), () => store.close()];
   const media = await startMedia({
     ports: config.media.ports,
     log,
     families: familiesOf(transport),
     latch: config.media.latch,
   }).catch(async (error) => {
-    await transport.close();
+    await Promise.all(closing.map((close) => close()));
     throw error;
   });
-  agent = new UserAgent({
+  const resolver = Resolver.fromSystem({
+    clock,
+    random: secureRandom,
+    log,
+    servers: config.dns.servers,
+    timeout: config.dns.timeout,
+    serves: (kind, family) => canSend(transport, kind, family),
+  });
+  const agent = new UserAgent({
     clock,
     random: secureRandom,
     log,
     settings: { ...defaultSettings, codecs: config.media.codecs, product: `siproc/${version}` },
     ways: transport,
+    resolver,
     transactions,
     sessions: new Map(),
   });
+  const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay: undefined });
+  parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
   const handlers = new Handlers(log, clock);
   const handler = (action: HandlerAction) => options.handlerFor?.(action) ?? handlers.of(action);
-  const own = new Set(transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]));
   const unrouted = new Unrouted(clock, log);
+  const entry = new UserAgentEntry(agent, new MergeGuard(clock));
+  let current = config;
+  let first: Receiver | undefined;
+  let routes: Receiver = () => false;
+  const connect = () => {
+    dispatch.routes = first === undefined ? routes : chain(first, routes);
+  };
   const apply = (next: Config) => {
+    if (next.tls !== undefined && next !== config) transport.reloadTls(next.tls);
+    current = next;
     handlers.use(next);
+    services.use(next);
     calls.limits = callLimits(next);
-    dispatch.routedMethods = new Set(next.routes.flatMap(({ methods }) => methods ?? []));
-    dispatch.routes = compileRoutes(next, {
+    entry.routedMethods = new Set(next.routes.flatMap(({ methods }) => methods ?? []));
+    routes = compileRoutes(next, {
       agent,
       calls,
       handler,
+      domainOf: services.domainOf,
+      registrar: services.registrar(),
+      authorizer: (rule) => services.authorizer(rule),
+      proxy: (action) => services.proxy(action),
+      comesToUserAgent: (incoming) => entry.admits(incoming),
       unrouted: (request, source) => unrouted.tell(request, source),
-      isOwnAddress: (host) => own.has(host),
     });
+    connect();
   };
   apply(config);
   start.done();
@@ -141,12 +177,22 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   return {
     listening: transport.listening,
     calls,
+    services,
+    agent,
+    transport,
+    control: report({ config: () => current, calls, services, store, transport, transactions }),
+    use(receiver) {
+      first = receiver;
+      connect();
+    },
     reload: apply,
     call: (request, handler, ended) => calls.place(request, handler, ended),
     handler,
     async drain(graceMs) {
       calls.draining = true;
-      return await settlesWithin(calls.idle(), graceMs);
+      services.stateful.draining = true;
+      const forwarded = until(() => services.stateful.size === 0);
+      return await settlesWithin(Promise.all([calls.idle(), forwarded]), graceMs);
     },
     async stop() {
       calls.draining = true;
@@ -158,8 +204,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
         until(() => agent.dialogs === 0),
         farewell,
       );
+      services.stateful.stop();
       await Promise.all([closeQuietly(media, log), handlers.close()]);
+      resolver.close();
+      services.close();
       await transport.close();
+      await store.close();
       calls.stop();
       admission.stop();
       unrouted.stop();
@@ -170,6 +220,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 /** What comes in between the opening of the first socket and the last part of the server waits, some of it. */
 class Start {
   #waiting: (() => void)[] | undefined = [];
+
+  get waiting(): boolean {
+    return this.#waiting !== undefined;
+  }
 
   after(work: () => void): void {
     if (this.#waiting === undefined) work();
@@ -200,55 +254,6 @@ function refuse(transactions: TransactionLayer, failure: ParseFailure, flow: Flo
     transactions.replyStateless(failure.request, flow, failure.status, { reason: failure.reason });
 }
 
-/** The handlers that routes name, made anew with each configuration; a script host lives until its last call ends. */
-class Handlers {
-  readonly #log: Log;
-  readonly #clock: Clock;
-  #hosts: ScriptHost[] = [];
-  #config: Config | undefined;
-  #scripts: ScriptHost | undefined;
-
-  constructor(log: Log, clock: Clock) {
-    this.#log = log;
-    this.#clock = clock;
-  }
-
-  use(config: Config): void {
-    const same = this.#config !== undefined && JSON.stringify(this.#config.scripts) === JSON.stringify(config.scripts);
-    this.#config = config;
-    if (same) return;
-    this.#scripts?.retire();
-    this.#scripts = undefined;
-  }
-
-  of(action: HandlerAction): Handler {
-    const config = this.#config;
-    if (config === undefined) throw new TypeError("handlers are asked for before there is a configuration");
-    if (action.type === "script") return this.#host(config).handler(action.file);
-    return createProcessHandler({
-      argv: action.argv,
-      cwd: config.folder,
-      log: this.#log,
-      clock: this.#clock,
-      classic: false,
-      env: config.scripts.allow.env,
-    });
-  }
-
-  #host(config: Config): ScriptHost {
-    if (this.#scripts === undefined) {
-      const { memory, cpu, timeout, allow } = config.scripts;
-      this.#scripts = createScriptHost({ memory, cpu, timeout, allow, log: this.#log });
-      this.#hosts.push(this.#scripts);
-    }
-    return this.#scripts;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.close()));
-  }
-}
-
 function callLimits(config: Config): { calls: number; callsPerSource: number } {
   return { calls: config.limits.calls, callsPerSource: config.limits.callsPerSource };
 }
@@ -256,6 +261,13 @@ function callLimits(config: Config): { calls: number; callsPerSource: number } {
 /** A fault of ours in full, since it is to be reported. */
 function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Connections can be opened without a listener; to browsers there are none but theirs. */
+function canSend({ listening }: TransportLayer, kind: Flow["transport"], family: 4 | 6): boolean {
+  if (kind === "ws" || kind === "wss") return false;
+  const ofFamily = listening.filter(({ local }) => (local.host.includes(":") ? 6 : 4) === family);
+  return ofFamily.some(({ transport }) => transport === "udp" || kind !== "udp");
 }
 
 function familiesOf(transport: TransportLayer): ("ipv4" | "ipv6")[] {

@@ -1,8 +1,18 @@
-/** The routes of a configuration as a receive chain: which request goes to which handler, reply or redirect. */
+/** The routes of a configuration as a receive chain: which request goes to which handler, proxy, reply or redirect. */
 import { allowOutside, type UserAgent } from "../agent/index.ts";
 import type { Handler } from "../call/index.ts";
-import type { Config, Route } from "../config/config.ts";
-import { chain, expandGroups, type Incoming, type PatternMatch, type Receiver, route } from "../routing/index.ts";
+import type { Config, Route, RouteAction } from "../config/config.ts";
+import {
+  chain,
+  dropper,
+  expandGroups,
+  type Incoming,
+  isHopByHop,
+  type PatternMatch,
+  type Receiver,
+  route,
+} from "../routing/index.ts";
+import type { DomainOf } from "../routing/registrar/index.ts";
 import type { Request } from "../sip/message.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
@@ -12,63 +22,102 @@ import type { Calls } from "./calls.ts";
 export interface RouteTargets {
   agent: UserAgent;
   calls: Calls;
+  /** The domain of ours that a host stands for; undefined: none. */
+  domainOf: DomainOf;
   /** The handler of a `script` or `exec` route. */
-  handler(action: Route["action"] & { type: "script" | "exec" }): Handler;
+  handler(action: RouteAction & { type: "script" | "exec" }): Handler;
+  /** Takes the REGISTERs for our domains; undefined: nobody registers here. */
+  registrar: Receiver | undefined;
+  /** Lets through whom a route's `auth` lets through. */
+  authorizer(rule: Route): Receiver;
+  /** Sends on what a `location` or `proxy` route matches. */
+  proxy(action: RouteAction & { type: "location" | "proxy" }): (incoming: Incoming, groups: PatternMatch) => void;
+  /** Whether a request may come to a user agent at all (RFC 3261 §8.2); false: it was refused. */
+  comesToUserAgent(incoming: Incoming): boolean;
   /** Is told of each call that no route takes. */
   unrouted(request: Request, source: string): void;
-  /** Whether a host is an address that we listen on or announce. */
-  isOwnAddress(host: string): boolean;
 }
 
-/** Who we are, then the routes in order, then what a user agent says of itself. */
+type Act = (incoming: Incoming, groups: PatternMatch) => void;
+
+/** Who is not heard, who registers, the routes in order, then what a user agent says of itself. */
 export function compileRoutes(config: Config, targets: RouteTargets): Receiver {
+  const { registrar } = targets;
   return chain(
-    otherDomains(config, targets),
-    ...config.routes.map((rule) => route(rule, action(rule, targets))),
+    dropper(config.drop),
+    ...(registrar === undefined ? [] : [registrarOf(registrar, targets)]),
+    ...config.routes.map((rule) => compileRoute(rule, targets)),
     withoutRoute(targets),
   );
 }
 
-/** Requests for a domain that is not ours: this is no relay. */
-function otherDomains(config: Config, targets: RouteTargets): Receiver {
-  return ({ tx, request }) => {
-    const { target } = request;
-    if (config.domains.length === 0 || target === undefined || !isSipUri(target)) return false;
-    if (config.domains.includes(target.host.toLowerCase()) || targets.isOwnAddress(target.host)) return false;
-    targets.agent.reply(tx, 404);
-    return true;
-  };
+function registrarOf(registrar: Receiver, { domainOf }: RouteTargets): Receiver {
+  return (incoming) =>
+    incoming.request.method === "REGISTER" && isOurs(incoming.request, domainOf) && registrar(incoming);
 }
 
-function action(rule: Route, targets: RouteTargets): (incoming: Incoming, groups: PatternMatch) => void {
-  const { agent, calls } = targets;
+/** A route that hands on takes requests for any domain, if it says so; all others are about our own. */
+function compileRoute(rule: Route, targets: RouteTargets): Receiver {
   const { action } = rule;
+  const authorize = rule.auth === undefined ? undefined : targets.authorizer(rule);
+  const act = actOf(action, targets);
+  const receiver = route(rule, (incoming, groups) => {
+    if (authorize?.(incoming) !== true) act(incoming, groups);
+  });
+  if (action.type === "proxy" || action.type === "drop") return receiver;
+  return (incoming) => isOurs(incoming.request, targets.domainOf) && receiver(incoming);
+}
+
+function actOf(action: RouteAction, targets: RouteTargets): Act {
+  const { agent, calls } = targets;
   switch (action.type) {
     case "script":
     case "exec": {
       const handler = targets.handler(action);
-      return ({ tx, request }) => {
+      return asUserAgent(targets, ({ tx, request }) => {
         if (request.method === "INVITE") calls.receive(tx, request, handler);
         else answerAsUserAgent(agent, tx);
-      };
+      });
     }
     case "reply": {
       const reason = action.reason === undefined ? undefined : encodeUtf8(action.reason);
-      return ({ tx, request }) => {
+      return asUserAgent(targets, ({ tx, request }) => {
         if (request.method === "OPTIONS" && action.code === 200) agent.options(tx);
         else agent.reply(tx, action.code, { reason });
-      };
+      });
     }
     case "redirect":
-      return ({ tx }, groups) =>
-        agent.reply(tx, 302, { headers: [["Contact", `<${expandGroups(action.uri, groups)}>`]] });
+      return asUserAgent(targets, ({ tx }, groups) =>
+        agent.reply(tx, 302, { headers: [["Contact", `<${expandGroups(action.uri, groups)}>`]] }),
+      );
+    case "location":
+    case "proxy":
+      return targets.proxy(action);
+    case "drop":
+      return ({ tx }) => tx.forget();
   }
 }
 
-function withoutRoute({ agent, unrouted }: RouteTargets): Receiver {
+/** What a user agent does with a request that it may serve. */
+function asUserAgent(targets: RouteTargets, act: Act): Act {
+  return (incoming, groups) => {
+    if (targets.comesToUserAgent(incoming)) act(incoming, groups);
+  };
+}
+
+function isOurs({ target }: Request, domainOf: DomainOf): boolean {
+  return target === undefined || !isSipUri(target) || domainOf(target.host, target.port) !== undefined;
+}
+
+function withoutRoute(targets: RouteTargets): Receiver {
+  const { agent, unrouted, domainOf } = targets;
   return (incoming) => {
     const { request, tx } = incoming;
-    if (request.method !== "INVITE" && request.method !== "MESSAGE") answerAsUserAgent(agent, tx);
+    if (isHopByHop(request)) return false;
+    // From strangers to strangers: this is no relay.
+    if (!isOurs(request, domainOf)) agent.reply(tx, 403);
+    else if (!targets.comesToUserAgent(incoming)) return true;
+    else if (request.method !== "INVITE" && request.method !== "MESSAGE") answerAsUserAgent(agent, tx);
     else {
       unrouted(request, tx.flow.remote.host);
       agent.reply(tx, 404);

@@ -7,9 +7,10 @@ import { defaultSettings, UserAgent } from "../../src/agent/index.ts";
 import type { CallControl, Handler } from "../../src/call/index.ts";
 import { createLog } from "../../src/log.ts";
 import type { MediaEngine, MediaSession } from "../../src/media/index.ts";
+import { Bans, Guard } from "../../src/routing/index.ts";
 import { Admission } from "../../src/server/admission.ts";
 import { Calls } from "../../src/server/calls.ts";
-import { Dispatch } from "../../src/server/dispatch.ts";
+import { Dispatch, type OnPath } from "../../src/server/dispatch.ts";
 import type { Flow } from "../../src/sip/flow.ts";
 import { MergeGuard } from "../../src/sip/merged.ts";
 import { checkRequest, parseMessage } from "../../src/sip/message.ts";
@@ -76,8 +77,15 @@ const random: Random = {
 
 const log = createLog({ level: "warn", format: "json" });
 let agent: UserAgent;
-const dispatch = new Dispatch(() => agent, new MergeGuard(clock));
-const transactions = new TransactionLayer({ clock, random, user: dispatch });
+const merged = new MergeGuard(clock);
+const guard = new Guard({
+  clock,
+  bans: new Bans({ now: () => clock.now() }),
+  settings: { failures: 0, within: 0, for: 0, scanners: true, never: [], requestsPerSource: 0 },
+});
+const proxies: OnPath = { byRoute: () => false, cancel: () => false, response: () => false };
+const dispatch = new Dispatch(() => ({ agent, transactions, guard, proxies, retryAfter: () => "10" }));
+const transactions: TransactionLayer = new TransactionLayer({ clock, random, user: dispatch });
 agent = new UserAgent({
   clock,
   random,
@@ -105,6 +113,7 @@ const handler: Handler = {
   },
 };
 dispatch.routes = ({ tx, request }) => {
+  if (merged.isMerged(request)) return false;
   calls.receive(tx, request, handler);
   return true;
 };

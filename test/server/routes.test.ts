@@ -48,7 +48,7 @@ for (const [method, uri, status, header] of cases)
   });
 
 test.each([
-  ["sip:sales@elsewhere.example", 404],
+  ["sip:sales@elsewhere.example", 403],
   ["sip:sales@EXAMPLE.com", 486],
   ["sip:sales@127.0.0.1", 486],
 ])("with domains, %s gets %d", async (uri, status) => {

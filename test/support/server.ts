@@ -1,7 +1,7 @@
 /** A whole server on loopback, whose calls go to a function of the test. */
 import type { CallControl, Command, Outcome } from "../../src/call/index.ts";
 import type { Config, LimitSettings, Route } from "../../src/config/config.ts";
-import { readConfig } from "../../src/config/index.ts";
+import { defaultConfig } from "../../src/config/index.ts";
 import { createLog } from "../../src/log.ts";
 import { type Server, startServer } from "../../src/server/index.ts";
 import type { OverloadLimits } from "../../src/server/overload.ts";
@@ -51,9 +51,7 @@ export function answering(call: CallControl): void {
 
 /** An empty configuration file's values, but for some. */
 export async function configured(changes: Partial<Config>): Promise<Config> {
-  const loaded = await readConfig(new TextEncoder().encode("{}"), "/siproc.yaml", { environment: {} });
-  if (!loaded.ok) throw new TypeError(JSON.stringify(loaded.problems));
-  return { ...loaded.config, ...changes };
+  return { ...(await defaultConfig("/")), ...changes };
 }
 
 const everything: Partial<Route> = { action: { type: "exec", argv: ["handler"] } };

@@ -1,0 +1,72 @@
+/**
+ * The socket by which `siproc status` reaches a running server: HTTP on a Unix socket in a folder that nobody but this user
+ * (and root) may enter, so it needs no password. One for each configuration file.
+ */
+import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Control } from "./status.ts";
+
+/** Where the server of a configuration file is reached. */
+export function socketPath(file: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const base = environment.XDG_RUNTIME_DIR;
+  const folder = base ? join(base, "siproc") : join(tmpdir(), `siproc-${process.getuid?.() ?? 0}`);
+  // Socket paths are limited to some 100 octets; names of files are not.
+  return join(folder, `${Bun.hash(resolve(file)).toString(36)}.sock`);
+}
+
+export interface ControlSocket {
+  readonly path: string;
+  close(): void;
+}
+
+/** Most rows of one answer. */
+const mostRows = 100_000;
+
+/** Opens the socket. Throws when the folder cannot be had or is not ours. */
+export function openControlSocket(file: string, control: Control): ControlSocket {
+  const path = socketPath(file);
+  ownFolder(resolve(path, ".."));
+  rmSync(path, { force: true });
+  const server = Bun.serve({
+    unix: path,
+    fetch: async (request) => await answer(request, control),
+    error: () => new Response("a fault inside siproc", { status: 500 }),
+  });
+  chmodSync(path, 0o600);
+  return {
+    path,
+    close() {
+      server.stop(true);
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+async function answer(request: Request, control: Control): Promise<Response> {
+  const url = new URL(request.url);
+  const limit = Math.min(mostRows, Number(url.searchParams.get("limit") ?? mostRows) || 0);
+  switch (`${request.method} ${url.pathname}`) {
+    case "GET /status":
+      return Response.json(control.status());
+    case "GET /contacts":
+      return Response.json(control.contacts(limit));
+    case "GET /bans":
+      return Response.json(control.bans());
+    case "GET /relays":
+      return Response.json(await control.relays(limit));
+    case "POST /unban":
+      return Response.json(control.unban(url.searchParams.get("source") ?? ""));
+    default:
+      return new Response("there is nothing here", { status: 404 });
+  }
+}
+
+/** Makes the folder, or makes sure that it is one that only we can write to. */
+function ownFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = lstatSync(folder);
+  if (!lstatSync(folder).isDirectory() || (process.getuid !== undefined && uid !== process.getuid()))
+    throw new TypeError(`${folder} belongs to somebody else`);
+  if ((mode & 0o077) !== 0) chmodSync(folder, 0o700);
+}

@@ -1,0 +1,66 @@
+/** What a running server says of itself, for people and for machines: the shape of `siproc status --json`. */
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  /** The configuration file, an absolute path. */
+  readonly file: string;
+  /** ms since 1970. */
+  readonly started: number;
+  /** `udp://192.0.2.1:5060`. */
+  readonly listening: readonly string[];
+  /** Calls that handlers have; the audio of how many is relayed; requests that are being forwarded. */
+  readonly calls: { readonly handled: number; readonly relayed: number; readonly forwarding: number };
+  readonly transactions: number;
+  readonly connections: number;
+  readonly registrations: { readonly users: number; readonly contacts: number } | undefined;
+  readonly accounts: number | undefined;
+  readonly store: { readonly kind: string; readonly waiting: number; readonly failure: string | undefined };
+  /** Since the start: requests over a source's rate, of scanners, wrong passwords and the like; bans that began. */
+  readonly abuse: {
+    readonly limited: number;
+    readonly scanners: number;
+    readonly failures: number;
+    readonly banned: number;
+  };
+  /** Octets of resident memory; CPU seconds, user and system. */
+  readonly process: { readonly memory: number; readonly cpu: number };
+}
+
+export interface StatusContact {
+  readonly user: string;
+  readonly contact: string;
+  readonly transport: string;
+  /** Where it registered from. */
+  readonly source: string;
+  /** Seconds left. */
+  readonly expires: number;
+  readonly agent: string | undefined;
+}
+
+export interface StatusBan {
+  readonly source: string;
+  /** ms since 1970. */
+  readonly until: number;
+  readonly why: string;
+}
+
+export interface StatusRelay {
+  readonly callId: string;
+  /** Seconds. */
+  readonly age: number;
+  /** Packets from the caller's and from the callee's side, and how many of them were lost. */
+  readonly packets: readonly [number, number];
+  readonly lost: readonly [number, number];
+}
+
+/** What can be asked of a running server. */
+export interface Control {
+  status(): Status;
+  /** At most `limit`. */
+  contacts(limit: number): readonly StatusContact[];
+  bans(): readonly StatusBan[];
+  relays(limit: number): Promise<readonly StatusRelay[]>;
+  /** Ends a ban; false when there is none. */
+  unban(source: string): boolean;
+}

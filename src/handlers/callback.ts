@@ -1,0 +1,172 @@
+/**
+ * Calls for programs that embed siproc: the commands of the vocabulary as methods that give promises, the events as an async
+ * iterator. It is what scripts see, without the sandbox.
+ */
+import {
+  argumentsOf,
+  type CallControl,
+  type CallEvent,
+  type CallFacts,
+  type Command,
+  type CommandEntry,
+  type CommandName,
+  commands,
+  type Gathered,
+  type Handler,
+  readCommand,
+} from "../call/index.ts";
+
+/** Why a command could not be done. */
+export class CallError extends Error {
+  override readonly name = "CallError";
+  /** Such as `PLAY`. */
+  readonly command: string;
+  readonly reason: string;
+  constructor(command: string, reason: string) {
+    super(`${command}: ${reason}`);
+    this.command = command;
+    this.reason = reason;
+  }
+}
+
+type Arguments<N extends CommandName> = Omit<Extract<Command, { name: N }>, "name">;
+type Table = typeof commands;
+
+/** One argument stands by itself, named ones in an object, several in their order. */
+type Parameters<N extends CommandName> = Table[N] extends { named: true }
+  ? [options?: Arguments<N>]
+  : keyof Table[N]["args"] extends never
+    ? []
+    : keyof Table[N]["args"] extends infer K
+      ? IsOne<K> extends true
+        ? object extends Arguments<N>
+          ? [value?: Arguments<N>[keyof Arguments<N>]]
+          : [value: Arguments<N>[keyof Arguments<N>]]
+        : Arguments<N>[keyof Arguments<N>][]
+      : never;
+/** A union of one member. */
+type IsOne<T, U = T> = T extends U ? ([U] extends [T] ? true : false) : never;
+
+type Commands = {
+  readonly [N in CommandName as Lowercase<N>]: (
+    ...values: Parameters<N>
+  ) => Promise<N extends "GATHER" ? Gathered : void>;
+};
+
+type Told<E> = E extends { name: infer N extends string } ? { readonly type: Lowercase<N> } & Omit<E, "name"> : never;
+/** An event as scripts see it: `{ type: "dtmf", digit: "5", duration: 160 }`. */
+export type LibraryEvent = Told<CallEvent>;
+export type LibraryEnd = Extract<LibraryEvent, { type: "ended" }>;
+
+/** A call in a program's hands. */
+export interface LibraryCall extends Commands, AsyncIterable<LibraryEvent> {
+  readonly facts: CallFacts;
+  /** Resolves with how the call ended. */
+  readonly ended: Promise<LibraryEnd>;
+  /** Calls back for each event, those before it included that no loop has seen; a loop sees them as well. */
+  watch(heard: (event: LibraryEvent) => void): void;
+}
+
+/**
+ * A handler that gives each call to a function. When what it returns is settled, a call that is still up is ended: with BYE,
+ * or with 500 where the function failed before it answered.
+ */
+export function callback(handle: (call: LibraryCall) => unknown, failed: (error: unknown) => void = () => {}): Handler {
+  return {
+    start(control) {
+      Promise.try(() => handle(libraryCall(control))).then(
+        () => control.finish({ type: "returned" }),
+        (error: unknown) => {
+          failed(error);
+          control.finish({ type: "failed", reason: error instanceof Error ? error.message : String(error) });
+        },
+      );
+    },
+  };
+}
+
+/** A call's commands as methods. */
+export function libraryCall(control: CallControl): LibraryCall {
+  const events = new Events(control);
+  const methods = Object.entries(commands).map(([name, entry]) => [
+    name.toLowerCase(),
+    (...values: unknown[]) => perform(control, name, named(entry, values)),
+  ]);
+  const call = {
+    facts: control.facts,
+    ended: events.ended,
+    watch: (heard: (event: LibraryEvent) => void) => events.watch(heard),
+    [Symbol.asyncIterator]: () => events.iterate(),
+    ...Object.fromEntries(methods),
+  };
+  // Each command of the table has its method, which checks its arguments against the table.
+  return call as unknown as LibraryCall;
+}
+
+function named(entry: CommandEntry, values: readonly unknown[]): Readonly<Record<string, unknown>> {
+  if (!entry.named) return Object.fromEntries(argumentsOf(entry).map(([name], i) => [name, values[i]]));
+  const [options] = values;
+  return typeof options === "object" && options !== null ? { ...options } : {};
+}
+
+function perform(
+  control: CallControl,
+  name: string,
+  args: Readonly<Record<string, unknown>>,
+): Promise<Gathered | undefined> {
+  return new Promise((resolve, reject) => {
+    const read = readCommand(name, args);
+    if (!read.ok) return reject(new CallError(name, read.failure.reason));
+    control.perform(read.command, (outcome) => {
+      if (outcome.ok) resolve(outcome.value);
+      else reject(new CallError(outcome.failure.command, outcome.failure.reason));
+    });
+  });
+}
+
+/** Events that wait for a loop; more than any honest call has. */
+const mostWaiting = 10_000;
+
+/** The call's one stream of events, for those who watch and for one loop. */
+class Events {
+  readonly ended: Promise<LibraryEnd>;
+  /** For the loop; of a call that nobody loops over, the last ones. */
+  readonly #waiting: LibraryEvent[] = [];
+  readonly #watchers: ((event: LibraryEvent) => void)[] = [];
+  #wake: (() => void) | undefined;
+  #over = false;
+
+  constructor(control: CallControl) {
+    const { promise, resolve } = Promise.withResolvers<LibraryEnd>();
+    this.ended = promise;
+    control.listen(({ name, ...rest }) => {
+      // The same event with its name as scripts write it.
+      const event = { type: name.toLowerCase(), ...rest } as unknown as LibraryEvent;
+      this.#waiting.push(event);
+      if (this.#waiting.length > mostWaiting) this.#waiting.shift();
+      for (const heard of this.#watchers) heard(event);
+      if (event.type === "ended") {
+        this.#over = true;
+        resolve(event);
+      }
+      this.#wake?.();
+    });
+  }
+
+  watch(heard: (event: LibraryEvent) => void): void {
+    this.#watchers.push(heard);
+    for (const event of this.#waiting) heard(event);
+  }
+
+  async *iterate(): AsyncGenerator<LibraryEvent> {
+    for (;;) {
+      const event = this.#waiting.shift();
+      if (event !== undefined) yield event;
+      else if (this.#over) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+    }
+  }
+}

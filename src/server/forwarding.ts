@@ -1,0 +1,90 @@
+/** What `location` and `proxy` routes do: from a route and a request to targets, and on to the proxy that is asked for. */
+import type { ProxySettings, RouteAction } from "../config/config.ts";
+import {
+  expandGroups,
+  type Incoming,
+  isHopByHop,
+  type PatternMatch,
+  type ProxyTarget,
+  type StatefulProxy,
+  type StatelessProxy,
+} from "../routing/index.ts";
+import { absence, type LocateOptions, locate, redirect, targetsOf } from "../routing/registrar/index.ts";
+import { isSipUri, parseUri } from "../sip/uri.ts";
+import type { TransportLayer } from "../transport/index.ts";
+
+export interface ForwardingParts extends LocateOptions {
+  ways: TransportLayer;
+  /** Whether there is such a user; undefined: nobody knows. */
+  known: ((user: string, domain: string) => boolean) | undefined;
+  stateless: StatelessProxy;
+  stateful: StatefulProxy;
+  /** Is told of sources that call who does not exist; `proved`: the source is not forged. */
+  nobody(source: string, proved: boolean): void;
+}
+
+export class Forwarding {
+  readonly #parts: ForwardingParts;
+
+  constructor(parts: ForwardingParts) {
+    this.#parts = parts;
+  }
+
+  forward(incoming: Incoming, groups: PatternMatch, action: RouteAction & { type: "location" | "proxy" }): void {
+    if (action.type === "location") this.#toUser(incoming, action);
+    else this.#toServer(incoming, groups, action);
+  }
+
+  /** To where a user of ours is registered. */
+  #toUser(incoming: Incoming, settings: ProxySettings): void {
+    const { request, tx, flow } = incoming;
+    const parts = this.#parts;
+    if (settings.mode === "redirect") {
+      if (!redirect({ ...parts, known: parts.known })(incoming)) refuse(incoming, 404);
+      return;
+    }
+    const { target } = request;
+    const { aor, bindings, invalidGruu } =
+      target !== undefined && isSipUri(target) ? locate(target, parts) : { aor: undefined, bindings: [] };
+    const targets = targetsOf(bindings, parts.ways);
+    if (targets.length > 0) return this.#send(incoming, targets, settings);
+    if (isHopByHop(request)) return refuse(incoming, 481);
+    const status = invalidGruu === true ? 404 : absence(aor, parts.known);
+    if (status === 404) parts.nobody(flow.remote.host, flow.reliable || incoming.authenticated !== undefined);
+    // Only who has shown a password is told whether a user exists.
+    tx.respondStateless(incoming.authenticated === undefined && parts.known !== undefined ? 480 : status);
+  }
+
+  #toServer(incoming: Incoming, groups: PatternMatch, action: RouteAction & { type: "proxy" }): void {
+    const { request } = incoming;
+    const { uris } = action;
+    const targets = uris.map((uri, i) => targetOf(request.uri, expandGroups(uri, groups), 1 - i / uris.length));
+    if (action.mode !== "redirect") return this.#send(incoming, targets, action);
+    if (isHopByHop(request)) return refuse(incoming, 481);
+    incoming.tx.respondStateless(302, {
+      headers: targets.map(({ uri, nextHop }, i) => ["Contact", `<${nextHop === undefined ? uri : (uris[i] ?? uri)}>`]),
+    });
+  }
+
+  #send(incoming: Incoming, targets: readonly ProxyTarget[], settings: ProxySettings): void {
+    const { mode, relay: nat, recordRoute, rewriteContact } = settings;
+    const [first] = targets;
+    if (mode === "stateless" && first !== undefined)
+      this.#parts.stateless.forward(incoming, first, { nat, recordRoute, rewriteContact });
+    else this.#parts.stateful.forward(incoming, targets, { nat, recordRoute });
+  }
+}
+
+/** A URI with a user part is the new Request-URI; one without only says where to send. */
+function targetOf(requestUri: string, template: string, q: number): ProxyTarget {
+  if (template === "request-uri") return { uri: requestUri, q };
+  const uri = parseUri(template);
+  return uri !== undefined && isSipUri(uri) && uri.user === undefined
+    ? { uri: requestUri, nextHop: uri, q }
+    : { uri: template, q };
+}
+
+/** Of an ACK nothing is said. */
+function refuse({ tx }: Incoming, status: number): void {
+  tx.respondStateless(status);
+}

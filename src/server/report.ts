@@ -1,0 +1,66 @@
+/** What the server says of itself to `siproc status`, and what it can be told. */
+import type { Config } from "../config/config.ts";
+import type { Control, Status } from "../control/status.ts";
+import type { TransactionLayer } from "../sip/transaction/index.ts";
+import type { Store } from "../store/index.ts";
+import { formatAddress, type TransportLayer } from "../transport/index.ts";
+import { version } from "../version.ts";
+import type { Calls } from "./calls.ts";
+import type { Services } from "./services.ts";
+
+export interface ReportParts {
+  config: () => Config;
+  calls: Calls;
+  services: Services;
+  store: Store;
+  transport: TransportLayer;
+  transactions: TransactionLayer;
+}
+
+export function report(parts: ReportParts): Control {
+  const { services } = parts;
+  const { guard, location } = services;
+  const started = Date.now();
+  return {
+    status: () => statusOf(parts, started),
+    contacts(limit) {
+      const contacts = [];
+      for (const binding of location.all()) {
+        if (contacts.length === limit) break;
+        const { transport, remote } = binding.flow;
+        contacts.push({
+          user: binding.aor,
+          contact: binding.contact,
+          transport,
+          source: formatAddress(remote),
+          expires: location.secondsLeft(binding),
+          agent: binding.userAgent === "" ? undefined : binding.userAgent,
+        });
+      }
+      return contacts;
+    },
+    bans: () => guard.bans.list(),
+    relays: async (limit) => await services.relays(limit),
+    unban: (source) => guard.bans.lift(source.toLowerCase()),
+  };
+}
+
+function statusOf({ config, calls, services, store, transport, transactions }: ReportParts, started: number): Status {
+  const { guard, location, stateful } = services;
+  const { user, system } = process.cpuUsage();
+  return {
+    version,
+    pid: process.pid,
+    file: config().file,
+    started,
+    listening: transport.listening.map(({ transport: kind, local }) => `${kind}://${formatAddress(local)}`),
+    calls: { handled: calls.size, relayed: services.relayed, forwarding: stateful.size },
+    transactions: transactions.size,
+    connections: transport.connections,
+    registrations: services.takesRegistrations ? { users: location.users, contacts: location.size } : undefined,
+    accounts: config().accounts === undefined ? undefined : services.accounts.size,
+    store: store.state,
+    abuse: { ...guard.counts },
+    process: { memory: process.memoryUsage.rss(), cpu: (user + system) / 1_000_000 },
+  };
+}

@@ -1,0 +1,250 @@
+/** What phones are served with: accounts, registrar, proxies, the guard against abuse; made once, set anew on a reload. */
+import { AccountTable, commonAlgorithms } from "../accounts/index.ts";
+import type { Config, Route, RouteAction } from "../config/config.ts";
+import type { StatusRelay } from "../control/status.ts";
+import { hash } from "../hash.ts";
+import type { Log } from "../log.ts";
+import {
+  type AuthorizeOutcome,
+  authorizer,
+  Bans,
+  chain,
+  Guard,
+  type GuardSettings,
+  type Incoming,
+  type MediaRelay,
+  type PatternMatch,
+  type Receiver,
+  RecordRoute,
+  StatefulProxy,
+  StatelessProxy,
+} from "../routing/index.ts";
+import { type DomainOf, Gruus, KeepAlive, Location, registrar, servedDomains } from "../routing/registrar/index.ts";
+import type { Clock } from "../sip/clock.ts";
+import { Nonces } from "../sip/digest-nonce.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { Request, Response } from "../sip/message.ts";
+import { secureRandom } from "../sip/random.ts";
+import type { ServerTransaction, TransactionLayer } from "../sip/transaction/index.ts";
+import { isSipUri } from "../sip/uri.ts";
+import type { Store } from "../store/index.ts";
+import type { TransportLayer } from "../transport/index.ts";
+import type { Resolver } from "../transport/resolve/index.ts";
+import type { OnPath } from "./dispatch.ts";
+import { Forwarding } from "./forwarding.ts";
+
+export interface ServiceParts {
+  clock: Clock;
+  log: Log;
+  store: Store;
+  transport: TransportLayer;
+  transactions: TransactionLayer;
+  resolver: Resolver;
+  relay: MediaRelay | undefined;
+}
+
+interface AuthorizeEvent {
+  readonly source: string;
+  readonly user: string | undefined;
+  readonly outcome: AuthorizeOutcome;
+  /** Undefined: the source may be forged. */
+  readonly proved?: boolean;
+}
+
+export class Services implements OnPath {
+  readonly guard: Guard;
+  readonly location: Location;
+  readonly stateless: StatelessProxy;
+  readonly stateful: StatefulProxy;
+  readonly accounts = new AccountTable();
+  readonly recordRoute: RecordRoute;
+  readonly #parts: ServiceParts;
+  readonly #gruus: Gruus;
+  #keepAlive: KeepAlive | undefined;
+  #nonces: Nonces;
+  #domainOf: DomainOf = () => undefined;
+  #config: Config;
+
+  constructor(config: Config, parts: ServiceParts) {
+    const { clock, log, store, transport, transactions, resolver, relay } = parts;
+    this.#parts = parts;
+    this.#config = config;
+    const isOwn = (host: string, port: number | undefined) => transport.isOwn(host, port);
+    const bans = new Bans({ now: Date.now, store: store.bans });
+    this.guard = new Guard({
+      clock,
+      bans,
+      settings: guardSettings(config),
+      banned: (source, why) =>
+        log.warn("an address is banned", { source, why, minutes: Math.round(this.#config.ban.for / 60_000) }),
+    });
+    this.location = new Location({ clock, store: store.bindings });
+    this.recordRoute = new RecordRoute({ secret: store.secret("record-route"), ways: transport, isOwn });
+    this.#gruus = new Gruus(store.secret("gruu"));
+    this.#nonces = this.#newNonces(config);
+    const proxyParts = { transactions, ways: transport, resolver, recordRoute: this.recordRoute, clock, log, relay };
+    this.stateless = new StatelessProxy({ ...proxyParts, secret: store.secret("stateless") });
+    this.stateful = new StatefulProxy({
+      ...proxyParts,
+      secret: store.secret("stateful"),
+      random: secureRandom,
+      record: (record) => store.records.append(record),
+    });
+  }
+
+  /** The domain of ours that a host stands for; undefined: none. */
+  get domainOf(): DomainOf {
+    return this.#domainOf;
+  }
+
+  /** Takes over a configuration: the first one, and those that are read later. */
+  use(config: Config): void {
+    const { clock, transport } = this.#parts;
+    const ports = new Set(transport.listening.map(({ local }) => local.port));
+    // Whatever the port: who writes an address of ours in place of a domain means us.
+    const isOurs = (host: string) => [...ports].some((port) => transport.isOwn(host, port));
+    const old = this.#config;
+    this.#config = config;
+    this.guard.settings = guardSettings(config);
+    this.accounts.replace(config.accounts ?? []);
+    this.#domainOf = servedDomains(config.domains, isOurs);
+    if (config.auth.nonce !== old.auth.nonce) this.#nonces = this.#newNonces(config);
+    if (this.#keepAlive === undefined || config.registrar.keepalive !== old.registrar.keepalive) {
+      this.#keepAlive?.close();
+      this.#keepAlive = new KeepAlive({
+        location: this.location,
+        ways: transport,
+        clock,
+        interval: config.registrar.keepalive,
+      });
+    }
+  }
+
+  get takesRegistrations(): boolean {
+    return this.#config.accounts !== undefined || this.#config.registrar.open;
+  }
+
+  /** Takes REGISTERs; undefined where nobody is to register. */
+  registrar(): Receiver | undefined {
+    const { accounts, registrar: settings } = this.#config;
+    if (!this.takesRegistrations) return undefined;
+    const keep = registrar({
+      location: this.location,
+      limits: settings,
+      domainOf: this.#domainOf,
+      random: secureRandom,
+      gruus: this.#gruus,
+    });
+    return accounts === undefined ? keep : chain(this.#authorize("www", []), keep);
+  }
+
+  /** Lets through whom a route's `auth` lets through. Proxies ask with 407, who answers himself with 401. */
+  authorizer({ auth, action }: Pick<Route, "auth" | "action">): Receiver {
+    return this.#authorize(action.type === "proxy" || action.type === "location" ? "proxy" : "www", auth ?? []);
+  }
+
+  /** Sends on what a route matches. */
+  proxy(action: RouteAction & { type: "location" | "proxy" }): (incoming: Incoming, groups: PatternMatch) => void {
+    const { transport } = this.#parts;
+    const forwarding = new Forwarding({
+      ways: transport,
+      location: this.location,
+      domainOf: this.#domainOf,
+      gruus: this.#gruus,
+      known:
+        this.#config.accounts === undefined
+          ? undefined
+          : (user, domain) => this.accounts.find(user, domain) !== undefined,
+      stateless: this.stateless,
+      stateful: this.stateful,
+      nobody: (source, proved) => this.guard.failed(source, "calls to nobody", proved),
+    });
+    return (incoming, groups) => forwarding.forward(incoming, groups, action);
+  }
+
+  byRoute(incoming: Incoming): boolean {
+    const { request, flow, tx } = incoming;
+    const passage = this.recordRoute.read(request, flow);
+    if (passage.own && passage.genuine) {
+      (passage.mark.mode === "stateless" ? this.stateless : this.stateful).inDialog(incoming);
+      return true;
+    }
+    if (this.stateless.contact(incoming)) return true;
+    // Within a dialog a Route of ours has a pass. Outside of one we may be somebody's outbound proxy.
+    if (!passage.own || request.to.tag === undefined) return false;
+    tx.respondStateless(403, { reason: "Route Not Allowed" });
+    return true;
+  }
+
+  cancel(tx: ServerTransaction, cancel: Request): boolean {
+    return this.stateful.cancel(tx, cancel);
+  }
+
+  response(response: Response, flow: Flow): boolean {
+    return this.stateless.response(response, flow);
+  }
+
+  /** Whether a request belongs to a dialog that a proxy of ours has let come about. */
+  isOnPath(request: Request): boolean {
+    const passage = this.recordRoute.read(request);
+    return passage.own && passage.genuine;
+  }
+
+  /** Calls whose media is relayed. */
+  get relayed(): number {
+    return 0;
+  }
+
+  async relays(_limit: number): Promise<StatusRelay[]> {
+    return [];
+  }
+
+  close(): void {
+    this.#keepAlive?.close();
+    this.location.close();
+  }
+
+  #authorize(kind: "www" | "proxy", filters: NonNullable<Route["auth"]>): Receiver {
+    const { auth } = this.#config;
+    return authorizer({
+      accounts: this.accounts,
+      realm: (request) => auth.realm ?? this.#speaksFor(request),
+      domain: (request) => this.#speaksFor(request),
+      nonces: this.#nonces,
+      algorithms: commonAlgorithms(this.accounts, auth.algorithms),
+      kind,
+      filters,
+      isOwn: (host) => this.#domainOf(host, undefined) !== undefined,
+      tell: (event) => this.#told(event),
+    });
+  }
+
+  /** The domain whose user makes a request: that of a REGISTER's target, of another's From, or else our first. */
+  #speaksFor({ method, target, from }: Request): string {
+    const own = method === "REGISTER" ? target : from.uri;
+    const domain = own !== undefined && isSipUri(own) ? this.#domainOf(own.host, own.port) : undefined;
+    const called = target !== undefined && isSipUri(target) ? this.#domainOf(target.host, target.port) : undefined;
+    return domain ?? called ?? this.#config.domains[0] ?? "siproc";
+  }
+
+  #told({ source, outcome, proved, user }: AuthorizeEvent): void {
+    if (outcome === "accepted") this.guard.trust(source);
+    else if (outcome === "wrong") {
+      this.guard.failed(source, "wrong passwords", proved ?? false);
+      this.#parts.log.info("a wrong password, or an unknown user", { user, source });
+    }
+  }
+
+  #newNonces(config: Config): Nonces {
+    return new Nonces({
+      clock: this.#parts.clock,
+      hash,
+      secret: crypto.getRandomValues(new Uint8Array(32)),
+      lifetime: config.auth.nonce,
+    });
+  }
+}
+
+function guardSettings({ ban, limits }: Config): GuardSettings {
+  return { ...ban, requestsPerSource: limits.requestsPerSource };
+}
