@@ -9,8 +9,10 @@ import {
   type Lookup,
   parseListenUrl,
   SystemClock,
+  type Transport,
   TransportLayer,
   type TransportLimits,
+  type TransportOptions,
 } from "../../src/transport/index.ts";
 import { below } from "../support/random.ts";
 
@@ -58,7 +60,7 @@ export interface TestLayer {
   closed: Queue<Flow>;
   log: string[];
   /** The real port of the first listener of the transport. */
-  port(transport: "udp" | "tcp"): number;
+  port(transport: Transport): number;
 }
 
 const opened: TransportLayer[] = [];
@@ -87,7 +89,7 @@ export async function openLayer(
     lookup?: Lookup;
     onMessage?: (arrived: Arrived) => void;
     onFailure?: (failure: ParseFailure, flow: Flow) => void;
-  } = {},
+  } & Pick<TransportOptions, "tls" | "http" | "allowedOrigins" | "admit"> = {},
 ): Promise<TestLayer> {
   const messages = new Queue<Arrived>();
   const failures = new Queue<{ failure: ParseFailure; flow: Flow }>();
@@ -98,6 +100,10 @@ export async function openLayer(
     advertise: options.advertise,
     limits: options.limits,
     lookup: options.lookup,
+    tls: options.tls,
+    http: options.http,
+    allowedOrigins: options.allowedOrigins,
+    admit: options.admit,
     clock: options.clock ?? new SystemClock(),
     log: createLog({ level: "debug", format: "pretty", write: (line) => log.push(line) }),
     events: {
@@ -113,8 +119,7 @@ export async function openLayer(
     },
   });
   opened.push(layer);
-  const port = (transport: "udp" | "tcp") =>
-    layer.listening.find((each) => each.transport === transport)?.local.port ?? 0;
+  const port = (transport: Transport) => layer.listening.find((each) => each.transport === transport)?.local.port ?? 0;
   return { layer, messages, failures, closed, log, port };
 }
 
@@ -200,6 +205,11 @@ function asPeer(socket: Socket): TcpPeer {
       ),
     ended: new Promise((resolve) => socket.once("close", () => resolve())),
   };
+}
+
+/** A socket of node:net or node:tls, connected or about to be, as a peer. */
+export function peerOf(socket: Socket): TcpPeer {
+  return asPeer(socket);
 }
 
 export async function tcpPeer(
