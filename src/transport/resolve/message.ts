@@ -12,7 +12,7 @@ const udpPayload = 1232;
 /** Octets of a reply over TCP that we read: some hundred records. */
 export const maxReply = 16 * 1024;
 /** Records in all sections of a reply: more is no reply to us, and would take long to read. */
-const maxRecords = 400;
+const maxRecords = 150;
 /** Records of the wanted type that are used; of a name with more, the rest is ignored. */
 const maxUsed = 32;
 /** RFC 1034 §3.6.2 knows no limit for aliases of aliases; whoever has more has a loop. */
