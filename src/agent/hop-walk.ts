@@ -149,7 +149,7 @@ export class HopWalk<S extends Sent> {
   #note(hop: Hop, why: string): void {
     this.#context.resolver?.failed(hop);
     if (this.#next < this.#hops.length && !this.#cancelled)
-      this.#context.log.info("the next server is tried", { instead: `${hop.transport} ${hop.host} ${hop.port}`, why });
+      this.#context.log.info("the next server is tried", { failed: `${hop.transport} ${hop.host} ${hop.port}`, why });
   }
 }
 
