@@ -10,6 +10,7 @@ import type { Node, Position } from "./yaml.ts";
 export async function checkReferences(config: Config, root: Node, context: Context): Promise<void> {
   checkListeners(config, root, context);
   checkAccounts(config, root, context);
+  await Promise.all(certificateFiles(config, root).map(({ path, at }) => checkFile(path, at, context)));
   await Promise.all(config.routes.map((route, i) => checkHandler(route, routeEntry(root, i), context)));
   const allow = entryOf(entryOf(root, "scripts")?.value, "allow")?.value;
   // What scripts may write is made when the first of them writes there.
@@ -95,6 +96,28 @@ export async function checkHandler(route: Route, node: Node | undefined, context
   else if (kind === "folder") context.problem(at, `${program} is a folder; expected a program`);
   else if (!(await executable(program)))
     context.problem(at, `${program} is not executable; run: chmod +x ${basename(program)}`);
+}
+
+/** What tls names, each with its place. */
+function certificateFiles({ tls }: Config, root: Node): { path: string; at: Position }[] {
+  const node = entryOf(root, "tls")?.value;
+  const names = entryOf(node, "names")?.value;
+  const of = (owner: Node | undefined, key: string, path: string | undefined) =>
+    path === undefined ? [] : [{ path, at: entryOf(owner, key)?.value.at ?? root.at }];
+  if (tls === undefined) return [];
+  return [
+    ...[...of(node, "cert", tls.cert), ...of(node, "key", tls.key), ...of(node, "ca", tls.ca)],
+    ...tls.names.flatMap(({ cert, key }, i) => {
+      const item = names?.kind === "list" ? names.items[i] : undefined;
+      return [...of(item, "cert", cert), ...of(item, "key", key)];
+    }),
+  ];
+}
+
+async function checkFile(path: string, at: Position, context: Context): Promise<void> {
+  const kind = await kindOf(path);
+  if (kind === undefined) context.problem(at, `there is no file ${path}`);
+  else if (kind === "folder") context.problem(at, `${path} is a folder; expected a PEM file`);
 }
 
 async function checkScript(file: string, at: Position, context: Context): Promise<void> {

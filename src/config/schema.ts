@@ -137,7 +137,7 @@ const limitsType = mapOf({
   requests_per_source: {
     type: integer(0, 1_000_000),
     default: 100,
-    doc: "Requests a second from one IP address that has not proved who it is, outside of dialogs; more get 503. 0: any number.",
+    doc: "Requests a second from one IP address that has not proved who it is, outside of dialogs; more get 503. 0: no limit.",
   },
   relays: { type: integer(0, 100_000), default: 2000, doc: "Calls at a time whose media is relayed." },
   drain: {

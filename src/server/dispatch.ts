@@ -41,10 +41,13 @@ export class Dispatch implements TransactionUser {
     const { flow } = tx;
     if (guard.isScanner(request, flow)) return tx.forget();
     const incoming = new Arrival(tx);
-    if (proxies.byRoute(incoming)) return;
+    // RFC 3261 §16.3: who asks the last hop on the way asks us.
+    const isLast = request.method === "OPTIONS" && request.header("max-forwards") === "0";
+    if (!isLast && proxies.byRoute(incoming)) return;
     if (!guard.admits(flow.remote.host))
       return tx.respondStateless(503, { reason: "Too Many Requests", headers: [["Retry-After", retryAfter()]] });
-    if (!this.routes(incoming)) agent.reply(tx, 404);
+    if (isLast) agent.options(tx);
+    else if (!this.routes(incoming)) agent.reply(tx, 404);
   }
 
   ack(request: Request, flow: Flow): void {

@@ -160,6 +160,7 @@ describe("what is wrong is said with its place", () => {
     ["tls: { cert: a, key: b, names: [{ name: x.example, cert: c }] }", "1:33: each of tls.names needs both"],
     ["accounts: [{ user: a b, password: x }]", "1:20: expected a user name of 1 to 128 characters without spaces"],
     ["routes: [{ to: x, reply: 404, auth: true }]", "1:31: auth asks for the password of an account"],
+    ["tls: { cert: a.pem, key: b.pem }", "1:14: there is no file"],
     ["accounts: none.csv", "there is no such file"],
     ["accounts: [{ user: a, password: x }, { user: a, password: y }]", "1:"],
     ["store: mysql:x", "1:8: found “mysql:x”; expected sqlite:FILE or memory:"],
