@@ -79,6 +79,7 @@ SIGHUP reads the file again: routes, scripts and limits change, calls that are u
       { name: "contacts", help: "List who is registered from where." },
       { name: "bans", help: "List the addresses that are not answered." },
       { name: "relays", help: "List the calls whose media is relayed." },
+      { name: "ban", value: "ADDRESS", help: "Do not answer this IP address for an hour." },
       { name: "unban", value: "ADDRESS", help: "Answer this address again." },
       { name: "json", help: "Print JSON." },
     ],

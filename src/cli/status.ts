@@ -7,12 +7,21 @@ import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Milliseconds of a ban by hand. */
+const banTime = 3_600_000;
+
 export async function status({ operands, options }: Arguments, terminal: Terminal): Promise<number> {
   const [file = "siproc.yaml"] = operands;
   const path = socketPath(file);
   const json = options.has("json");
   const unban = options.get("unban")?.[0];
   try {
+    const ban = options.get("ban")?.[0];
+    if (ban !== undefined) {
+      const banned = await ask(path, `/ban?source=${encodeURIComponent(ban)}&ms=${banTime}`, "POST");
+      terminal.complain(banned === true ? `${ban} is not answered for an hour` : `siproc: ${ban} is no IP address`);
+      return banned === true ? exitCodes.ok : exitCodes.usage;
+    }
     if (unban !== undefined) {
       const lifted = await ask(path, `/unban?source=${encodeURIComponent(unban)}`, "POST");
       terminal.complain(lifted === true ? `${unban} is heard again` : `siproc: ${unban} is not banned`);

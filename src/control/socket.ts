@@ -55,6 +55,8 @@ async function answer(request: Request, control: Control): Promise<Response> {
       return Response.json(control.bans());
     case "GET /relays":
       return Response.json(await control.relays(limit));
+    case "POST /ban":
+      return Response.json(control.ban(url.searchParams.get("source") ?? "", Number(url.searchParams.get("ms")) || 0));
     case "POST /unban":
       return Response.json(control.unban(url.searchParams.get("source") ?? ""));
     default:

@@ -61,6 +61,8 @@ export interface Control {
   contacts(limit: number): readonly StatusContact[];
   bans(): readonly StatusBan[];
   relays(limit: number): Promise<readonly StatusRelay[]>;
+  /** Bans an IP address for `ms`; false when it is no IP address. */
+  ban(source: string, ms: number): boolean;
   /** Ends a ban; false when there is none. */
   unban(source: string): boolean;
 }

@@ -1,4 +1,5 @@
 /** What the server says of itself to `siproc status`, and what it can be told. */
+import { isIP } from "node:net";
 import type { Config } from "../config/config.ts";
 import type { Control, Status } from "../control/status.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
@@ -41,6 +42,11 @@ export function report(parts: ReportParts): Control {
     },
     bans: () => guard.bans.list(),
     relays: async (limit) => await services.relays(limit),
+    ban(source, ms) {
+      if (isIP(source) === 0) return false;
+      guard.bans.add(source.toLowerCase(), Math.max(0, ms), "an operator");
+      return true;
+    },
     unban: (source) => guard.bans.lift(source.toLowerCase()),
   };
 }
