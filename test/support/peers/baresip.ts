@@ -259,10 +259,11 @@ export class Baresip {
    * Types: CALL_RINGING, CALL_PROGRESS, CALL_ESTABLISHED, CALL_CLOSED, CALL_DTMF_START, CALL_RTCP, …
    * @throws ProgramError when it does not come within `ms` milliseconds.
    */
-  async event(type: string, ms = 10_000, from = 0): Promise<BaresipEvent> {
+  async event(type: string | RegExp, ms = 10_000, from = 0): Promise<BaresipEvent> {
+    const wanted = ({ type: seen }: BaresipEvent) => (typeof type === "string" ? seen === type : type.test(seen));
     const end = performance.now() + ms;
     for (;;) {
-      const found = this.events.slice(from).find((event) => event.type === type);
+      const found = this.events.slice(from).find(wanted);
       if (found !== undefined) return found;
       const left = end - performance.now();
       if (left <= 0)

@@ -121,6 +121,11 @@ const beginning = `
     sl_send_reply("404", "Not Here"); exit;
   }`;
 
+/** A Route of its own is taken off; where that names nowhere else (no further Route, nor `received` of a Path), `next` is next. */
+const onward = (next: string) => `loose_route();
+  if ($du == $null) $du = "${next}";
+  route(RELAY);`;
+
 export interface KamailioServer {
   domain: string;
   /** user → password */
@@ -186,9 +191,7 @@ export function throughProxy(next: string, mark = ""): Omit<KamailioOptions, "ho
 request_route {
   ${beginning}
   if (is_method("INVITE|SUBSCRIBE|REFER")) record_route("${mark}");
-  if (loose_route()) { route(RELAY); exit; }
-  $du = "${next}";
-  route(RELAY);
+  ${onward(next)}
 }
 route[RELAY] { if (!t_relay()) sl_reply_error(); }
 `,
@@ -203,11 +206,9 @@ export function edge(next: string): Omit<KamailioOptions, "host"> {
     routes: `
 request_route {
   ${beginning}
-  if (is_method("REGISTER")) { add_path_received(); $du = "${next}"; route(RELAY); exit; }
+  if (is_method("REGISTER")) add_path_received();
   if (is_method("INVITE|SUBSCRIBE|REFER")) record_route();
-  if (loose_route()) { route(RELAY); exit; }
-  $du = "${next}";
-  route(RELAY);
+  ${onward(next)}
 }
 route[RELAY] { if (!t_relay()) sl_reply_error(); }
 `,

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Baresip } from "./baresip.ts";
 import { Linphone } from "./linphone.ts";
 import type { Place } from "./netns.ts";
+import { ProgramError } from "./program.ts";
 import { domain, type Provider, type User } from "./provider.ts";
 import { pitch } from "./sound.ts";
 import { until } from "./until.ts";
@@ -49,7 +50,8 @@ export async function baresipAt(provider: Provider, options: PhoneOptions): Prom
     async dial(uri) {
       const from = phone.events.length;
       await phone.dial(uri);
-      await phone.event("CALL_ESTABLISHED", 10_000, from);
+      const { type, detail } = await phone.event(/^CALL_(ESTABLISHED|CLOSED)$/, 10_000, from);
+      if (type === "CALL_CLOSED") throw new ProgramError(`${user}'s call to ${uri} failed: ${detail}`);
     },
     hangup: () => phone.hangup(),
     async ended() {

@@ -98,7 +98,12 @@ async function reference(options: ProviderOptions): Promise<Started> {
   const control = `127.0.0.1:${await freePort()}`;
   const media = `--interface=${options.place?.host ?? phoneHost}`;
   const relay = options.relay
-    ? new Program({ command: [...prefix, "rtpengine", media, `--listen-ng=${control}`, "-f", "--table=-1", "-E"] })
+    ? new Program({
+        command: [
+          ...[...prefix, "rtpengine", "--config-file=none", media, "-f", "--table=-1", "-E"],
+          ...[`--listen-ng=${control}`, `--listen-cli=127.0.0.1:${await freePort()}`],
+        ],
+      })
     : undefined;
   await relay?.line(/Startup complete/);
   const wanted: KamailioOptions = {

@@ -1,0 +1,69 @@
+/** Kamailio in front of siproc, as an edge that phones register through (Path), and behind it: both stay in the dialogs' path. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { has } from "../support/peers/available.ts";
+import { Baresip } from "../support/peers/baresip.ts";
+import { edge, type Kamailio, kamailio, throughProxy } from "../support/peers/kamailio.ts";
+import { baresipAt, type Phone } from "../support/peers/phones.ts";
+import { type Provider, provider } from "../support/peers/provider.ts";
+import { until } from "../support/peers/until.ts";
+
+const open: { stop(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.stop();
+});
+async function started<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+  const one = await starting;
+  open.push(one);
+  return one;
+}
+
+/** The same provider, reached by way of a proxy. */
+const through = (server: Provider, proxy: Kamailio): Provider => ({
+  ...server,
+  registration: (user) => ({ ...server.registration(user), server: proxy.address }),
+});
+
+async function call(caller: Phone, callee: Phone, hangsUp: Phone): Promise<void> {
+  await caller.dial(callee.uri);
+  await until("each other's tone", () => caller.heard() === callee.tone && callee.heard() === caller.tone);
+  await hangsUp.hangup();
+  await Promise.all([caller.ended(), callee.ended()]);
+}
+
+describe.skipIf(!has("kamailio", "baresip"))("Kamailio", () => {
+  test.each(["stateless", "stateful"] as const)(
+    "as an edge in front of the registrar and %s proxy: calls to its phones and from them come and go",
+    async (mode) => {
+      const server = await started(provider({ mode }));
+      const before = await started(kamailio(edge(`sip:${server.address}`)));
+      const [inside, alsoInside, outside] = await Promise.all([
+        started(baresipAt(through(server, before), { user: "alice", tone: 500 })),
+        started(baresipAt(through(server, before), { user: "bob", tone: 900, transport: "tcp" })),
+        started(baresipAt(server, { user: "carol", tone: 1300 })),
+      ]);
+      await call(outside, inside, inside);
+      await call(inside, outside, inside);
+      await call(inside, alsoInside, alsoInside);
+    },
+  );
+
+  test.each(["stateless", "stateful"] as const)(
+    "behind the %s proxy: a call goes through both, is changed in a dialog, and ends from either side",
+    async (mode) => {
+      const gateway = await started(Baresip.start({ user: "gateway", autoAnswer: true, says: { tone: 1500 } }));
+      const behind = await started(kamailio(throughProxy(`sip:127.0.0.1:${gateway.port}`)));
+      const route = `{ to: "*@elsewhere.example", proxy: "sip:${behind.address};lr", auth: true, mode: ${mode} }`;
+      const server = await started(provider({ routes: [route] }));
+      const phone = await started(baresipAt(server, { user: "alice", tone: 500 }));
+      await phone.dial("sip:gateway@elsewhere.example");
+      await until("gateway's tone", () => phone.heard() === 1500);
+      await gateway.hangup();
+      await phone.ended();
+      await phone.dial("sip:gateway@elsewhere.example");
+      await phone.hangup();
+      await phone.ended();
+      await until("end", () => gateway.events.filter(({ type }) => type === "CALL_CLOSED").length === 2);
+      expect(gateway.events.map(({ peer }) => peer)).toContain("sip:alice@example.com");
+    },
+  );
+});
