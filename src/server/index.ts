@@ -3,6 +3,7 @@ import { defaultSettings, type InviteFailure, type InviteOptions, type SessionEn
 import type { Call, Handler } from "../call/index.ts";
 import type { Config } from "../config/config.ts";
 import type { Control } from "../control/status.ts";
+import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
 import { type MediaEngine, startMedia } from "../media/index.ts";
 import { chain, type Receiver } from "../routing/index.ts";
@@ -127,6 +128,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     servers: config.dns.servers,
     timeout: config.dns.timeout,
     serves: (kind, family) => canSend(transport, kind, family),
+    // The DNS is not to lead strangers to what listens on this machine alone, unless that is where we are.
+    loopback: transport.listening.some(({ local }) => isLoopback(local.host)),
   });
   const agent = new UserAgent({
     clock,
