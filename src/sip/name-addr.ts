@@ -1,5 +1,5 @@
 /** `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, Record-Route, Refer-To (RFC 3261 §20.10). */
-import { InvalidHeaderValue } from "./errors.ts";
+import { InvalidHeaderValue, MalformedHeader } from "./errors.ts";
 import { Params } from "./params.ts";
 import { endOfQuoted, isLws, quote, trimLws, unescapeQuoted } from "./text.ts";
 import { formatUri, parseUri, type Uri } from "./uri.ts";
@@ -17,19 +17,50 @@ export interface NameAddr {
 
 class ParsedNameAddr implements NameAddr {
   readonly display: string;
-  readonly uri: Uri;
   readonly uriText: string;
-  readonly params: Params;
-  constructor(display: string, uri: Uri, uriText: string, params: Params) {
+  #uri: Uri | undefined;
+  #params: Params | string;
+
+  /** `uri` undefined: `uriText` is known to be a URI. `params` as text: known to be parameters. */
+  constructor(display: string, uri: Uri | undefined, uriText: string, params: Params | string) {
     this.display = display;
-    this.uri = uri;
+    this.#uri = uri;
     this.uriText = uriText;
-    this.params = params;
+    this.#params = params;
   }
+
+  get uri(): Uri {
+    this.#uri ??= parseUri(this.uriText);
+    if (this.#uri === undefined) throw new MalformedHeader("uri", this.uriText);
+    return this.#uri;
+  }
+
+  get params(): Params {
+    if (typeof this.#params === "string") {
+      const text = this.#params;
+      this.#params = Params.parse(text, 0, text.length, "header") ?? new Params();
+    }
+    return this.#params;
+  }
+
   get tag(): string | undefined {
+    const params = this.#params;
+    if (typeof params !== "string") return params.get("tag");
+    // Nearly always the tag stands alone.
+    if (params === "") return undefined;
+    if (params.startsWith(";tag=") && params.indexOf(";", 5) < 0) return params.slice(5);
     return this.params.get("tag");
   }
 }
+
+/**
+ * What nearly all of them look like, so that most are known to be well-formed without being taken apart: nobody asks what
+ * stands in the From of a request that is forwarded. A part of the grammar, and shorter than any of its limits.
+ */
+const plain =
+  /^(?:(?:([\w.!%*+'~-][\w.!%*+'~ -]*)?<(sips?:(?:[\w.!~*'()&=+$,%/-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?::[1-9]\d{0,3})?(?:;[\w.-]+(?:=[\w.%+~-]+)?)*)>)|(sips?:(?:[\w.!~*'()&=+$%/-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?::[1-9]\d{0,3})?))((?:;[\w.!%*+'~-]+(?:=[\w.!%*+'~-]+)?)*)$/;
+/** Longer ones are looked at closely: a host name and a list of parameters have their limits. */
+const plainLength = 250;
 
 /**
  * Parses one value (not a list) of From, To, Contact, Route and the like; undefined when it is malformed.
@@ -37,6 +68,16 @@ class ParsedNameAddr implements NameAddr {
  * display name, but neither quotes nor commas (§3.1.2.6, §3.1.2.15).
  */
 export function parseNameAddr(text: string): NameAddr | undefined {
+  const match = text.length <= plainLength ? plain.exec(text) : null;
+  if (match !== null) {
+    const [, display = "", inBrackets, alone = "", params = ""] = match;
+    return new ParsedNameAddr(display.trimEnd(), undefined, inBrackets ?? alone, params);
+  }
+  return parseClosely(text);
+}
+
+/** By the grammar, char by char. */
+export function parseClosely(text: string): NameAddr | undefined {
   let at = 0;
   while (isLws(text.charCodeAt(at))) at++;
   let display = "";
