@@ -19,10 +19,15 @@ import { groupsOf, sharesOf } from "./targets.ts";
  */
 type State = "trying" | "refused" | "cancelled" | "answered" | "finished";
 
+export interface ContextOwner {
+  /** Called once, when no final response is to be sent any more but further 2xx. */
+  over(context: ResponseContext): void;
+}
+
 export class ResponseContext {
   readonly forwarding: Forwarding;
   readonly #call: CallInProgress | undefined;
-  readonly #over: () => void;
+  readonly #owner: ContextOwner;
   #state: State = "trying";
   #groups: ProxyTarget[][] = [];
   /** The URIs that were or will be tried, where a redirection may name them again. */
@@ -35,11 +40,10 @@ export class ResponseContext {
   #best: BestResponse | undefined;
   #noAnswer: Timer | undefined;
 
-  /** `over` is called once, when no final response is to be sent any more but further 2xx. */
-  constructor(forwarding: Forwarding, call: CallInProgress | undefined, over: () => void) {
+  constructor(forwarding: Forwarding, call: CallInProgress | undefined, owner: ContextOwner) {
     this.forwarding = forwarding;
     this.#call = call;
-    this.#over = over;
+    this.#owner = owner;
   }
 
   get state(): State {
@@ -207,14 +211,15 @@ export class ResponseContext {
     const response =
       best?.type === "received" ? best.response : forwarding.own(cancelled ? 487 : (best?.status ?? 408));
     forwarding.respond(response);
-    this.#best = undefined;
     this.#call?.failed(response.status, cancelled);
     this.#end(response.status);
   }
 
   #end(status: number): void {
+    this.#owner.over(this);
     this.forwarding.done(status);
-    this.#over();
+    this.#best = undefined;
+    this.#known = undefined;
   }
 }
 

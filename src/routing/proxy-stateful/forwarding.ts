@@ -64,6 +64,11 @@ export class Forwarding {
     this.#routes = request.lines.find("route") < 0 ? noRoutes : withoutPassage(request, passage).routes;
   }
 
+  /** Undefined after the final response. */
+  get tx(): ServerTransaction | undefined {
+    return this.#tx;
+  }
+
   get isInvite(): boolean {
     return this.method === "INVITE";
   }

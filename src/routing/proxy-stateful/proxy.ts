@@ -8,7 +8,7 @@ import { LoopMarks } from "../loop.ts";
 import { type Passage, withoutPassage } from "../record-route.ts";
 import type { ProxyTarget } from "../target.ts";
 import { Calls } from "./calls.ts";
-import { ResponseContext } from "./context.ts";
+import { type ContextOwner, ResponseContext } from "./context.ts";
 import { Forwarding } from "./forwarding.ts";
 import { type Around, defaultLimits, type ForwardOptions, type StatefulProxyOptions } from "./surroundings.ts";
 
@@ -25,6 +25,12 @@ export class StatefulProxy {
   /** The INVITEs without a final response, for their CANCELs. */
   readonly #invites = new Map<ServerTransaction, ResponseContext>();
   #size = 0;
+  readonly #owner: ContextOwner = {
+    over: ({ forwarding: { tx } }) => {
+      this.#size--;
+      if (tx !== undefined) this.#invites.delete(tx);
+    },
+  };
 
   constructor(options: StatefulProxyOptions) {
     this.#around = { ...options, limits: { ...defaultLimits, ...options.limits } };
@@ -101,10 +107,7 @@ export class StatefulProxy {
     // RFC 3261 §16.2: within 200 ms, and nothing is gained by waiting.
     if (invite) tx.respond(buildResponse(request, 100, { source: incoming.flow.remote }));
     const forwarding = new Forwarding(this.#around, incoming, passage, mark, options, ended);
-    const context = new ResponseContext(forwarding, call, () => {
-      this.#size--;
-      if (invite) this.#invites.delete(tx);
-    });
+    const context = new ResponseContext(forwarding, call, this.#owner);
     this.#size++;
     if (invite) this.#invites.set(tx, context);
     context.start(targets);
