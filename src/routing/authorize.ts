@@ -3,7 +3,7 @@
  * RFC 8760). Challenges are stateless, and no larger than three times the request where its source may be forged.
  */
 import type { Account, Accounts } from "../accounts/index.ts";
-import { hash as platformHash } from "../hash.ts";
+import { hash as platformHash, sha256 } from "../hash.ts";
 import { type Credentials, formatChallenge, parseCredentials } from "../sip/auth-params.ts";
 import {
   computeResponse,
@@ -212,8 +212,8 @@ class Authorizer {
     });
     const right = equalInConstantTime(expected, response.toLowerCase());
     if (account === undefined || account.disabled || !account.knows(algorithm) || !right) return wrong;
-    const whole = `${flow.remote.host} ${flow.remote.port} ${request.head}${textOf(request.body)}`;
-    const use = this.#options.nonces.use(nonce, realm, count, whole);
+    const mark = this.#hash("SHA-256", `${flow.remote.host} ${flow.remote.port} ${sha256(request.bytes())}`);
+    const use = this.#options.nonces.use(nonce, realm, count, mark);
     return { outcome: use === "ok" ? "right" : "stale", user: account.user };
   }
 
@@ -260,10 +260,6 @@ class Authorizer {
 
 function challengeText(realm: string, nonce: string, algorithm: DigestAlgorithm, stale: boolean): string {
   return formatChallenge({ realm, nonce, algorithm, qop: "auth", stale });
-}
-
-function textOf(body: Uint8Array): string {
-  return body.length === 0 ? "" : Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
 }
 
 function qopOf(text: string | undefined): "auth" | "auth-int" | "none" | "other" {

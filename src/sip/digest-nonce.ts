@@ -19,14 +19,14 @@ export interface NoncesOptions {
   readonly secret: Uint8Array;
   /** Milliseconds that a nonce is good for; 300,000 by default. */
   readonly lifetime?: number;
-  /** Used nonces that are remembered, twice; 100,000 by default, some 10 MB. With more of them nonces live shorter. */
+  /** Used nonces that are remembered, twice; 100,000 by default, some 12 MB. With more of them nonces live shorter. */
   readonly memory?: number;
 }
 
 /** How many uses of one nonce are told apart: requests that overtake each other on their way. */
 const window = 16;
 
-/** nc and mark of the uses of one nonce, in turn: 1, mark, 2, mark. */
+/** The uses of one nonce, three numbers each: nc, and the 104 bits of the mark that are kept. Numbers alone take little memory. */
 type Uses = number[];
 
 export class Nonces {
@@ -71,10 +71,11 @@ export class Nonces {
    * Takes note of a request with a right digest. "stale": challenge it again, with `stale=true`, since the nonce is too old,
    * none of ours for this realm, or was used with this nc by another request.
    * @param nc the count of the request; 0 for one without (RFC 2069), which counts as a use like all others
-   * @param request the whole request and its source: one that is the same to the last octet is a retransmission, which a
-   * stateless proxy has to let through once more, and nobody gains by sending it
+   * @param mark tells requests apart, even such as are made to look alike: a cryptographic digest of the whole request, in
+   * hexadecimal digits. The same one again is a retransmission, which a stateless proxy has to let through once more, and
+   * nobody gains by sending it
    */
-  use(nonce: string, realm: string, nc: number, request: string): "ok" | "stale" {
+  use(nonce: string, realm: string, nc: number, mark: string): "ok" | "stale" {
     const first = nonce.indexOf(".");
     const second = nonce.indexOf(".", first + 1);
     if (first < 1 || second < 0 || second > 24) return "stale";
@@ -87,8 +88,6 @@ export class Nonces {
     if (now - made > this.lifetime || made > now) return "stale";
     this.#turn(now);
     if (made < Math.ceil(this.#before)) return "stale";
-    // 52 bits, which a number holds exactly. Keyed: nobody can look for another request with the same.
-    const mark = Number.parseInt(this.#hash("SHA-256", `${this.#secret}:${request}`).slice(0, 13), 16);
     return this.#note(Number.parseInt(number, 36), nc, mark) ? "ok" : "stale";
   }
 
@@ -106,28 +105,29 @@ export class Nonces {
   }
 
   /** False: another request has used this nonce with this nc, or so much later ones that nobody can tell. */
-  #note(number: number, nc: number, mark: number): boolean {
+  #note(number: number, nc: number, mark: string): boolean {
+    // 52 bits are what a number holds exactly.
+    const [high, low] = [Number.parseInt(mark.slice(0, 13), 16), Number.parseInt(mark.slice(13, 26), 16)];
     let uses = this.#current.get(number);
     if (uses === undefined) {
       uses = this.#previous.get(number);
       if (uses === undefined) {
-        this.#current.set(number, [nc, mark]);
+        this.#current.set(number, [nc, high, low]);
         return true;
       }
       this.#previous.delete(number);
       this.#current.set(number, uses);
     }
-    let lowest = 0;
-    for (let at = 0; at < uses.length; at += 2) {
-      if (uses[at] === nc) return uses[at + 1] === mark;
-      if ((uses[at] ?? 0) < (uses[lowest] ?? 0)) lowest = at;
+    let place = 0;
+    for (let at = 0; at < uses.length; at += 3) {
+      if (uses[at] === nc) return uses[at + 1] === high && uses[at + 2] === low;
+      if ((uses[at] ?? 0) < (uses[place] ?? 0)) place = at;
     }
-    if (uses.length < 2 * window) uses.push(nc, mark);
-    else if (nc < (uses[lowest] ?? 0)) return false;
-    else {
-      uses[lowest] = nc;
-      uses[lowest + 1] = mark;
-    }
+    if (uses.length < 3 * window) place = uses.length;
+    else if (nc < (uses[place] ?? 0)) return false;
+    uses[place] = nc;
+    uses[place + 1] = high;
+    uses[place + 2] = low;
     return true;
   }
 }
