@@ -14,7 +14,6 @@ import { absence, locate, redirect, registrar, servedDomains, targetsOf } from "
 import type { Server } from "../server/index.ts";
 import { Nonces } from "../sip/digest-nonce.ts";
 import type { Request } from "../sip/message.ts";
-import { secureRandom } from "../sip/random.ts";
 import { isSipUri, parseUri } from "../sip/uri.ts";
 import { type AccountsOption, accountsOf, OptionError, serverUri } from "./settings.ts";
 
@@ -95,7 +94,6 @@ export class Receivers {
       location: this.#server.services.location,
       limits: { minExpires, defaultExpires, maxExpires, maxContacts },
       domainOf: servedDomains([options.domain ?? []].flat()),
-      random: secureRandom,
     });
   }
 

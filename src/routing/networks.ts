@@ -9,9 +9,14 @@ interface Network {
   readonly length: number;
 }
 
+/** Addresses of which it is remembered whether they are within. */
+const remembered = 1000;
+
 export class Networks {
   readonly #addresses = new Set<string>();
   readonly #networks: Network[] = [];
+  /** What was found of the addresses that were asked for last: most packets come from where others came from. */
+  readonly #found = new Map<string, boolean>();
 
   /** `members`: addresses such as `192.0.2.1`, and networks such as `192.0.2.0/24`. Anything else matches nothing. */
   constructor(members: Iterable<string>) {
@@ -33,6 +38,16 @@ export class Networks {
   has(address: string): boolean {
     if (this.#addresses.has(address)) return true;
     if (this.#networks.length === 0) return false;
+    let found = this.#found.get(address);
+    if (found === undefined) {
+      found = this.#isWithin(address);
+      if (this.#found.size >= remembered) this.#found.clear();
+      this.#found.set(address, found);
+    }
+    return found;
+  }
+
+  #isWithin(address: string): boolean {
     const family = isIP(address);
     if (family !== 4 && family !== 6) return false;
     const bits = numberOf(address, family);

@@ -132,8 +132,8 @@ export class Services implements OnPath {
       location: this.location,
       limits: settings,
       domainOf: this.#domainOf,
-      random: secureRandom,
       gruus: this.#gruus,
+      holdOpen: (flow, ms) => this.#parts.transport.holdOpen(flow, ms),
     });
     return accounts === undefined ? keep : chain(this.#authorize("www", []), keep);
   }

@@ -1,21 +1,20 @@
 /** The registrar (RFC 3261 §10.3) as a receiver: takes each REGISTER for a domain of ours and keeps the location service. */
 
-import { buildResponse, type Request } from "../../sip/message.ts";
+import type { Flow } from "../../sip/flow.ts";
+import type { Request } from "../../sip/message.ts";
 import { parseNameAddr } from "../../sip/name-addr.ts";
-import { newTag, type Random } from "../../sip/random.ts";
 import { isSipUri } from "../../sip/uri.ts";
 import type { Authenticated, Incoming, Receiver } from "../chain.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
 import type { Binding } from "./binding.ts";
 import { markOf, type Refused, type RegistrarLimits, readContacts } from "./contacts.ts";
 import { type Gruus, publicGruu } from "./gruu.ts";
-import type { Location } from "./location.ts";
+import type { Change, Location } from "./location.ts";
 
 export interface RegistrarOptions {
   readonly location: Location;
   readonly limits: RegistrarLimits;
   readonly domainOf: DomainOf;
-  readonly random: Random;
   /**
    * Whether somebody may register for an address-of-record. By default: who was authenticated may for his own user name,
    * and where nobody had to be, anybody may.
@@ -27,6 +26,8 @@ export interface RegistrarOptions {
   readonly path?: "accept" | "refuse-unknowing" | undefined;
   /** Seconds of Flow-Timer for flows of connections (RFC 5626 §5.4); 120 by default. */
   readonly flowTimer?: number | undefined;
+  /** Keeps a connection open for so many ms, though its client is silent; without it, idle ones are closed. */
+  readonly holdOpen?: ((flow: Flow, ms: number) => void) | undefined;
   /** Makes and reads temporary GRUUs; without it there are only public ones. */
   readonly gruus?: Gruus | undefined;
 }
@@ -79,6 +80,7 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   if (wanted.added > 0 && location.isFull(wanted.added)) return { status: 503, headers: [["Retry-After", "60"]] };
   if (wanted.changes.length > 0) location.apply(aor, wanted.changes, request.cseq.number, markOf(request));
 
+  if (flow.reliable && direct) holdConnection(options, wanted.changes, flow);
   const headers: [string, string][] = [];
   const gruu = supported.includes("gruu");
   for (const binding of wanted.changes.length === 0 ? bindings : location.lookup(aor))
@@ -89,11 +91,20 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
     headers.push(["Require", "outbound"]);
     if (flow.reliable) headers.push(["Flow-Timer", String(options.flowTimer ?? 120)]);
   }
-  incoming.tx.respond(buildResponse(request, 200, { toTag: newTag(options.random), source: flow.remote, headers }));
+  // A REGISTER that comes again gets the same answer again, with nothing remembered for it but the binding: `markOf` tells it
+  // from a new one. As a stateless UAS (§8.2.7) we keep no transaction for half a minute.
+  incoming.tx.respondStateless(200, { headers });
   return undefined;
 }
 
 const none: readonly string[] = [];
+
+/** A client that is reached by its connection alone keeps it as long as it is registered. */
+function holdConnection({ holdOpen }: RegistrarOptions, changes: readonly Change[], flow: Flow): void {
+  if (holdOpen === undefined) return;
+  const seconds = changes.reduce((longest, { expires }) => Math.max(longest, expires), 0);
+  if (seconds > 0) holdOpen(flow, seconds * 1000);
+}
 
 function ownsItself(authenticated: Authenticated | undefined, user: string): boolean {
   return authenticated === undefined || authenticated.user === user;

@@ -75,7 +75,6 @@ test("whatever REGISTER comes, one answer leaves, and what is kept can be told a
     location,
     limits: { minExpires: 60, defaultExpires: 3600, maxExpires: 7200, maxContacts: 5 },
     domainOf: servedDomains(["example.com"]),
-    random: seededRandom(3),
   });
   const layer = new TransactionLayer({
     clock,

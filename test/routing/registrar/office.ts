@@ -60,7 +60,6 @@ export class Office {
       location: this.location,
       limits: { minExpires: 60, defaultExpires: 3600, maxExpires: 7200, maxContacts: 10 },
       domainOf: servedDomains(["example.com", "example.net"]),
-      random,
       gruus: this.gruus,
       ...options,
     });
