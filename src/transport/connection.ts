@@ -39,8 +39,8 @@ export interface ConnectionOwner {
   retired(connection: Connection): void;
   /** The connection is gone. */
   gone(connection: Connection): void;
-  /** Asks for room for `octets` in the queues of all connections; a negative number gives room back. */
-  reserve(octets: number): boolean;
+  /** Asks for room in the queues of all connections, of which pages may not have all; a negative number gives room back. */
+  reserve(octets: number, page: boolean): boolean;
   /** The whole answer to a request of HTTP. Never rejects. */
   answer(request: HttpRequest, connection: Connection): Promise<Uint8Array>;
 }
@@ -106,7 +106,7 @@ export class Connection implements Flow {
     this.#framing = options.framing;
     this.#queue = new WriteQueue({
       context: owner.context,
-      reserve: (octets) => owner.reserve(octets),
+      reserve: (octets, page) => owner.reserve(octets, page),
       stalled: () => this.abort("the peer does not read"),
     });
     if (!this.inbound) {

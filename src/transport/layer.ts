@@ -193,7 +193,8 @@ export class TransportLayer {
   flowOf(ref: FlowRef): Flow | undefined {
     if (ref.transport !== "udp") return this.#streams.flowOf(ref);
     const remote = { host: socketHost(ref.remote.host), port: ref.remote.port };
-    const ours = this.#udp.filter(({ local }) => local.port === ref.local.port);
+    const family = ipFamily(remote.host);
+    const ours = this.#udp.filter(({ local }) => local.port === ref.local.port && ipFamily(local.host) === family);
     const exact = ours.find(({ local }) => local.host === ref.local.host);
     return (exact ?? pick(ours, ({ local }) => local, remote.host, this.#sources))?.flow(remote);
   }

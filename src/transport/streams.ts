@@ -179,8 +179,8 @@ export class StreamPool implements ConnectionOwner {
     if (this.#connections.size === 0) this.#drained?.();
   }
 
-  reserve(octets: number): boolean {
-    if (octets > 0 && this.#queuedInAll + octets > maxQueuedInAll) return false;
+  reserve(octets: number, page: boolean): boolean {
+    if (octets > 0 && this.#queuedInAll + octets > (page ? maxQueuedInAll / 2 : maxQueuedInAll)) return false;
     this.#queuedInAll += octets;
     return true;
   }

@@ -11,8 +11,8 @@ interface Chunk {
 
 export interface WriteQueueOptions {
   readonly context: TransportContext;
-  /** Asks for room for `octets` in the queues of all connections; a negative number gives room back. */
-  reserve(octets: number): boolean;
+  /** Asks for room in the queues of all connections; a negative number gives room back. */
+  reserve(octets: number, unbounded: boolean): boolean;
   /** The peer has taken nothing for too long. */
   stalled(): void;
 }
@@ -58,10 +58,10 @@ export class WriteQueue {
     if (this.#octets + rest > this.#options.context.limits.maxQueued && !unbounded) {
       return fault(failed, "the peer does not read");
     }
-    if (!this.#options.reserve(rest)) {
+    if (!this.#options.reserve(rest, unbounded)) {
       const reason = fault(failed, "too much queued for slow peers");
-      // A message of which a part has left cannot be given up without the connection.
-      return sent > 0 ? reason : undefined;
+      // What has left in part cannot be given up without the connection.
+      return sent > 0 || unbounded ? reason : undefined;
     }
     this.#octets += rest;
     this.#chunks.push({ bytes, sent, failed });
@@ -84,7 +84,7 @@ export class WriteQueue {
     }
     if (progress > 0) {
       this.#octets -= progress;
-      this.#options.reserve(-progress);
+      this.#options.reserve(-progress, false);
       this.#timer?.cancel();
       this.#timer = undefined;
     }
@@ -97,7 +97,7 @@ export class WriteQueue {
     this.#timer?.cancel();
     for (const { failed } of this.#chunks) failLater(failed, reason, kind);
     this.#chunks = [];
-    this.#options.reserve(-this.#octets);
+    this.#options.reserve(-this.#octets, false);
     this.#octets = 0;
   }
 
