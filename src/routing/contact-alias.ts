@@ -35,13 +35,24 @@ export interface Alias {
  * not where it came from; with `force`, wherever it is not where it came from.
  */
 export function needsAlias(message: Request | Response, source: Source, force: boolean): boolean {
-  if (message.lines.find("contact") < 0) return false;
+  const { lines } = message;
+  const line = lines.find("contact");
+  if (line < 0) return false;
+  // Nearly always that is where it came from; then it need not be taken apart.
+  if (!force && names(lines.value(line), source.remote.host)) return false;
   const uri = contactOf(message)?.uri;
   if (uri === undefined || !isSipUri(uri)) return false;
   const { host, port = 5060 } = uri;
   if (!force && !isPrivate(host) && !/\.invalid\.?$/i.test(host)) return false;
   if (uri.headers !== undefined || uri.params.has("alias")) return false;
   return port !== source.remote.port || canonicalHost(host) !== canonicalHost(source.remote.host);
+}
+
+/** Does `host`, an IP literal, stand in the text, and not as a part of another? */
+function names(text: string, host: string): boolean {
+  const at = text.indexOf(host);
+  if (at < 0) return false;
+  return !/[\w.]/.test(text.charAt(at - 1)) && !/[\w.]/.test(text.charAt(at + host.length));
 }
 
 /** Adds the alias to the Contact of a message that needs one. */

@@ -6,7 +6,6 @@ import type { Timer } from "../../sip/clock.ts";
 import type { Flow } from "../../sip/flow.ts";
 import { type HeaderList, InvalidHeaderValue, Request, type Response } from "../../sip/message.ts";
 import type { ClientTransaction, ClientUser } from "../../sip/transaction/index.ts";
-import { isSipUri, parseUri, type SipUri } from "../../sip/uri.ts";
 import type { Hop } from "../../transport/resolve/contract.ts";
 import type { Course } from "../record-route.ts";
 import type { ProxyTarget } from "../target.ts";
@@ -32,6 +31,7 @@ export class Branch implements ClientUser {
   #state: State = "finding";
   /** It was given up in favour of others: what it says now counts no more, but for a 2xx or 6xx. */
   #passedOver = false;
+  #course: Course | undefined;
   #hops = noHops;
   #hop = 0;
   /** Further ways to the same client. */
@@ -129,8 +129,9 @@ export class Branch implements ClientUser {
     const course = this.#context.forwarding.courseTo(target);
     if (course === undefined) return this.#fail(400);
     if (target.flow !== undefined) return this.#send(course, target.flow);
-    const uri = target.nextHop ?? sipUri(course.hop);
+    const uri = target.nextHop ?? this.#context.forwarding.hopUri(course);
     if (uri === undefined) return this.#fail(416);
+    this.#course = course;
     this.#context.forwarding.around.resolver.resolve(uri, (result) => {
       if (this.#state !== "finding" || this.#target !== target) return;
       if (!result.ok || result.hops.length === 0) return this.#fail(503);
@@ -146,7 +147,7 @@ export class Branch implements ClientUser {
     if (hop === undefined) return false;
     this.#hop++;
     const { forwarding } = this.#context;
-    const course = forwarding.courseTo(this.#target);
+    const course = this.#course;
     const { request } = forwarding;
     if (course === undefined || request === undefined) return false;
     const { transport, host, port, serverName } = hop;
@@ -225,6 +226,7 @@ export class Branch implements ClientUser {
 
   #end(): void {
     this.#disarm();
+    this.#course = undefined;
     this.#state = "finished";
   }
 
@@ -300,8 +302,3 @@ export class Branch implements ClientUser {
 
 /** Octets that our Via, Record-Route and Max-Breadth add to a request, about. */
 const added = 300;
-
-function sipUri(text: string): SipUri | undefined {
-  const uri = parseUri(text);
-  return uri !== undefined && isSipUri(uri) ? uri : undefined;
-}

@@ -8,6 +8,7 @@ import { buildResponse, type Request, type Response } from "../../sip/message.ts
 import { newTag } from "../../sip/random.ts";
 import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
+import { isSipUri, parseUri, type SipUri, type Uri } from "../../sip/uri.ts";
 import { withoutOwnCredentials } from "../authorize.ts";
 import type { Incoming } from "../chain.ts";
 import { aliasContact, needsAlias } from "../contact-alias.ts";
@@ -95,6 +96,14 @@ export class Forwarding {
     return courseOf(target.uri, routes);
   }
 
+  /** The URI of a course as one that can be resolved; undefined when it is no sip or sips URI. */
+  hopUri(course: Course): SipUri | undefined {
+    const request = this.#incoming?.request;
+    // That of a request was parsed when it came, and a route's target is the same for many.
+    const uri = request !== undefined && course.hop === request.uri ? request.target : lastUri.parse(course.hop);
+    return uri !== undefined && isSipUri(uri) ? uri : undefined;
+  }
+
   newBranch(): string {
     return `z9hG4bK${this.around.random.token(8)}${this.#loopMark}`;
   }
@@ -109,7 +118,7 @@ export class Forwarding {
     if (course.uri !== request.uri) splice.setUri(course.uri);
     const { transport, host, port } = this.around.ways.viaFor(to);
     splice.insert("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch};rport`);
-    for (const line of this.#recordRoute(request, to)) splice.insert("first", line);
+    this.#recordRoute(splice, request, to);
     noteSource(splice, request, from);
     decrementMaxForwards(splice, request);
     this.#route(splice, request, course);
@@ -126,11 +135,9 @@ export class Forwarding {
 
   /** A response as it goes upstream; undefined when it was meant for us. */
   upstream(response: Response, from: Flow): Response | undefined {
-    const { status } = response;
     const force = this.options.nat === true;
-    const alias = status < 300 && targetRefreshing.has(this.method) && needsAlias(response, from, force);
-    const branch = response.via.branch;
-    const relayed = branch === undefined ? undefined : this.relay?.response(response, from, this.from, branch).body;
+    const alias = response.status < 300 && targetRefreshing.has(this.method) && needsAlias(response, from, force);
+    const relayed = this.relay?.response(response, from, this.from, response.via.branch ?? "").body;
     if (!alias && relayed === undefined) return withoutTopVia(response);
     if (response.values("via").length < 2) return undefined;
     const splice = new Splice(response);
@@ -165,16 +172,18 @@ export class Forwarding {
     if (this.relay === undefined) this.#incoming = undefined;
   }
 
-  #recordRoute(request: Request, to: Flow): readonly string[] {
+  #recordRoute(splice: Splice<Request>, request: Request, to: Flow): void {
     const { method } = request;
     const { options, around } = this;
-    if (options.recordRoute === false) return noRoutes;
-    const mark: Mark = { mode: "stateful", nat: options.nat === true };
-    if (recorded.has(method) && (method === "NOTIFY" || request.to.tag === undefined))
-      return around.recordRoute.values(request, this.from, to, mark).map((value) => `Record-Route: ${value}`);
-    if (method !== "REGISTER") return noRoutes;
-    const first = request.lines.find("via", request.lines.find("via")) < 0;
-    return [`Path: ${around.recordRoute.path(request, this.from, to, mark, first)}`];
+    if (options.recordRoute === false) return;
+    const mark = options.nat === true ? relayedMark : plainMark;
+    if (recorded.has(method) && (method === "NOTIFY" || request.to.tag === undefined)) {
+      for (const value of around.recordRoute.values(request, this.from, to, mark))
+        splice.insert("first", `Record-Route: ${value}`);
+    } else if (method === "REGISTER") {
+      const first = request.lines.find("via", request.lines.find("via")) < 0;
+      splice.insert("first", `Path: ${around.recordRoute.path(request, this.from, to, mark, first)}`);
+    }
   }
 
   /** Takes our own Route values off and puts the target's on; or writes them anew, where a strict router has a part. */
@@ -191,6 +200,21 @@ export class Forwarding {
 }
 
 const noRoutes: readonly string[] = [];
+const plainMark: Mark = { mode: "stateful", nat: false };
+const relayedMark: Mark = { mode: "stateful", nat: true };
+
+/** Remembers one URI. */
+const lastUri = {
+  text: "",
+  uri: undefined as Uri | undefined,
+  parse(text: string): Uri | undefined {
+    if (text !== this.text) {
+      this.uri = parseUri(text);
+      this.text = text;
+    }
+    return this.uri;
+  },
+};
 
 function setBreadth(splice: Splice<Request>, request: Request, breadth: number): void {
   const { lines } = request;

@@ -1,7 +1,6 @@
 /** The stateful proxy (RFC 3261 §16): what it refuses, and how what it takes begins. The rest is the response context's. */
 import { buildResponse, type HeaderList, Request } from "../../sip/message.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
-import { isSipUri, parseUri } from "../../sip/uri.ts";
 import type { Incoming } from "../chain.ts";
 import { takeAlias } from "../contact-alias.ts";
 import { LoopMarks } from "../loop.ts";
@@ -160,8 +159,8 @@ export class StatefulProxy {
       if (outgoing instanceof Request) flow?.send(outgoing.bytes());
     };
     if (target.flow !== undefined) return send(target.flow);
-    const uri = parseUri(course.hop);
-    if (uri === undefined || !isSipUri(uri)) return;
+    const uri = forwarding.hopUri(course);
+    if (uri === undefined) return;
     resolver.resolve(uri, (result) => {
       const hop = result.ok ? result.hops[0] : undefined;
       if (hop !== undefined) send(ways.flowTo({ ...hop, size: request.bytes().length + 300 }));
