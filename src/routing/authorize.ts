@@ -97,6 +97,19 @@ export function withoutOwnCredentials(splice: Splice, incoming: Incoming): void 
   if (lines !== undefined) for (const line of lines) splice.remove(line);
 }
 
+/**
+ * Removes what is for proxies of realms that are ours: for requests that come by no authorizer. Phones put the credentials of
+ * an INVITE into its ACK and whatever follows in the dialog, and who gets them can try passwords on them.
+ */
+export function withoutCredentialsFor(isOurs: (realm: string) => boolean, splice: Splice, request: Request): void {
+  const { lines } = request;
+  const name = "proxy-authorization";
+  for (let line = lines.find(name); line >= 0; line = lines.find(name, line)) {
+    const credentials = parseCredentials(lines.value(line));
+    if (credentials !== undefined && isOurs(credentials.realm)) splice.remove(line);
+  }
+}
+
 /** Credentials for one realm that are looked at; each costs three hash operations. */
 const maxCredentials = 4;
 /** What a response has beyond what it copies from the request: status line, tag, received and rport, Content-Length. */

@@ -6,6 +6,7 @@ export {
   type AuthorizerOptions,
   authorizeFilters,
   authorizer,
+  withoutCredentialsFor,
   withoutOwnCredentials,
 } from "./authorize.ts";
 export { type Ban, Bans } from "./bans.ts";

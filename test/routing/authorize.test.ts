@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Account } from "../../src/accounts/index.ts";
 import { hash } from "../../src/hash.ts";
-import { withoutOwnCredentials } from "../../src/routing/authorize.ts";
+import { withoutCredentialsFor, withoutOwnCredentials } from "../../src/routing/authorize.ts";
 import { formatCredentials } from "../../src/sip/auth-params.ts";
 import { computeHa1, computeResponse, type DigestAlgorithm, digestAlgorithms } from "../../src/sip/digest.ts";
 import { Splice } from "../../src/sip/splice.ts";
@@ -346,6 +346,21 @@ describe("sent on, a request carries our credentials no more", () => {
     const sent = Buffer.from(splice.bytes()).toString("latin1");
     expect(sent.match(/^Authorization:.*$/gm)).toEqual([other]);
   });
+});
+
+test("what is for our proxies is taken out of requests that were asked for no password", () => {
+  const bench = new AuthorizingBench();
+  const line = (realm: string) => credentials(bench, { realm, change: (text) => `Proxy-${text}` });
+  const ack = request({ method: "ACK", headers: [line("example.org"), line("example.com"), credentials(bench)] });
+  const splice = new Splice(ack);
+  withoutCredentialsFor((realm) => realm === "example.com", splice, ack);
+  const names = Buffer.from(splice.bytes())
+    .toString("latin1")
+    .match(/^(?:Proxy-)?Authorization:.*realm="[^"]+"/gm);
+  expect(names?.map((text) => text.replace(/:.*realm=/, " "))).toEqual([
+    'Proxy-Authorization "example.org"',
+    'Authorization "example.com"',
+  ]);
 });
 
 test("an account that is put in later, or taken out, counts at once", () => {
