@@ -14,19 +14,29 @@ import {
   type Incoming,
   type MediaRelay,
   type PatternMatch,
+  type ProxyTarget,
   type Receiver,
   RecordRoute,
   StatefulProxy,
   StatelessProxy,
 } from "../routing/index.ts";
-import { type DomainOf, Gruus, KeepAlive, Location, registrar, servedDomains } from "../routing/registrar/index.ts";
+import {
+  type DomainOf,
+  Gruus,
+  KeepAlive,
+  Location,
+  locate,
+  registrar,
+  servedDomains,
+  targetsOf,
+} from "../routing/registrar/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import { Nonces } from "../sip/digest-nonce.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Request, Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
 import type { ServerTransaction, TransactionLayer } from "../sip/transaction/index.ts";
-import { isSipUri } from "../sip/uri.ts";
+import { isSipUri, parseUri } from "../sip/uri.ts";
 import type { Store } from "../store/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 import type { Resolver } from "../transport/resolve/index.ts";
@@ -82,7 +92,17 @@ export class Services implements OnPath {
     this.recordRoute = new RecordRoute({ secret: store.secret("record-route"), ways: transport, isOwn });
     this.#gruus = new Gruus(store.secret("gruu"));
     this.#nonces = this.#newNonces(config);
-    const proxyParts = { transactions, ways: transport, resolver, recordRoute: this.recordRoute, clock, log, relay };
+    const gruu = (uri: string) => this.#device(uri);
+    const proxyParts = {
+      transactions,
+      ways: transport,
+      resolver,
+      recordRoute: this.recordRoute,
+      clock,
+      log,
+      relay,
+      gruu,
+    };
     this.stateless = new StatelessProxy({ ...proxyParts, secret: store.secret("stateless") });
     this.stateful = new StatefulProxy({
       ...proxyParts,
@@ -202,6 +222,18 @@ export class Services implements OnPath {
   close(): void {
     this.#keepAlive?.close();
     this.location.close();
+  }
+
+  /** The device that a GRUU of ours is of. */
+  #device(uri: string): ProxyTarget | undefined {
+    if (!uri.includes(";gr")) return undefined;
+    const target = parseUri(uri);
+    if (target === undefined || !isSipUri(target) || !target.params.has("gr")) return undefined;
+    const { transport } = this.#parts;
+    const { domainOf } = this;
+    if (domainOf(target.host, target.port) === undefined) return undefined;
+    const { bindings } = locate(target, { location: this.location, domainOf, gruus: this.#gruus });
+    return targetsOf(bindings, transport)[0] ?? { uri, lost: 480 };
   }
 
   #authorize(kind: "www" | "proxy", filters: NonNullable<Route["auth"]>): Receiver {

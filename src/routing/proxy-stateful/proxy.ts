@@ -129,14 +129,15 @@ export class StatefulProxy {
 
   /** Where a request goes whose Route shows that it may: a Path names the flow itself, an alias where the Contact is. */
   #byRoute(request: Request, passage: Passage & { own: true }): ProxyTarget {
-    const { ways } = this.#around;
+    const { ways, gruu } = this.#around;
     const { uri, routes } = withoutPassage(request, passage);
     if (passage.flow !== undefined) {
       const flow = ways.flowOf(passage.flow);
       return flow === undefined ? { uri, lost: 430 } : { uri, flow };
     }
-    const alias = routes.length === 0 ? takeAlias(uri) : undefined;
-    if (alias === undefined) return { uri };
+    if (routes.length > 0) return { uri };
+    const alias = takeAlias(uri);
+    if (alias === undefined) return gruu?.(uri) ?? { uri };
     const { transport, address } = alias;
     const flow = transport === "udp" ? ways.flowTo({ transport, ...address }) : ways.connectionFrom(transport, address);
     return flow === undefined ? { uri: alias.uri, lost: 430 } : { uri: alias.uri, flow };

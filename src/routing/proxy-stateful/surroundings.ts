@@ -8,6 +8,7 @@ import type { Hop, Resolution } from "../../transport/resolve/contract.ts";
 import type { CallRecord } from "../call-record.ts";
 import type { MediaRelay } from "../media-relay-seam.ts";
 import type { RecordRoute } from "../record-route.ts";
+import type { ProxyTarget } from "../target.ts";
 import type { Ways } from "../ways.ts";
 
 /** Where a URI leads (RFC 3263): the resolver. */
@@ -27,6 +28,11 @@ export interface StatefulProxyOptions {
   readonly log: Log;
   /** Of the store, for the marks of loops; the same for all proxies of this server. */
   readonly secret: Uint8Array;
+  /**
+   * Where the Contact of a peer within a dialog leads when it is a GRUU of ours (RFC 5627 §6.1): to a device that is
+   * registered here. Undefined: it is not one, and is found like any URI.
+   */
+  readonly gruu?: ((uri: string) => ProxyTarget | undefined) | undefined;
   /** Asked for calls that are forwarded with `nat`. */
   readonly relay?: MediaRelay | undefined;
   /** Is given the record of each call when it is over. Without it no call is followed. */

@@ -40,7 +40,7 @@ export class StatelessProxy {
   /** Sends a request on to a target. ACK and CANCEL, too: they must be given the target of their INVITE. */
   forward(incoming: Incoming, target: ProxyTarget, options: StatelessForwardOptions = defaults): void {
     const { request, flow } = incoming;
-    const way = target.lost === undefined ? target : target.failover?.find(({ lost }) => lost === undefined);
+    const way = wayTo(target);
     if (way === undefined) return this.#refuse(incoming, target.lost ?? 480);
     // A Route of ours without a pass, which somebody put on the request because we are his outbound proxy.
     const passage = this.#around.recordRoute.read(request, flow);
@@ -87,9 +87,15 @@ export class StatelessProxy {
     const { routes } = course;
     if (routes.length === 0 && hidden?.flow !== undefined)
       return this.#down(incoming, { uri, routes }, hidden.flow, given);
-    const alias = routes.length === 0 ? takeAlias(uri) : undefined;
-    if (alias === undefined) return this.#forward(incoming, { uri, routes }, { uri }, given, defaults);
-    const { ways } = this.#around;
+    if (routes.length > 0) return this.#forward(incoming, { uri, routes }, { uri }, given, defaults);
+    const alias = takeAlias(uri);
+    const { ways, gruu } = this.#around;
+    if (alias === undefined) {
+      const target = gruu?.(uri) ?? { uri };
+      const way = wayTo(target);
+      if (way === undefined) return this.#refuse(incoming, target.lost ?? 480);
+      return this.#forward(incoming, { uri: way.uri, routes }, way, given, defaults);
+    }
     const { transport, address } = alias;
     const flow = transport === "udp" ? ways.flowTo({ transport, ...address }) : ways.connectionFrom(transport, address);
     if (flow === undefined) return this.#refuse(incoming, 430);
@@ -177,6 +183,11 @@ export class StatelessProxy {
     tx.forget();
     this.#around.transactions.replyStateless(request, flow, status, options);
   }
+}
+
+/** A client's flow that is there. */
+function wayTo(target: ProxyTarget): ProxyTarget | undefined {
+  return target.lost === undefined ? target : target.failover?.find(({ lost }) => lost === undefined);
 }
 
 function markOf({ nat = false, rewriteContact = false }: StatelessForwardOptions): Mark {

@@ -6,6 +6,7 @@ import type { SipUri } from "../../sip/uri.ts";
 import type { Resolution } from "../../transport/resolve/contract.ts";
 import type { MediaRelay } from "../media-relay-seam.ts";
 import type { RecordRoute } from "../record-route.ts";
+import type { ProxyTarget } from "../target.ts";
 import type { Ways } from "../ways.ts";
 
 /** Where a URI leads (RFC 3263): the resolver. */
@@ -23,6 +24,11 @@ export interface StatelessProxyOptions {
   /** Kept in the store: what is under way while we restart finds its way then. */
   readonly secret: Uint8Array;
   readonly log: Log;
+  /**
+   * Where the Contact of a peer within a dialog leads when it is a GRUU of ours (RFC 5627 §6.1): to a device that is
+   * registered here. Undefined: it is not one, and is found like any URI.
+   */
+  readonly gruu?: ((uri: string) => ProxyTarget | undefined) | undefined;
   /** Asked for calls that are forwarded with `nat`. */
   readonly relay?: MediaRelay | undefined;
 }
