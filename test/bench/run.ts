@@ -12,13 +12,17 @@ import { missing } from "../support/peers/available.ts";
 import { answerBench } from "./answer.ts";
 import type { Row } from "./load.ts";
 import { heldBench, leakBench } from "./memory.ts";
+import { registrationBench } from "./registration.ts";
+import { relayBench } from "./relay.ts";
 import { startupBench } from "./startup.ts";
 import { streamsBench } from "./streams.ts";
 
 const benches: Readonly<Record<string, () => AsyncIterable<Row>>> = {
   startup: startupBench,
   answer: answerBench,
+  registration: registrationBench,
   streams: streamsBench,
+  relay: relayBench,
   held: heldBench,
   leak: leakBench,
 };
