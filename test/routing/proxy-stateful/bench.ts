@@ -15,10 +15,10 @@ import { VirtualClock } from "../../../src/sip/clock.ts";
 import type { Address, Flow } from "../../../src/sip/flow.ts";
 import { Request, type Response } from "../../../src/sip/message.ts";
 import { seededRandom } from "../../../src/sip/random.ts";
-import { TransactionLayer } from "../../../src/sip/transaction/index.ts";
-import type { SipUri } from "../../../src/sip/uri.ts";
+import { type ServerTransaction, TransactionLayer } from "../../../src/sip/transaction/index.ts";
+import { isSipUri, parseUri, type SipUri } from "../../../src/sip/uri.ts";
 import type { Hop } from "../../../src/transport/resolve/contract.ts";
-import { FakeFlow, type RequestParts, requestFrom, responseTo } from "../../support/fake-flow.ts";
+import { FakeFlow, parsed, type RequestParts, requestFrom, responseTo } from "../../support/fake-flow.ts";
 
 export const secret = new Uint8Array(32).fill(7);
 
@@ -66,6 +66,10 @@ export class ProxyBench {
   readonly stray: Response[] = [];
   targets: readonly ProxyTarget[];
   readonly #forward: ForwardOptions;
+  #nextUser = (tx: ServerTransaction): void => {
+    if (tx.request.to.tag === undefined) this.proxy.forward(new Arrival(tx), this.targets, this.#forward);
+    else this.proxy.inDialog(new Arrival(tx));
+  };
   readonly parts: RequestParts;
 
   constructor(options: BenchOptions = {}) {
@@ -82,10 +86,7 @@ export class ProxyBench {
       clock: this.clock,
       random,
       user: {
-        request: (tx, request) =>
-          request.to.tag === undefined
-            ? this.proxy.forward(new Arrival(tx), this.targets, this.#forward)
-            : this.proxy.inDialog(new Arrival(tx)),
+        request: (tx) => this.#nextUser(tx),
         ack: (request, flow) => this.proxy.inDialog(ackArrival(request, flow)),
         cancel: (tx, cancel) => void this.proxy.cancel(tx, cancel),
         strayResponse: (response) => void this.stray.push(response),
@@ -174,14 +175,58 @@ export class ProxyBench {
   }
 
   answer(letter: string, method: string, status: number, header = "", tag = letter): void {
+    this.receive(this.answered(letter, method, status, header, tag).octets, this.phone(letter));
+  }
+
+  /** The octets of a phone's response to its last request of a method. */
+  answered(
+    letter: string,
+    method: string,
+    status: number,
+    header = "",
+    tag = letter,
+  ): { request: Request; octets: string } {
     const phone = this.phone(letter);
     this.#take();
     const request = phone.requests.get(method);
     if (request === undefined) throw new TypeError(`${letter} got no ${method}`);
+    return { request, octets: this.responseTo(request, status, header, tag) };
+  }
+
+  responseTo(request: Request, status: number, header: string, tag: string): string {
     const recordRoute = request.headers("record-route").map((value) => `Record-Route: ${value}`);
-    const contact = status < 300 && method === "INVITE" ? [`Contact: <sip:${letter}@${hostOf(letter)}>`] : [];
+    const host = request.target !== undefined && isSipUri(request.target) ? request.target.host : "";
+    const contact = status < 300 && request.method === "INVITE" ? [`Contact: <sip:${tag}@${host}>`] : [];
     const headers = [...recordRoute, ...contact, ...(header === "" ? [] : [header])];
-    this.layer.receive(responseTo(request, status, tag, headers), phone);
+    return Buffer.from(responseTo(request, status, tag, headers).bytes()).toString("latin1");
+  }
+
+  /** Octets come from a peer. */
+  receive(octets: string, flow: Flow): void {
+    this.layer.receive(parsed(octets), flow);
+  }
+
+  parse(octets: string): Request | Response {
+    return parsed(octets);
+  }
+
+  /** What the dispatcher makes of a request that goes by its Route. */
+  arrival(request: Request, flow: Flow): Arrival {
+    let made: Arrival | undefined;
+    const user = this.#nextUser;
+    this.#nextUser = (tx) => {
+      made = new Arrival(tx);
+      this.#nextUser = user;
+    };
+    this.layer.receive(request, flow);
+    if (made === undefined) throw new TypeError("the request is no new one");
+    return made;
+  }
+
+  uri(text: string): SipUri {
+    const uri = parseUri(text);
+    if (uri === undefined || !isSipUri(uri)) throw new TypeError(`${text} is no SIP URI`);
+    return uri;
   }
 
   readonly #log: string[] = [];
