@@ -8,7 +8,7 @@
 
 import type { Flow } from "../sip/flow.ts";
 import { formatHost } from "../sip/host.ts";
-import type { Request } from "../sip/message.ts";
+import type { Request, Response } from "../sip/message.ts";
 import { type NameAddr, parseNameAddr } from "../sip/name-addr.ts";
 import { endOfElement, trimLws } from "../sip/text.ts";
 import { isSipUri } from "../sip/uri.ts";
@@ -51,6 +51,8 @@ export interface RecordRouteOptions {
   isOwn(host: string, port: number | undefined): boolean;
 }
 
+type Source = Pick<Flow, "id" | "transport" | "remote">;
+
 const elsewhere: Passage = { own: false };
 const noMark: Mark = { mode: "stateless", nat: false };
 
@@ -59,6 +61,9 @@ export class RecordRoute {
   readonly #pathMac: Mac;
   readonly #ways: RecordRouteOptions["ways"];
   readonly #isOwn: RecordRouteOptions["isOwn"];
+  #lastRequest: Request | undefined;
+  #lastFlow: Source | undefined;
+  #last: Passage = elsewhere;
 
   constructor({ secret, ways, isOwn }: RecordRouteOptions) {
     this.#mac = new Mac(secret, "record-route");
@@ -94,10 +99,20 @@ export class RecordRoute {
   }
 
   /** What a request's Route says of us. `flow`, where it came from: a client cannot use its own Path to send elsewhere. */
-  read(request: Request, flow?: Pick<Flow, "id" | "transport" | "remote">): Passage {
+  read(request: Request, flow?: Source): Passage {
+    if (request.lines.find("route") < 0) return elsewhere;
+    // Who decides where a request goes and who sends it there both ask, one after the other.
+    if (this.#lastRequest !== request || this.#lastFlow !== flow) {
+      this.#last = this.#read(request, flow);
+      this.#lastRequest = request;
+      this.#lastFlow = flow;
+    }
+    return this.#last;
+  }
+
+  #read(request: Request, flow: Source | undefined): Passage {
     const { lines } = request;
     const line = lines.find("route");
-    if (line < 0) return elsewhere;
     const list = lines.value(line);
     const end = endOfElement(list, 0);
     const top = parseRoute(end === list.length ? list : list.slice(0, end));
@@ -132,6 +147,15 @@ export class RecordRoute {
     }
     if (!this.#isOwn(host, port)) return elsewhere;
     return { own: true, genuine: false, values: 1, mark: noMark, flow: undefined, strict: false };
+  }
+
+  /** Whether nobody stands between us and who sent this response, as far as its Record-Route tells. */
+  isTop(response: Response): boolean {
+    const { lines } = response;
+    const line = lines.find("record-route");
+    if (line < 0) return true;
+    const user = userOf(parseRoute(elementAt(lines.value(line), 0)));
+    return user !== undefined && this.#genuine(user, response.callId) !== undefined;
   }
 
   #pass(text: string, callId: string): string {
@@ -216,7 +240,7 @@ function isPair(pass: string): boolean {
   return pass.slice(0, -macLength - 1).endsWith("2");
 }
 
-function isSame(ref: FlowRef, { id, transport, remote }: Pick<Flow, "id" | "transport" | "remote">): boolean {
+function isSame(ref: FlowRef, { id, transport, remote }: Source): boolean {
   if (ref.transport !== transport) return false;
   return transport === "udp" ? ref.remote.host === remote.host && ref.remote.port === remote.port : ref.id === id;
 }
