@@ -8,6 +8,8 @@ import type { Request } from "../sip/message.ts";
 import { parseVia } from "../sip/via.ts";
 import { derivedKey } from "./mac.ts";
 
+export const loopMarkLength = 19;
+
 export class LoopMarks {
   readonly #low: number;
   readonly #high: number;
@@ -20,7 +22,7 @@ export class LoopMarks {
   }
 
   /**
-   * The mark of a request that came from `source`: 19 token characters, to stand at the end of the branch. Equal for an
+   * The mark of a request that came from `source`: `loopMarkLength` token characters, to stand at the end of the branch. Equal for an
    * INVITE, its CANCEL and its ACK. A hash that needs no more than to be hard to hit by chance: who forges one gets his
    * own request refused.
    */
