@@ -28,24 +28,29 @@ export interface Alias {
   readonly uri: string;
   readonly transport: Flow["transport"];
   readonly address: Address;
+  /** The URI itself names that host: where the connection is gone, one may be made to it. */
+  readonly direct?: true;
 }
 
 /**
  * Whether the first Contact of a message that came from `source` gets an alias: where its host is private or `.invalid` and
- * not where it came from; with `force`, wherever it is not where it came from.
+ * not where it came from; where it names another port of the host that is connected to us, as clients do that cannot be
+ * connected to (over TLS they have no certificate); with `force`, wherever it is not where it came from.
  */
 export function needsAlias(message: Request | Response, source: Source, force: boolean): boolean {
   const { lines } = message;
   const line = lines.find("contact");
   if (line < 0) return false;
   // Nearly always that is where it came from; then it need not be taken apart.
-  if (!force && names(lines.value(line), source.remote.host)) return false;
+  const connected = source.transport !== "udp";
+  if (!force && !connected && names(lines.value(line), source.remote.host)) return false;
   const uri = contactOf(message)?.uri;
   if (uri === undefined || !isSipUri(uri)) return false;
   const { host, port = 5060 } = uri;
-  if (!force && !isPrivate(host) && !/\.invalid\.?$/i.test(host)) return false;
+  const isSource = canonicalHost(host) === canonicalHost(source.remote.host);
+  if (!force && !isPrivate(host) && !/\.invalid\.?$/i.test(host) && !(connected && isSource)) return false;
   if (uri.headers !== undefined || uri.params.has("alias")) return false;
-  return port !== source.remote.port || canonicalHost(host) !== canonicalHost(source.remote.host);
+  return port !== source.remote.port || !isSource;
 }
 
 /** Does `host`, an IP literal, stand in the text, and not as a part of another? */
@@ -93,9 +98,7 @@ export function takeAlias(uri: string): Alias | undefined {
   const number = Number(port);
   if (match === null || transport === undefined || (!isIPv4(host) && !isIPv6(host))) return undefined;
   if (number < 1 || number > 65535) return undefined;
-  return {
-    uri: uri.slice(0, match.index) + uri.slice(match.index + whole.length),
-    transport,
-    address: { host, port: number },
-  };
+  const bare = uri.slice(0, match.index) + uri.slice(match.index + whole.length);
+  const alias: Alias = { uri: bare, transport, address: { host, port: number } };
+  return (transport === "tcp" || transport === "tls") && names(bare, host) ? { ...alias, direct: true } : alias;
 }

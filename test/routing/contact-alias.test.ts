@@ -35,6 +35,20 @@ describe("adding", () => {
     ["*", undefined],
   ])("%s", (contact, expected) => expect(aliased(contact)).toBe(expected));
 
+  test.each([
+    [
+      "tls",
+      "<sip:al@203.0.113.5:5061;transport=tls>",
+      "<sip:al@203.0.113.5:5061;transport=tls;alias=203.0.113.5~40000~3>",
+    ],
+    ["tcp", "<sip:al@203.0.113.5;transport=tcp>", "<sip:al@203.0.113.5;transport=tcp;alias=203.0.113.5~40000~2>"],
+    ["tcp", "<sip:al@203.0.113.5:40000;transport=tcp>", undefined],
+    ["tcp", "<sip:al@198.51.100.1;transport=tcp>", undefined],
+    ["udp", "<sip:al@203.0.113.5:5070>", undefined],
+  ] as const)("over %s, %s: who is connected is reached by that connection", (transport, contact, expected) =>
+    expect(aliased(contact, false, { ...source, transport })).toBe(expected),
+  );
+
   test("asked for: wherever it is not where it came from", () => {
     expect(aliased("<sip:al@198.51.100.1:5060>", true)).toBe("<sip:al@198.51.100.1:5060;alias=203.0.113.5~40000~1>");
     expect(aliased("<sip:al@203.0.113.5:40000>", true)).toBeUndefined();
@@ -62,6 +76,12 @@ describe("taking", () => {
   ])("%s", (uri, bare, transport, host, port) =>
     expect(takeAlias(uri)).toEqual({ uri: bare, transport, address: { host, port } } as ReturnType<typeof takeAlias>),
   );
+
+  test("where a connection is gone, another may be made to who named that host", () => {
+    expect(takeAlias("sip:al@203.0.113.5:5061;alias=203.0.113.5~40000~3")?.direct).toBeTrue();
+    expect(takeAlias("sip:al@10.0.0.2:5061;alias=203.0.113.5~40000~3")?.direct).toBeUndefined();
+    expect(takeAlias("sip:al@203.0.113.5:5061;alias=203.0.113.5~40000~5")?.direct).toBeUndefined();
+  });
 
   test.each([
     ["sip:al@10.0.0.2"],

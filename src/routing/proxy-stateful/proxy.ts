@@ -140,7 +140,8 @@ export class StatefulProxy {
     if (alias === undefined) return gruu?.(uri) ?? { uri };
     const { transport, address } = alias;
     const flow = transport === "udp" ? ways.flowTo({ transport, ...address }) : ways.connectionFrom(transport, address);
-    return flow === undefined ? { uri: alias.uri, lost: 430 } : { uri: alias.uri, flow };
+    if (flow !== undefined) return { uri: alias.uri, flow };
+    return alias.direct ? { uri: alias.uri } : { uri: alias.uri, lost: 430 };
   }
 
   /** An ACK for a 2xx makes no transaction (RFC 3261 §16.6, §13.2.2.4): nobody would answer it. */

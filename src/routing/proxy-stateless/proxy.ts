@@ -98,7 +98,7 @@ export class StatelessProxy {
     }
     const { transport, address } = alias;
     const flow = transport === "udp" ? ways.flowTo({ transport, ...address }) : ways.connectionFrom(transport, address);
-    if (flow === undefined) return this.#refuse(incoming, 430);
+    if (flow === undefined && !alias.direct) return this.#refuse(incoming, 430);
     this.#forward(incoming, { uri: alias.uri, routes }, { uri: alias.uri, flow }, given, defaults);
   }
 
