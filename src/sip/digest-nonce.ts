@@ -19,7 +19,7 @@ export interface NoncesOptions {
   readonly secret: Uint8Array;
   /** Milliseconds that a nonce is good for; 300,000 by default. */
   readonly lifetime?: number;
-  /** Used nonces that are remembered, twice; 100,000 by default, some 12 MB. With more of them nonces live shorter. */
+  /** Used nonces that each of two generations remembers; 100,000 by default, some 12 MB. With more of them nonces live shorter. */
   readonly memory?: number;
 }
 
