@@ -39,6 +39,11 @@ export class HostLookup {
       done({ ok: false, reason: `not a host name: ${JSON.stringify(name.slice(0, 80))}` });
       return;
     }
+    // What browsers write in place of an address that they do not know (RFC 7118 §4, RFC 6761 §6.4).
+    if (name.endsWith(".invalid")) {
+      done({ ok: false, reason: `${name} is the name of nobody` });
+      return;
+    }
     const known = this.#known.get(name);
     if (known !== undefined && known.until > this.#clock.now()) {
       done(known.result);

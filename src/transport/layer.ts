@@ -23,6 +23,7 @@ import { defaultSources, SourceAddresses } from "./source-address.ts";
 import { isSecure, StreamListener } from "./stream-socket.ts";
 import { StreamPool } from "./streams.ts";
 import { readTls } from "./tls/certificates.ts";
+import { CertificateWatch } from "./tls/watch.ts";
 import { UdpTransport } from "./udp.ts";
 import type { HttpHook } from "./websocket/page.ts";
 
@@ -72,6 +73,7 @@ export class TransportLayer {
   readonly #listeners: readonly StreamListener[];
   readonly #names: HostLookup;
   readonly #refusals: TcpRefusals;
+  #watch: CertificateWatch | undefined;
 
   /** Binds all listeners or none. Throws TransportError. */
   static async open(options: TransportOptions): Promise<TransportLayer> {
@@ -138,6 +140,7 @@ export class TransportLayer {
     this.#own = new OwnAddresses({ bound, advertise: options.advertise, sources });
     this.#names = new HostLookup({ clock: options.clock, timeout: limits.resolveTimeout, lookup: options.lookup });
     this.#refusals = new TcpRefusals(options.clock);
+    if (options.tls !== undefined) this.#watchCertificates(options.tls);
     this.listening = bound.map(({ transport, local }) => ({
       transport,
       local,
@@ -236,10 +239,12 @@ export class TransportLayer {
 
   /**
    * Takes over certificates, key, authorities and names: new connections use them, open ones live on. Throws
-   * TransportError, and then leaves all as it was.
+   * TransportError, and then leaves all as it was. Happens by itself within a minute where the files change.
    */
   reloadTls(settings: TlsSettings): void {
     this.#streams.tls = readTls(settings, this.#options.log, Date.now());
+    if (this.#watch === undefined) this.#watchCertificates(settings);
+    else this.#watch.use(settings);
     for (const listener of this.#listeners) {
       if (!listener.secure) continue;
       try {
@@ -252,8 +257,22 @@ export class TransportLayer {
 
   /** Stops listening, closes each connection after its queue, resolves when all is down. */
   async close(): Promise<void> {
+    this.#watch?.close();
     for (const listener of [...this.#udp, ...this.#listeners]) listener.close();
     await this.#streams.close();
+  }
+
+  #watchCertificates(settings: TlsSettings): void {
+    const { clock, log } = this.#options;
+    this.#watch = new CertificateWatch(clock, settings, (changed) => {
+      try {
+        this.reloadTls(changed);
+        log.info("certificates have changed: new connections get the new ones");
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn("certificates have changed, but cannot be used: the former ones stay", { reason });
+      }
+    });
   }
 
   #flowToAddress({ transport, port, size, serverName }: Omit<FlowTarget, "host">, host: string): Flow {

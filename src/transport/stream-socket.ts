@@ -7,6 +7,9 @@ import type { ListenUrl, StreamTransport, TlsSettings } from "./contract.ts";
 import type { StreamPool } from "./streams.ts";
 import { certifies } from "./tls/identity.ts";
 
+/** The kernel asks a silent peer after so long, in ms, whether it is there; 10 s without an answer end the connection. */
+const keepAliveTime = 60_000;
+
 type BunSocket = Bun.Socket<Connection | undefined>;
 
 export interface OpenSocket extends StreamSocket {
@@ -66,6 +69,7 @@ export class StreamListener {
             return;
           }
           socket.data = connection;
+          socket.setKeepAlive(true, keepAliveTime);
           connection.opened(socket, localOf(socket), !secure);
         },
         handshake: (socket, success, error) =>
@@ -96,7 +100,10 @@ export function connectSocket(
       ...{ allowHalfOpen: true },
       socket: {
         ...handlers,
-        open: (socket) => connection.opened(socket, localOf(socket), tls === undefined),
+        open(socket) {
+          socket.setKeepAlive(true, keepAliveTime);
+          connection.opened(socket, localOf(socket), tls === undefined);
+        },
         handshake: (socket, success, error) => {
           if (tls !== undefined) settle(socket, refusesServer(socket, tls.name, success, error), log);
         },

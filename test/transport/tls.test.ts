@@ -168,6 +168,35 @@ describe("SIP over TLS: serving", () => {
     expect(await early.until("\r\n\r\n")).toBe(responseText());
   });
 
+  test("files that change are taken over within a minute; half a change is said, and the rest waited for", async () => {
+    const clock = new VirtualClock();
+    const [cert, key] = [`${authority.folder}/live.pem`, `${authority.folder}/live.key`];
+    const put = async (from: string, to: string) => void (await Bun.write(to, Bun.file(from)));
+    await Promise.all([put(own.cert, cert), put(own.key, key)]);
+    const { log, port } = await openLayer({ listen, tls: settings({ cert, key }), clock });
+    const renewed = authority.make({ cn: "renewed" });
+    await put(renewed.cert, cert);
+    clock.advance(60_000);
+    expect(await nameShown(port("tls"))).toBe("test");
+    clock.advance(60_000);
+    const told = () => log.splice(0).filter((line) => line.includes("certificates"));
+    expect(told()).toEqual([expect.stringMatching(/warn.*the former ones stay.*does not belong/)]);
+    await put(renewed.key, key);
+    clock.advance(60_000);
+    expect(await nameShown(port("tls"))).toBe("renewed");
+    expect(told()).toEqual([expect.stringContaining("info  certificates have changed")]);
+  });
+
+  test("IPv6 is as good as IPv4", async () => {
+    const server = await openLayer({ listen: ["tls://[::1]:0"], tls: settings() });
+    const client = await openLayer({ listen: [], tls: settings() });
+    client.layer.flowTo({ transport: "tls", host: "[::1]", port: server.port("tls") }).send(octets(requestText()));
+    const { flow } = await server.messages.next("request");
+    expect(server.layer.contactFor(flow)).toBe(`[::1]:${server.port("tls")};transport=tls`);
+    flow.send(octets(responseText()));
+    expect((await client.messages.next("response")).flow.remote).toEqual({ host: "::1", port: server.port("tls") });
+  });
+
   test("many octets go both ways whole, also to a peer that reads late", async () => {
     const { messages, port } = await openLayer({ listen, tls: settings(), limits: { maxQueued: 64 * 1024 * 1024 } });
     const { tls, until } = await tlsPeer(port("tls"));
@@ -329,6 +358,7 @@ describe("SIP over TLS: strangers", () => {
     clock.advance(1);
     expect(layer.connections).toBe(0);
     await bounded(Promise.all(peers.map(({ ended }) => ended)), "end of the connections");
+    await layer.close();
     expect([closed.items, clock.pending]).toEqual([[], 0]);
   });
 

@@ -78,6 +78,21 @@ describe("SIP over WebSocket", () => {
     expect(layer.connections).toBe(0);
   });
 
+  test("IPv6 is as good as IPv4", async () => {
+    const { layer, messages, port } = await openLayer({ listen: ["ws://[::1]:0"] });
+    const peer = await tcpPeer(port("ws"), { host: "::1" });
+    peer.socket.write(Buffer.concat([Buffer.from(upgradeRequest()), clientFrame(requestText({ via: wsVia }))]));
+    const { flow } = await messages.next("request");
+    expect(layer.contactFor(flow)).toBe(`[::1]:${port("ws")};transport=ws`);
+  });
+
+  test("the name that browsers write for themselves is asked of nobody", async () => {
+    const lookup = () => Promise.reject(new RangeError("asked"));
+    const { layer } = await openLayer({ listen, lookup });
+    const flow = layer.flowTo({ transport: "ws", host: "df7jal23ls0d.invalid", port: 80 });
+    expect(await sendFails(flow, octets("x"))).toBe("df7jal23ls0d.invalid is the name of nobody");
+  });
+
   test("text and binary are taken, one message each; ours are text where they can be", async () => {
     const { messages, port } = await openLayer({ listen });
     const { socket, received } = await browser(port("ws"));
