@@ -9,14 +9,13 @@ interface Network {
   readonly length: number;
 }
 
-/** Addresses of which it is remembered whether they are within. */
-const remembered = 1000;
+/** Answers that are remembered: packets come from the same few sources, one after the other. */
+const mostRemembered = 1024;
 
 export class Networks {
   readonly #addresses = new Set<string>();
   readonly #networks: Network[] = [];
-  /** What was found of the addresses that were asked for last: most packets come from where others came from. */
-  readonly #found = new Map<string, boolean>();
+  readonly #answers = new Map<string, boolean>();
 
   /** `members`: addresses such as `192.0.2.1`, and networks such as `192.0.2.0/24`. Anything else matches nothing. */
   constructor(members: Iterable<string>) {
@@ -36,15 +35,13 @@ export class Networks {
 
   /** `address` as sockets report it: IPv6 without brackets, in lower case. */
   has(address: string): boolean {
-    if (this.#addresses.has(address)) return true;
-    if (this.#networks.length === 0) return false;
-    let found = this.#found.get(address);
-    if (found === undefined) {
-      found = this.#isWithin(address);
-      if (this.#found.size >= remembered) this.#found.clear();
-      this.#found.set(address, found);
-    }
-    return found;
+    if (this.#networks.length === 0) return this.#addresses.has(address);
+    const known = this.#answers.get(address);
+    if (known !== undefined) return known;
+    const answer = this.#addresses.has(address) || this.#isWithin(address);
+    if (this.#answers.size >= mostRemembered) this.#answers.clear();
+    this.#answers.set(address, answer);
+    return answer;
   }
 
   #isWithin(address: string): boolean {
