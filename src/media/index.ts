@@ -29,12 +29,19 @@ export async function startMedia(options: MediaOptions, worker: () => WorkerPort
 }
 
 /**
- * Starts the relay, in a worker of its own, and waits until its first ports are bound.
+ * A relay whose worker is not started yet: it may turn out later that there is something to relay. See `RelayEngine.start`.
  * @param worker makes the worker; for tests
+ */
+export function createRelay(options: RelayOptions, worker: () => WorkerPort = createWorker): RelayEngine {
+  return new RelayEngine(options, worker);
+}
+
+/**
+ * Starts the relay, in a worker of its own, and waits until its first ports are bound.
  * @throws MediaError `no-ports` when no pair of ports in the range can be bound, `failed` when the worker cannot start.
  */
-export async function startRelay(options: RelayOptions, worker: () => WorkerPort = createWorker): Promise<RelayEngine> {
-  const engine = new RelayEngine(options, worker);
+export async function startRelay(options: RelayOptions, worker?: () => WorkerPort): Promise<RelayEngine> {
+  const engine = createRelay(options, worker);
   await engine.start();
   return engine;
 }

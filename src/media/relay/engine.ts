@@ -12,6 +12,9 @@ import type { EndReason } from "./types.ts";
 /** How often dead sessions are looked for, ms. */
 const sweepEvery = 1000;
 
+/** This process may have no more sockets, or nobody may. */
+const noDescriptors: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
+
 interface Entry {
   readonly session: RelayedSession;
   readonly pairs: PairName[];
@@ -81,7 +84,10 @@ export class RelayWorker {
       const pair = await this.#bind(family, port);
       if (typeof pair === "string") {
         failure = pair;
-        continue;
+        if (!noDescriptors.has(pair)) continue;
+        // Not this port's fault.
+        this.#tried[family]--;
+        break;
       }
       this.#bound.set(`${family} ${port}`, pair);
       ports.push(port);

@@ -39,6 +39,7 @@ export class RelayEngine {
   #used = 0;
   #timedOut = 0;
   #restarts = 0;
+  #starting: Promise<void> | undefined;
   #started: { resolve(): void; reject(error: MediaError): void } | undefined;
   #ending: { promise: Promise<void>; done(): void } | undefined;
 
@@ -47,12 +48,18 @@ export class RelayEngine {
     this.#createWorker = createWorker;
   }
 
-  /** Starts the worker; resolves once each family has ports. @throws MediaError `no-ports`, `failed` */
+  /**
+   * Starts the worker unless that was done; resolves once each family has ports. Before, no session is to be had.
+   * @throws MediaError `no-ports`, `failed`
+   */
   start(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#started = { resolve, reject };
-    this.#startWorker();
-    return promise;
+    if (this.#starting === undefined) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      this.#starting = promise;
+      this.#started = { resolve, reject };
+      this.#startWorker();
+    }
+    return this.#starting;
   }
 
   #startWorker(): void {

@@ -24,7 +24,13 @@ const MSG_DONTWAIT = 0x40;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 
-const errors: Readonly<Record<number, string>> = { 13: "EACCES", 24: "EMFILE", 97: "EAFNOSUPPORT", 98: "EADDRINUSE" };
+const errors: Readonly<Record<number, string>> = {
+  13: "EACCES",
+  23: "ENFILE",
+  24: "EMFILE",
+  97: "EAFNOSUPPORT",
+  98: "EADDRINUSE",
+};
 
 /** ms: how long a message to this thread may have to wait. */
 const slice = 8;

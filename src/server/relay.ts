@@ -1,0 +1,77 @@
+/** The relay of proxied calls' media, started once a route asks for it. */
+import type { Config } from "../config/config.ts";
+import type { StatusRelay } from "../control/status.ts";
+import type { Log } from "../log.ts";
+import { createRelay, type Family, type RelayEngine } from "../media/index.ts";
+import { CallRelay, type MediaRelay } from "../routing/index.ts";
+import type { TransportLayer } from "../transport/index.ts";
+
+export interface RelayParts {
+  readonly transport: TransportLayer;
+  readonly families: readonly Family[];
+  readonly log: Log;
+}
+
+/** m-lines with ports that a call has on average at most: audio, video. */
+const linesPerCall = 2;
+
+export class Relay {
+  readonly #engine: RelayEngine;
+  readonly #calls: CallRelay;
+
+  /** Ports and limits are those of the first configuration. */
+  constructor(config: Config, { transport, families, log }: RelayParts) {
+    const own = transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]);
+    this.#engine = createRelay({
+      ports: config.media.ports,
+      log,
+      families,
+      maxSessions: config.limits.relays,
+      maxPairs: config.limits.relays * linesPerCall * 2,
+      own,
+    });
+    this.#calls = new CallRelay({
+      backend: this.#engine,
+      address: (flow) => transport.viaFor(flow).host,
+      isOwn: (host, port) => transport.isOwn(host, port),
+      log,
+      latch: config.media.latch,
+    });
+  }
+
+  /** What the proxies ask. */
+  get calls(): MediaRelay {
+    return this.#calls;
+  }
+
+  /** Makes ready for what the routes want. @throws MediaError `no-ports`, `failed` */
+  async use(config: Config): Promise<void> {
+    const wanted = config.routes.some(
+      ({ action }) => (action.type === "location" || action.type === "proxy") && action.relay,
+    );
+    if (wanted) await this.#engine.start();
+  }
+
+  /** Relayed dialogs, and branches that ring. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** At most `limit`. */
+  async list(limit: number): Promise<StatusRelay[]> {
+    return (await this.#calls.list(limit)).map(({ callId, stats: { age, lines } }) => {
+      const sum = (count: (line: (typeof lines)[number]) => number) =>
+        lines.reduce((total, line) => total + count(line), 0);
+      return {
+        callId,
+        age: Math.round(age / 1000),
+        packets: [sum(({ a }) => a.packets), sum(({ b }) => b.packets)],
+        lost: [sum(({ a }) => a.lost), sum(({ b }) => b.lost)],
+      };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+}
