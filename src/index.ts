@@ -1,28 +1,28 @@
-/** The library: what `import { … } from "siproc"` gives, under Bun. */
-export { Account, type AccountFields } from "./accounts/index.ts";
+/**
+ * The library: what `import { Agent } from "siproc"` gives, under Bun. docs/library.md shows how it goes together.
+ *
+ * @module
+ */
+export type { AccountFields } from "./accounts/index.ts";
 export type { RegistrationState } from "./agent/index.ts";
-export { CallError, type LibraryCall as Call, type LibraryEvent as CallEvent } from "./handlers/callback.ts";
 export {
-  Agent,
-  CallFailed,
-  type InviteArguments,
-  type ListenArguments,
-  type RegisterArguments,
-} from "./library/agent.ts";
-export type {
-  AuthOptions,
-  ProxyArguments,
-  RegistrarArguments,
-  StatelessArguments,
-  Targeting,
-} from "./library/receivers.ts";
-export { type AgentOptions, OptionError } from "./library/settings.ts";
-export type { Level, Log } from "./log.ts";
+  CallError,
+  type CallHeaders,
+  type CallParty,
+  type LibraryCall as Call,
+  type LibraryEnd as CallEnd,
+  type LibraryEvent as CallEvent,
+} from "./handlers/callback.ts";
+export * from "./library/index.ts";
+export type { Fields, Level, Log } from "./log.ts";
 export {
+  type AuthorizeFilter,
+  type AuthorizeFilterName,
   type Block,
   blocker,
   chain,
   type DropCondition,
+  type DropperOptions,
   dropper,
   type Incoming,
   methods,

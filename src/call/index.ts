@@ -1,4 +1,4 @@
 /** The door of calls: the call itself, what handlers see of it, and the vocabulary. */
 export { Call } from "./call.ts";
-export type { CallControl, CallFacts, Handler, Outcome } from "./control.ts";
+export { type CallControl, type CallFacts, callOver, type Handler, type Outcome } from "./control.ts";
 export * from "./vocabulary.ts";

@@ -13,3 +13,4 @@ export type {
 export { configJsonSchema } from "./describe.ts";
 export { defaultConfig, type Loaded, loadConfig, readConfig } from "./load.ts";
 export { nearest } from "./nearest.ts";
+export { parseYaml } from "./yaml.ts";

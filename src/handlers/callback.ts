@@ -10,13 +10,22 @@ import {
   type Command,
   type CommandEntry,
   type CommandName,
+  callOver,
   commands,
   type Gathered,
   type Handler,
   readCommand,
 } from "../call/index.ts";
+import { decodeUtf8 } from "../sip/text.ts";
 
-/** Why a command could not be done. */
+/**
+ * Why a command could not be done. `reason` says it in words; when the call has ended it is "the call is over".
+ *
+ * @example
+ * await call.play("hello.wav").catch((error) => {
+ *   if (error instanceof CallError) console.log(`${error.command}: ${error.reason}`);
+ * });
+ */
 export class CallError extends Error {
   override readonly name = "CallError";
   /** Such as `PLAY`. */
@@ -54,22 +63,60 @@ type Commands = {
 };
 
 type Told<E> = E extends { name: infer N extends string } ? { readonly type: Lowercase<N> } & Omit<E, "name"> : never;
-/** An event as scripts see it: `{ type: "dtmf", digit: "5", duration: 160 }`. */
+/**
+ * What happens in a call, as scripts see it: `{ type: "dtmf", digit: "5", duration: 160 }`. docs/calls.md has all events.
+ *
+ * @example
+ * for await (const event of call) if (event.type === "dtmf") console.log(event.digit);
+ */
 export type LibraryEvent = Told<CallEvent>;
 export type LibraryEnd = Extract<LibraryEvent, { type: "ended" }>;
 
-/** A call in a program's hands. */
+/** One end of a call. What the other end says of itself is what it wants it to be. */
+export interface CallParty {
+  readonly uri: string;
+  /** The user and the host of the URI, unescaped. */
+  readonly user: string;
+  readonly host: string;
+}
+
+/**
+ * A call in a program's hands: each command of docs/calls.md is a method that gives a promise, each event comes by
+ * iterating. A command that cannot be done rejects with a CallError.
+ *
+ * @example
+ * async function echo(call: Call) {
+ *   await call.answer();
+ *   await call.echo();
+ *   for await (const event of call) if (event.type === "dtmf") await call.dtmf(event.digit);
+ * }
+ */
 export interface LibraryCall extends Commands, AsyncIterable<LibraryEvent> {
-  readonly facts: CallFacts;
+  /** Short and unique in this process, for logs and file names: `[a-z0-9]+`. */
+  readonly id: string;
+  readonly direction: "incoming" | "outgoing";
+  /** The other end. `id` is its From or To, `name` the display name, `contact` its Contact's URI, empty when unknown. */
+  readonly remote: CallParty & { readonly id: string; readonly name: string; readonly contact: string };
+  /** Our end: whom the caller has called, or who calls. */
+  readonly local: CallParty;
+  /** The header fields of a call that came in, in order. Names are compared without regard to case. */
+  readonly headers: CallHeaders;
   /** Resolves with how the call ended. */
   readonly ended: Promise<LibraryEnd>;
   /** Calls back for each event, those before it included that no loop has seen; a loop sees them as well. */
   watch(heard: (event: LibraryEvent) => void): void;
 }
 
+export interface CallHeaders extends Iterable<readonly [name: string, value: string]> {
+  /** The first value of a field. */
+  get(name: string): string | undefined;
+  all(name: string): string[];
+}
+
 /**
  * A handler that gives each call to a function. When what it returns is settled, a call that is still up is ended: with BYE,
- * or with 500 where the function failed before it answered.
+ * or with 500 where the function failed before it answered. That the other side hangs up in the middle of a command is no
+ * failure of the function.
  */
 export function callback(handle: (call: LibraryCall) => unknown, failed: (error: unknown) => void = () => {}): Handler {
   return {
@@ -77,8 +124,10 @@ export function callback(handle: (call: LibraryCall) => unknown, failed: (error:
       Promise.try(() => handle(libraryCall(control))).then(
         () => control.finish({ type: "returned" }),
         (error: unknown) => {
+          if (error instanceof CallError && error.reason === callOver) return control.finish({ type: "returned" });
           failed(error);
-          control.finish({ type: "failed", reason: error instanceof Error ? error.message : String(error) });
+          const reason = error instanceof Error ? error.message : String(error);
+          control.finish({ type: "failed", reason, logged: true });
         },
       );
     },
@@ -87,13 +136,25 @@ export function callback(handle: (call: LibraryCall) => unknown, failed: (error:
 
 /** A call's commands as methods. */
 export function libraryCall(control: CallControl): LibraryCall {
+  const { facts } = control;
   const events = new Events(control);
   const methods = Object.entries(commands).map(([name, entry]) => [
     name.toLowerCase(),
     (...values: unknown[]) => perform(control, name, named(entry, values)),
   ]);
   const call = {
-    facts: control.facts,
+    id: facts.id,
+    direction: facts.direction,
+    remote: {
+      uri: facts.remoteUri,
+      id: facts.remoteId,
+      contact: facts.remoteContact,
+      name: facts.remoteName,
+      user: facts.remoteUser,
+      host: facts.remoteHost,
+    },
+    local: { uri: facts.localUri, user: facts.localUser, host: facts.localHost },
+    headers: new Headers(facts),
     ended: events.ended,
     watch: (heard: (event: LibraryEvent) => void) => events.watch(heard),
     [Symbol.asyncIterator]: () => events.iterate(),
@@ -101,6 +162,27 @@ export function libraryCall(control: CallControl): LibraryCall {
   };
   // Each command of the table has its method, which checks its arguments against the table.
   return call as unknown as LibraryCall;
+}
+
+class Headers implements CallHeaders {
+  readonly #facts: CallFacts;
+
+  constructor(facts: CallFacts) {
+    this.#facts = facts;
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
+    for (const [name, value] of this.#facts.headers) yield [name, decodeUtf8(value)];
+  }
+
+  get(name: string): string | undefined {
+    return this.all(name)[0];
+  }
+
+  all(name: string): string[] {
+    const wanted = name.toLowerCase();
+    return [...this].flatMap(([own, value]) => (own.toLowerCase() === wanted ? [value] : []));
+  }
 }
 
 function named(entry: CommandEntry, values: readonly unknown[]): Readonly<Record<string, unknown>> {
@@ -114,7 +196,7 @@ function perform(
   name: string,
   args: Readonly<Record<string, unknown>>,
 ): Promise<Gathered | undefined> {
-  return new Promise((resolve, reject) => {
+  const performed = new Promise<Gathered | undefined>((resolve, reject) => {
     const read = readCommand(name, args);
     if (!read.ok) return reject(new CallError(name, read.failure.reason));
     control.perform(read.command, (outcome) => {
@@ -122,6 +204,9 @@ function perform(
       else reject(new CallError(outcome.failure.command, outcome.failure.reason));
     });
   });
+  // Music that nobody waits for ends with its call: that is no reason for the runtime to end the program.
+  performed.catch(() => {});
+  return performed;
 }
 
 /** Events that wait for a loop; more than any honest call has. */

@@ -2,88 +2,80 @@
  * A SIP program in a few lines: one object that registers, calls and answers, and serves as registrar, proxy or whatever a
  * chain of receivers makes of it.
  */
-import type { Registration, RegistrationState } from "../agent/index.ts";
-import { register } from "../agent/index.ts";
-import { callback, type LibraryCall, type LibraryEnd, libraryCall } from "../handlers/callback.ts";
+import { optionsHeaders } from "../agent/index.ts";
+import { callback, type LibraryCall } from "../handlers/callback.ts";
 import type { Log } from "../log.ts";
 import { chain, type Incoming, isHopByHop, type Receiver } from "../routing/index.ts";
 import { type Server, startServer } from "../server/index.ts";
+import type { HeaderList } from "../sip/message.ts";
+import { decodeUtf8 } from "../sip/text.ts";
 import type { Listening } from "../transport/index.ts";
+import type { AuthOption } from "./auth.ts";
+import { type InviteOptions, placeCall } from "./invite.ts";
 import { Receivers } from "./receivers.ts";
-import {
-  type AgentOptions,
-  type Credentials,
-  configOf,
-  logOf,
-  OptionError,
-  ownAddress,
-  serverUri,
-  userUri,
-} from "./settings.ts";
+import { KeptRegistration, type RegisterOptions } from "./register.ts";
+import { type AgentOptions, configOf, headerList, logOf } from "./settings.ts";
 
-/** Why a call or a registration did not come about. */
-export class CallFailed extends Error {
-  override readonly name = "CallFailed";
-  /** The SIP status code that tells it best. */
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-export interface RegisterArguments {
-  readonly registrar?: string;
-  readonly auth?: Credentials;
-  /** Seconds to ask for; 3600 by default. */
-  readonly expires?: number;
-  /** Where we are reached, a URI; our own address by default. */
-  readonly contact?: string;
-  /** Told of each change, refreshes included. */
-  readonly changed?: (state: RegistrationState) => void;
-}
-
-export interface InviteArguments {
-  readonly from?: string;
-  readonly auth?: Credentials;
-  /** Further header fields. */
-  readonly headers?: readonly (readonly [name: string, value: string])[];
-  /** Told that the other side rings. */
-  readonly ringing?: () => void;
-}
-
-export interface ListenArguments {
-  /** Lets a call in; otherwise it gets 403. `from` is the From header's value, as it came. */
-  readonly filter?: (from: string, incoming: Incoming) => boolean;
-  /** Who has to know a password; everybody may call by default. See `createAuth`. */
-  readonly auth?: Receiver;
+/**
+ * Which calls are taken, and what is done with them.
+ *
+ * @example
+ * ua.listen({
+ *   filter: (from) => from.includes("@example.com"),
+ *   async call(call) {
+ *     await call.answer();
+ *     await call.play("welcome.wav");
+ *   },
+ * });
+ */
+export interface ListenOptions {
+  /** Lets a call in; otherwise it gets 403. `from` is the value of the From header. */
+  readonly filter?: ((from: string, incoming: Incoming) => boolean) | undefined;
+  /** Who has to know a password; everybody may call by default. */
+  readonly auth?: AuthOption | undefined;
   /**
-   * Handles each call; it is ended when what this returns is settled. By default it is answered, and stays until the
-   * caller hangs up.
+   * Handles each call; one that is still up when this returns, or its promise is settled, is ended. By default calls are
+   * answered, and stay until the caller hangs up.
    */
-  readonly call?: (call: LibraryCall) => unknown;
+  readonly call?: ((call: LibraryCall) => unknown) | undefined;
 }
 
+/**
+ * A user agent, and the maker of servers: registers and calls, takes calls, and passes requests through a chain of
+ * receivers.
+ *
+ * @example
+ * const ua = await Agent.open({ domain: "example.com", from: "me", auth: ["me", "secret"] });
+ * await ua.register();
+ * const call = await ua.invite("you");
+ * await call.play("announcement.wav");
+ * await call.hangup();
+ * await ua.close();
+ */
 export class Agent extends Receivers {
   readonly #options: AgentOptions;
   readonly #server: Server;
   readonly #log: Log;
-  #registration: Registration | undefined;
+  #registration: KeptRegistration | undefined;
+  #closed: Promise<void> | undefined;
 
-  /** Opens the sockets. Throws OptionError, TransportError, StoreError or MediaError. */
+  /**
+   * Opens the sockets. Throws OptionError, or an Error with a `code`, such as `address-in-use`, whose message names what
+   * is not to be had.
+   */
   static async open(options: AgentOptions = {}): Promise<Agent> {
     const log = logOf(options);
     return new Agent(options, await startServer(await configOf(options), { log }), log);
   }
 
   private constructor(options: AgentOptions, server: Server, log: Log) {
-    super(server);
+    super(server, options);
     this.#options = options;
     this.#server = server;
     this.#log = log;
   }
 
-  /** Where we listen, with the real ports. */
+  /** Where we listen, with the real ports: `[{ transport: "udp", local: { host, port }, advertised: { host, port } }]`. */
   get legs(): readonly Listening[] {
     return this.#server.listening;
   }
@@ -93,39 +85,18 @@ export class Agent extends Receivers {
     return this.#server.calls.size;
   }
 
-  /** Registers, and stays registered. Resolves with the seconds that the registrar gave. Throws CallFailed. */
-  async register(given: RegisterArguments = {}): Promise<number> {
-    const { domain, outgoingProxy } = this.#options;
-    const auth = given.auth ?? this.#options.auth;
-    const where = given.registrar ?? this.#options.registrar ?? domain;
-    const aor = ownAddress(this.#options);
-    if (where === undefined) throw new OptionError("registrar", "say where to register, or name a domain");
-    if (aor === undefined) throw new OptionError("from", "say who registers");
+  /**
+   * Registers, and stays registered. Resolves with the seconds that the registrar gave. Throws OptionError, or CallFailed:
+   * then it is not tried again.
+   */
+  async register(given: RegisterOptions = {}): Promise<number> {
     await this.unregister();
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const registration = register(
-      this.#server.agent.context,
-      {
-        registrar: serverUri("registrar", where),
-        aor,
-        auth: auth && { user: auth[0], password: auth[1] },
-        ...(given.contact === undefined ? {} : { contact: given.contact }),
-        ...(given.expires === undefined ? {} : { expires: given.expires }),
-        ...(outgoingProxy === undefined ? {} : { proxy: serverUri("outgoingProxy", outgoingProxy) }),
-      },
-      (state) => {
-        given.changed?.(state);
-        if (state.name === "registered") resolve(state.expires);
-        else if (state.name === "failed") reject(new CallFailed(state.status, `not registered: ${state.reason}`));
-      },
-    );
-    if ("failure" in registration) throw new OptionError("register", registration.failure);
+    const registration = new KeptRegistration(this.#server, this.#options, given);
     this.#registration = registration;
     try {
-      return await promise;
+      return await registration.granted;
     } catch (error) {
-      // Who is told of the failure decides whether it is tried again.
-      await this.unregister();
+      if (this.#registration === registration) await this.unregister();
       throw error;
     }
   }
@@ -134,69 +105,80 @@ export class Agent extends Receivers {
   async unregister(): Promise<void> {
     const registration = this.#registration;
     this.#registration = undefined;
-    await registration?.stop();
+    await registration?.end();
   }
 
-  /** Calls somebody: `you`, `you@example.com` or a URI. Resolves when the call is answered. Throws CallFailed. */
-  async invite(to: string, given: InviteArguments = {}): Promise<LibraryCall> {
-    const { domain, outgoingProxy } = this.#options;
-    const auth = given.auth ?? this.#options.auth;
-    const from = given.from ?? ownAddress(this.#options);
-    const { promise, resolve, reject } = Promise.withResolvers<LibraryCall>();
-    const placed = this.#server.call(
-      {
-        uri: userUri("to", to, domain),
-        ...(from === undefined ? {} : { from }),
-        auth: auth && { user: auth[0], password: auth[1] },
-        ...(given.headers === undefined ? {} : { headers: given.headers }),
-        ...(outgoingProxy === undefined ? {} : { proxy: serverUri("outgoingProxy", outgoingProxy) }),
-      },
-      {
-        start(control) {
-          const call = libraryCall(control);
-          call.watch((event) => {
-            if (event.type === "ringing") given.ringing?.();
-            else if (event.type === "connected") resolve(call);
-            else if (event.type === "ended") reject(failureOf(event));
-          });
-        },
-      },
-    );
-    if ("failure" in placed) throw new OptionError("to", placed.failure);
-    return await promise;
+  /**
+   * Calls somebody: `you`, `you@example.com` or a SIP URI. Resolves when the call is answered; from then on it is the
+   * program's, which hangs up. Throws OptionError, or CallFailed.
+   */
+  async invite(to: string, given: InviteOptions = {}): Promise<LibraryCall> {
+    return await placeCall(this.#server, this.#options, this.#registration?.service ?? [], to, given);
   }
 
-  /** Takes calls from now on. It is a receiver as well, to stand in a chain. */
-  listen(given: ListenArguments = {}): Receiver {
-    const receiver = this.createUserAgent(given);
-    this.serve(...(given.auth === undefined ? [] : [given.auth]), receiver);
-    return receiver;
+  /** Takes calls from now on, as `serve(createUserAgent(options))` does. */
+  listen(options: ListenOptions = {}): void {
+    this.serve(this.createUserAgent(options));
   }
 
-  /** Answers the calls that come to it, and whatever else a phone answers. */
-  createUserAgent({ filter, call = answered }: ListenArguments = {}): Receiver {
-    const handler = callback(call, (error) => this.#log.error("a call's function failed", { reason: String(error) }));
-    return (incoming) => {
+  /** Answers the calls that come to it, and OPTIONS, as a phone does; for a chain, as its last member. */
+  createUserAgent({ filter, auth, call = answered }: ListenOptions = {}): Receiver {
+    const { agent, calls } = this.#server;
+    const failed = (error: unknown) =>
+      this.#log.error("the function that handles calls failed", { reason: describe(error) });
+    const handler = callback(call, failed);
+    const headers = this.#optionsHeaders();
+    const answer: Receiver = (incoming) => {
       const { request, tx } = incoming;
-      if (isHopByHop(request)) return false;
       if (request.method !== "INVITE") {
-        if (request.method !== "OPTIONS") return false;
-        this.#server.agent.options(tx);
-      } else if (filter?.(request.header("from") ?? "", incoming) === false) tx.respondStateless(403);
-      else this.#server.calls.receive(tx, request, handler);
+        if (headers === undefined) agent.options(tx);
+        else agent.reply(tx, 200, { headers });
+      } else if (filter?.(decodeUtf8(request.header("from") ?? ""), incoming) === false) tx.respondStateless(403);
+      else calls.receive(tx, request, handler);
       return true;
     };
+    const comes = ({ request }: Incoming) => request.method === "OPTIONS" || request.method === "INVITE";
+    return this.behindAuth(auth, comes, (incoming) => !this.#server.admits(incoming) || answer(incoming));
   }
 
-  /** From now on requests go to these receivers, in order; the first that takes one ends its way. */
+  /** What OPTIONS is answered with where the program says it: ours, but for the fields that it names. */
+  #optionsHeaders(): HeaderList | undefined {
+    if (this.#options.options === undefined) return undefined;
+    const own = headerList("options", this.#options.options);
+    const named = new Set(own.map(([name]) => name.toLowerCase()));
+    return [...optionsHeaders.filter(([name]) => !named.has(name.toLowerCase())), ...own];
+  }
+
+  /**
+   * From now on new requests go to these receivers, in order; the first that takes one ends its way. What nobody takes is
+   * answered as a phone would that is not there; requests within dialogs find their way without a chain.
+   *
+   * @example
+   * ua.serve(ua.createRegistrar(), ua.createStatelessProxy());
+   */
   serve(...receivers: readonly Receiver[]): void {
-    this.#server.use(receivers.length === 0 ? undefined : chain(...receivers));
+    const first = chain(...receivers);
+    this.#server.use((incoming) => {
+      try {
+        return first(incoming);
+      } catch (error) {
+        this.#log.error("a receiver failed", { reason: describe(error) });
+        if (isHopByHop(incoming.request)) return false;
+        incoming.tx.respondStateless(500);
+        return true;
+      }
+    });
   }
 
   /** Takes the registration back, ends the calls, closes the sockets. */
   async close(): Promise<void> {
-    await this.unregister();
-    await this.#server.stop();
+    this.#closed ??= this.unregister().then(() => this.#server.stop());
+    await this.#closed;
+  }
+
+  /** `await using ua = await Agent.open()` closes it at the end of the block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 
@@ -205,6 +187,6 @@ async function answered(call: LibraryCall): Promise<void> {
   await call.ended;
 }
 
-function failureOf({ cause, code }: LibraryEnd): CallFailed {
-  return new CallFailed(code, `the call was not answered: ${cause} (${code})`);
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -8,22 +8,22 @@ import { type DropCondition, dropper, type Incoming, type Receiver } from "../ro
 /** One rule. Text only, so that it can be kept: `matches` is a regular expression on the header field's value. */
 export interface DropEntry {
   /** Address or network, such as `203.0.113.0/24`. */
-  readonly from?: string;
+  readonly from?: string | undefined;
   /** Source port. */
-  readonly port?: number;
-  readonly header?: string;
-  readonly matches?: string;
+  readonly port?: number | undefined;
+  readonly header?: string | undefined;
+  readonly matches?: string | undefined;
   /** When the rule ends, in ms since 1970; never without it. */
-  readonly until?: number;
+  readonly until?: number | undefined;
 }
 
 export interface DropListOptions {
   /** Keeps the list: a JSON file, made when something is added. */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** Told of each request that is dropped. */
-  readonly dropped?: (incoming: Incoming) => void;
+  readonly dropped?: ((incoming: Incoming) => void) | undefined;
   /** ms since 1970; the system's clock by default. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** A file that holds no list of rules. */

@@ -2,170 +2,244 @@
 import { AccountTable, commonAlgorithms } from "../accounts/index.ts";
 import { hash } from "../hash.ts";
 import {
-  type AuthorizeFilter,
-  type AuthorizeFilterName,
   authorizer,
+  chain,
   type Incoming,
   isHopByHop,
+  only,
   type ProxyTarget,
   type Receiver,
 } from "../routing/index.ts";
-import { absence, locate, redirect, registrar, servedDomains, targetsOf } from "../routing/registrar/index.ts";
+import { type DomainOf, redirect, registrar, servedDomains } from "../routing/registrar/index.ts";
 import type { Server } from "../server/index.ts";
 import { Nonces } from "../sip/digest-nonce.ts";
 import type { Request } from "../sip/message.ts";
-import { isSipUri, parseUri } from "../sip/uri.ts";
-import { type AccountsOption, accountsOf, OptionError, serverUri } from "./settings.ts";
+import { isSipUri, parseUri, type Uri } from "../sip/uri.ts";
+import { type AuthOption, type AuthOptions, accountsOf, filterOf } from "./auth.ts";
+import { type AgentOptions, nextHops, userUri } from "./settings.ts";
+import { findTargets, type Targeting } from "./targets.ts";
 
-export interface AuthOptions {
-  /** `{ alice: "wonderland" }`, or accounts. */
-  readonly accounts: AccountsOption;
-  /** By default the domain that is asked. */
-  readonly realm?: string;
-  readonly algorithms?: readonly ("MD5" | "SHA-256" | "SHA-512-256")[];
-  /** What must hold besides: `from-is-auth-user`, `from-is-realm`, `to-is-from`, or functions of your own. */
-  readonly filters?: readonly (AuthorizeFilterName | AuthorizeFilter)[];
-  /** `www` (401) or `proxy` (407); by default the first for REGISTER and the second for all else. */
-  readonly kind?: "www" | "proxy" | "by-method";
-}
-
-export interface RegistrarArguments {
+/**
+ * What a registrar takes; times in seconds.
+ *
+ * @example
+ * ua.createRegistrar({ domain: ["example.com", "example.org"], minExpires: 30, maxExpires: 300 });
+ */
+export interface RegistrarOptions {
   /** The domains that are served; any by default. */
-  readonly domain?: string | readonly string[];
-  /** Seconds. */
-  readonly minExpires?: number;
-  readonly defaultExpires?: number;
-  readonly maxExpires?: number;
-  readonly maxContacts?: number;
+  readonly domain?: string | readonly string[] | undefined;
+  /** A shorter registration is answered 423; 60 by default. */
+  readonly minExpires?: number | undefined;
+  /** Where a phone names none; 3600 by default. */
+  readonly defaultExpires?: number | undefined;
+  /** Longer ones are shortened to this; 7200 by default. */
+  readonly maxExpires?: number | undefined;
+  /** Contacts that one user may have at a time; 10 by default. */
+  readonly maxContacts?: number | undefined;
+  /** Who may register; anybody as anybody by default. */
+  readonly auth?: AuthOption | undefined;
 }
 
-/** Where a request that a proxy takes is to go; undefined: the next receiver's. A text is a URI. */
-export type Targeting = (request: Request) => string | ProxyTarget | readonly ProxyTarget[] | undefined;
-
-export interface ProxyArguments {
-  /**
-   * Domains and where their requests go: `{ "example.com": "192.0.2.1:5060", "*": "192.0.2.2" }`. The Request-URI stays as
-   * it is. Users that are registered here come first.
-   */
-  readonly domain2proxy?: Readonly<Record<string, string>>;
-  /** Decides before registrations and `domain2proxy` are asked. */
-  readonly target?: Targeting;
-  /** Sends what nothing above decides to where its Request-URI says. Who sends so must be somebody you trust: put an authorizer before it. */
-  readonly anywhere?: boolean;
+/**
+ * Where a proxy sends what it takes. In this order: what `target` says, who is registered here, `domain2proxy`, and with
+ * `anywhere` where the Request-URI says. All else is left to the next receiver.
+ *
+ * @example
+ * ua.createStatefulProxy({ domain2proxy: { "example.org": "192.0.2.7:5070" }, nat: true });
+ */
+export interface ProxyOptions {
+  readonly target?: Targeting | undefined;
+  /** As of the agent, and instead of its own. */
+  readonly domain2proxy?: AgentOptions["domain2proxy"] | undefined;
+  /** Sends what nothing else decides to where its Request-URI says. Ask those who may do so for a password. */
+  readonly anywhere?: boolean | undefined;
   /** Requests within the dialog come this way, too; true by default. */
-  readonly recordRoute?: boolean;
-  /** Relays the media. */
-  readonly nat?: boolean;
+  readonly recordRoute?: boolean | undefined;
+  /** Relays audio and video, so that phones behind NATs hear each other. */
+  readonly nat?: boolean | undefined;
+  /** Who may send; anybody by default. */
+  readonly auth?: AuthOption | undefined;
 }
 
-export interface StatelessArguments extends ProxyArguments {
+/**
+ * @example
+ * ua.createStatelessProxy({ rewriteContact: true });
+ */
+export interface StatelessProxyOptions extends ProxyOptions {
   /** Puts us into Contact where a message changes from one address of ours to another. */
-  readonly rewriteContact?: boolean;
+  readonly rewriteContact?: boolean | undefined;
   /** Puts us into every Contact. */
-  readonly forceRewrite?: boolean;
+  readonly forceRewrite?: boolean | undefined;
 }
 
+/**
+ * A contact of a user who is registered here.
+ *
+ * @example
+ * for (const { uri, expires } of ua.contactsOf("alice@example.com")) console.log(uri, expires);
+ */
+export interface RegisteredContact {
+  readonly uri: string;
+  /** Seconds left. */
+  readonly expires: number;
+  /** 0 to 1. */
+  readonly q: number;
+  /** How the phone calls itself. */
+  readonly userAgent: string | undefined;
+}
+
+/** Makes receivers; an Agent is one of these. */
 export class Receivers {
   readonly #server: Server;
+  readonly #options: AgentOptions;
+  #domains: readonly string[] = [];
+  #served: DomainOf = servedDomains([]);
 
-  constructor(server: Server) {
+  constructor(server: Server, options: AgentOptions) {
     this.#server = server;
+    this.#options = options;
   }
 
-  /** Lets through who knows a password, and challenges everybody else. */
+  /**
+   * Lets through who knows a password, and challenges everybody else. Wrong passwords count against their source: see
+   * docs/abuse.md.
+   *
+   * @example
+   * ua.serve(ua.createAuth({ accounts: { alice: "wonderland" } }), ua.createRegistrar());
+   */
   createAuth(options: AuthOptions): Receiver {
-    const accounts = new AccountTable(accountsOf(options.accounts));
-    const { realm, filters, kind } = options;
-    const { clock } = this.#server.agent.context;
+    const accounts = accountsOf(options.accounts);
+    const { realm, filter, kind, algorithms = ["MD5"] } = options;
+    const { agent, services, transport } = this.#server;
     return authorizer({
       accounts,
-      realm: (request) => realm ?? hostOf(request),
-      nonces: new Nonces({ clock, hash, secret: crypto.getRandomValues(new Uint8Array(32)) }),
-      algorithms: commonAlgorithms(accounts, options.algorithms ?? ["SHA-256", "MD5"]),
-      ...(filters === undefined ? {} : { filters }),
-      ...(kind === undefined ? {} : { kind }),
+      realm: (request) => realm ?? this.#speaksFor(request),
+      domain: (request) => this.#speaksFor(request),
+      nonces: new Nonces({ clock: agent.context.clock, hash, secret: crypto.getRandomValues(new Uint8Array(32)) }),
+      algorithms: accounts instanceof AccountTable ? commonAlgorithms(accounts, algorithms) : algorithms,
+      filters: filter === undefined ? [] : [filterOf(filter)],
+      kind,
+      isOwn: (host) => transport.listening.some(({ local }) => transport.isOwn(host, local.port)),
+      tell: (event) => services.told(event),
     });
   }
 
-  /** Takes registrations. Put an authorizer before it, unless everybody may register as anybody. */
-  createRegistrar(options: RegistrarArguments = {}): Receiver {
+  /**
+   * Takes registrations. The contacts are the agent's: all its proxies find them.
+   *
+   * @example
+   * ua.serve(ua.createRegistrar({ domain: "example.com", auth: { accounts: { alice: "wonderland" } } }));
+   */
+  createRegistrar(options: RegistrarOptions = {}): Receiver {
     const { minExpires = 60, defaultExpires = 3600, maxExpires = 7200, maxContacts = 10 } = options;
-    return registrar({
-      location: this.#server.services.location,
-      limits: { minExpires, defaultExpires, maxExpires, maxContacts },
-      domainOf: servedDomains([options.domain ?? []].flat()),
+    const { services, transport } = this.#server;
+    this.#domains = [...this.#domains, ...[options.domain ?? []].flat()];
+    this.#served = servedDomains(this.#domains, (host) =>
+      transport.listening.some(({ local }) => transport.isOwn(host, local.port)),
+    );
+    const keep = registrar({
+      location: services.location,
+      limits: { minExpires, defaultExpires: Math.min(defaultExpires, maxExpires), maxExpires, maxContacts },
+      domainOf: this.#domainOf,
+      gruus: services.gruus,
+      holdOpen: (flow, ms) => transport.holdOpen(flow, ms),
     });
+    return this.behindAuth(options.auth, (incoming) => incoming.request.method === "REGISTER", keep);
   }
 
-  /** Answers with 302 and the contacts of who is registered here; who is not gets 480. */
-  createRedirect({ domain }: Pick<RegistrarArguments, "domain"> = {}): Receiver {
-    return redirect({ location: this.#server.services.location, domainOf: servedDomains([domain ?? []].flat()) });
+  /** Where a user is registered now: `alice@example.com`, or `alice` with the agent's domain. */
+  contactsOf(user: string): readonly RegisteredContact[] {
+    const uri = parseUri(userUri("user", user, this.#options.domain));
+    const { location } = this.#server.services;
+    const domain = uri !== undefined && isSipUri(uri) ? this.#domainOf(uri.host, uri.port) : undefined;
+    if (uri === undefined || !isSipUri(uri) || domain === undefined) return [];
+    return location.lookup(`${uri.user ?? ""}@${domain}`).map((binding) => ({
+      uri: binding.contact,
+      expires: location.secondsLeft(binding),
+      q: binding.q,
+      userAgent: binding.userAgent,
+    }));
   }
 
-  /** Forwards each message by what it says itself, and remembers nothing. */
-  createStatelessProxy(options: StatelessArguments = {}): Receiver {
+  /**
+   * Answers with 302 and the contacts of who is registered here; who is not gets 480.
+   *
+   * @example
+   * ua.serve(ua.createRegistrar(), ua.createRedirect());
+   */
+  createRedirect({ auth }: { auth?: AuthOption | undefined } = {}): Receiver {
+    const { location, gruus } = this.#server.services;
+    const tell = redirect({ location, domainOf: this.#domainOf, gruus });
+    return this.behindAuth(auth, ({ request }) => request.method !== "REGISTER" && !isHopByHop(request), tell);
+  }
+
+  /**
+   * Forwards each message by what it says itself, and remembers nothing.
+   *
+   * @example
+   * ua.serve(ua.createRegistrar(), ua.createStatelessProxy());
+   */
+  createStatelessProxy(options: StatelessProxyOptions = {}): Receiver {
     const { recordRoute, nat, rewriteContact, forceRewrite } = options;
     const { stateless } = this.#server.services;
+    const rewrite = forceRewrite ? "force" : rewriteContact;
     return this.#proxy(options, (incoming, [target]) => {
-      if (target !== undefined)
-        stateless.forward(incoming, target, {
-          recordRoute,
-          nat,
-          rewriteContact: forceRewrite ? "force" : rewriteContact,
-        });
+      if (target !== undefined) stateless.forward(incoming, target, { recordRoute, nat, rewriteContact: rewrite });
     });
   }
 
-  /** Forwards with transactions: forks to all targets, tries the next when one fails, cancels the losers. */
-  createStatefulProxy(options: ProxyArguments = {}): Receiver {
+  /**
+   * Forwards with transactions: forks to all targets, tries the next when one fails, cancels the losers.
+   *
+   * @example
+   * ua.serve(ua.createRegistrar(), ua.createStatefulProxy({ auth: { accounts: { alice: "wonderland" } } }));
+   */
+  createStatefulProxy(options: ProxyOptions = {}): Receiver {
     const { recordRoute, nat } = options;
     const { stateful } = this.#server.services;
     return this.#proxy(options, (incoming, targets) => stateful.forward(incoming, targets, { recordRoute, nat }));
   }
 
-  #proxy(options: ProxyArguments, forward: (incoming: Incoming, targets: readonly ProxyTarget[]) => void): Receiver {
-    const next = new Map(Object.entries(options.domain2proxy ?? {}).map(([name, to]) => [name.toLowerCase(), hop(to)]));
+  /** A receiver behind the authorizer that its options ask for: who sends what it takes is asked for a password. */
+  protected behindAuth(
+    auth: AuthOption | undefined,
+    takes: (incoming: Incoming) => boolean,
+    receiver: Receiver,
+  ): Receiver {
+    return only(takes, auth === undefined ? receiver : chain(this.#authorizer(auth, "www"), receiver));
+  }
+
+  /** Registrars that are made later count as well. */
+  readonly #domainOf: DomainOf = (host, port) => this.#served(host, port);
+
+  #proxy(options: ProxyOptions, forward: (incoming: Incoming, targets: readonly ProxyTarget[]) => void): Receiver {
+    const parts = {
+      server: this.#server,
+      domainOf: this.#domainOf,
+      next: nextHops(options.domain2proxy ?? this.#options.domain2proxy),
+      decide: options.target,
+      anywhere: options.anywhere ?? false,
+    };
+    const authorize = options.auth === undefined ? undefined : this.#authorizer(options.auth, "by-method");
     return (incoming) => {
-      const { request } = incoming;
-      const targets = this.#targets(request, options, next);
-      if (targets.length > 0) forward(incoming, targets);
-      else if (isHopByHop(request)) return false;
-      else if (targets === nowhere) return false;
+      const found = findTargets(incoming.request, parts);
+      if (found === "elsewhere") return false;
+      if (authorize?.(incoming) === true) return true;
+      if (found !== "absent") forward(incoming, found);
+      else if (isHopByHop(incoming.request)) return false;
       else incoming.tx.respondStateless(480);
       return true;
     };
   }
 
-  /** `nowhere`: the next receiver's; empty: a user of ours who is not there. */
-  #targets(
-    request: Request,
-    { target: decide, anywhere }: ProxyArguments,
-    next: ReadonlyMap<string, ProxyTarget["nextHop"]>,
-  ): readonly ProxyTarget[] {
-    const { target, uri } = request;
-    const decided = decide?.(request);
-    if (decided !== undefined) return typeof decided === "string" ? [{ uri: decided }] : [decided].flat();
-    if (target === undefined || !isSipUri(target)) return nowhere;
-    const { location } = this.#server.services;
-    const { aor, bindings } = locate(target, { location, domainOf: servedDomains([]) });
-    const registered = targetsOf(bindings, this.#server.transport);
-    if (registered.length > 0) return registered;
-    const host = target.host.toLowerCase();
-    const nextHop = next.get(host) ?? next.get("*");
-    if (nextHop !== undefined) return [{ uri, nextHop }];
-    if (anywhere === true) return [{ uri }];
-    return absence(aor, undefined) === 480 && this.#server.transport.isOwn(target.host, target.port) ? [] : nowhere;
+  #authorizer(auth: AuthOption, kind: AuthOptions["kind"]): Receiver {
+    return typeof auth === "function" ? auth : this.createAuth({ ...auth, kind: auth.kind ?? kind });
   }
-}
 
-const nowhere: readonly ProxyTarget[] = [];
-
-function hop(text: string): ProxyTarget["nextHop"] {
-  const uri = parseUri(serverUri("domain2proxy", text));
-  if (uri === undefined || !isSipUri(uri)) throw new OptionError("domain2proxy", `“${text}” is no host or SIP URI`);
-  return uri;
-}
-
-function hostOf({ target }: Request): string {
-  return target !== undefined && isSipUri(target) ? target.host.toLowerCase() : "siproc";
+  /** The domain whose user makes a request: that of a REGISTER's target, of another's From, or else of who is called. */
+  #speaksFor({ method, target, from }: Request): string {
+    const domainOf = (uri: Uri | undefined) =>
+      uri !== undefined && isSipUri(uri) ? this.#domainOf(uri.host, uri.port) : undefined;
+    return domainOf(method === "REGISTER" ? target : from.uri) ?? domainOf(target) ?? this.#domains[0] ?? "siproc";
+  }
 }

@@ -10,7 +10,7 @@ export {
   withoutOwnCredentials,
 } from "./authorize.ts";
 export { type Ban, Bans } from "./bans.ts";
-export { type Block, blocker, type DropCondition, dropper } from "./block.ts";
+export { type Block, blocker, type DropCondition, type DropperOptions, dropper } from "./block.ts";
 export type { CallRecord } from "./call-record.ts";
 export {
   Arrival,

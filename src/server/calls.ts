@@ -142,9 +142,10 @@ export class Calls {
 
   #start(call: Call, handler: Handler): void {
     const { direction, remoteUri, localUri } = call.facts;
+    const [from, to] = direction === "incoming" ? [remoteUri, localUri] : [localUri, remoteUri];
     call.log.info(direction === "incoming" ? "a call comes in" : "calling", {
-      from: withoutPassword(remoteUri),
-      to: withoutPassword(localUri),
+      from: withoutPassword(from),
+      to: withoutPassword(to),
     });
     try {
       handler.start(call);

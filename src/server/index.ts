@@ -6,7 +6,7 @@ import type { Control } from "../control/status.ts";
 import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
 import { type MediaEngine, startMedia } from "../media/index.ts";
-import { chain, type Receiver } from "../routing/index.ts";
+import { chain, type Incoming, type Receiver } from "../routing/index.ts";
 import type { Flow } from "../sip/flow.ts";
 import { MergeGuard } from "../sip/merged.ts";
 import { checkRequest, checkResponse, type ParseFailure, type Request, type Response } from "../sip/message.ts";
@@ -38,6 +38,10 @@ export interface Server {
   /** Requests outside of our dialogs go here first, before the routes of the configuration; undefined: to these at once. */
   use(receiver: Receiver | undefined): void;
   readonly calls: Calls;
+  /** Whether a request may come to the user agent (RFC 3261 §8.2); false: it was refused, or is none that anybody answers. */
+  admits(incoming: Incoming): boolean;
+  /** Tells one listener of each connection that is gone. */
+  onClosed(heard: (flow: Flow) => void): void;
   /** Takes over routes, scripts and limits of a new configuration. Calls that are up go on as they began. */
   reload(config: Config): void;
   /** Places a call that `handler` handles; `ended` is told how it ended. */
@@ -90,6 +94,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     established: (request) => parts.agent.owns(request) || services.isOnPath(request),
   });
   const start = new Start();
+  let closed = (_flow: Flow): void => {};
   const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
@@ -108,7 +113,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
           }
         }),
       failure: (failure, flow) => start.after(() => refuse(transactions, failure, flow)),
-      closed: () => {},
+      closed: (flow) => closed(flow),
     },
   });
   const closing: (() => Promise<void>)[] = [() => transport.close(), () => store.close()];
@@ -187,6 +192,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     use(receiver) {
       first = receiver;
       connect();
+    },
+    admits: (incoming) => entry.admits(incoming),
+    onClosed(heard) {
+      closed = heard;
     },
     reload: apply,
     call: (request, handler, ended) => calls.place(request, handler, ended),

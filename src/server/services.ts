@@ -57,8 +57,7 @@ interface AuthorizeEvent {
   readonly source: string;
   readonly user: string | undefined;
   readonly outcome: AuthorizeOutcome;
-  /** Undefined: the source may be forged. */
-  readonly proved?: boolean;
+  readonly proved: boolean;
 }
 
 export class Services implements OnPath {
@@ -68,8 +67,8 @@ export class Services implements OnPath {
   readonly stateful: StatefulProxy;
   readonly accounts = new AccountTable();
   readonly recordRoute: RecordRoute;
+  readonly gruus: Gruus;
   readonly #parts: ServiceParts;
-  readonly #gruus: Gruus;
   #keepAlive: KeepAlive | undefined;
   #nonces: Nonces;
   #domainOf: DomainOf = () => undefined;
@@ -90,7 +89,7 @@ export class Services implements OnPath {
     });
     this.location = new Location({ clock, store: store.bindings });
     this.recordRoute = new RecordRoute({ secret: store.secret("record-route"), ways: transport, isOwn });
-    this.#gruus = new Gruus(store.secret("gruu"));
+    this.gruus = new Gruus(store.secret("gruu"));
     this.#nonces = this.#newNonces(config);
     const gruu = (uri: string) => this.#device(uri);
     const proxyParts = {
@@ -152,7 +151,7 @@ export class Services implements OnPath {
       location: this.location,
       limits: settings,
       domainOf: this.#domainOf,
-      gruus: this.#gruus,
+      gruus: this.gruus,
       holdOpen: (flow, ms) => this.#parts.transport.holdOpen(flow, ms),
     });
     return accounts === undefined ? keep : chain(this.#authorize("www", []), keep);
@@ -170,7 +169,7 @@ export class Services implements OnPath {
       ways: transport,
       location: this.location,
       domainOf: this.#domainOf,
-      gruus: this.#gruus,
+      gruus: this.gruus,
       known:
         this.#config.accounts === undefined
           ? undefined
@@ -232,7 +231,7 @@ export class Services implements OnPath {
     const { transport } = this.#parts;
     const { domainOf } = this;
     if (domainOf(target.host, target.port) === undefined) return undefined;
-    const { bindings } = locate(target, { location: this.location, domainOf, gruus: this.#gruus });
+    const { bindings } = locate(target, { location: this.location, domainOf, gruus: this.gruus });
     return targetsOf(bindings, transport)[0] ?? { uri, lost: 480 };
   }
 
@@ -247,7 +246,7 @@ export class Services implements OnPath {
       kind,
       filters,
       isOwn: (host) => this.#domainOf(host, undefined) !== undefined,
-      tell: (event) => this.#told(event),
+      tell: (event) => this.told(event),
     });
   }
 
@@ -259,10 +258,11 @@ export class Services implements OnPath {
     return domain ?? called ?? this.#config.domains[0] ?? "siproc";
   }
 
-  #told({ source, outcome, proved, user }: AuthorizeEvent): void {
+  /** What an authorizer has found of a request: right passwords are trusted, wrong ones counted. */
+  told({ source, outcome, proved, user }: AuthorizeEvent): void {
     if (outcome === "accepted") this.guard.trust(source);
     else if (outcome === "wrong") {
-      this.guard.failed(source, "wrong passwords", proved ?? false);
+      this.guard.failed(source, "wrong passwords", proved);
       this.#parts.log.info("a wrong password, or an unknown user", { user, source });
     }
   }
