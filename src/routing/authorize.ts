@@ -82,7 +82,13 @@ export interface AuthorizerOptions {
   readonly withoutQop?: boolean | undefined;
   /** Is told of each request. `user` is what was claimed; it may be anything. */
   readonly tell?:
-    | ((event: { source: string; user: string | undefined; outcome: AuthorizeOutcome }) => void)
+    | ((event: {
+        source: string;
+        user: string | undefined;
+        outcome: AuthorizeOutcome;
+        /** The source is no forged address: it has a connection, or received our challenge. */
+        proved: boolean;
+      }) => void)
     | undefined;
   /** The platform's by default. */
   readonly hash?: Hash | undefined;
@@ -117,7 +123,7 @@ const responseOverhead = 150;
 /** Stands for the password where there is none: nobody gets in with it. */
 const noPassword = "no such password";
 
-type Verdict = { outcome: "wrong" | "stale"; user: string } | { outcome: "right"; user: string };
+type Verdict = { outcome: "wrong" | "stale" | "right"; user: string; proved: boolean };
 
 /**
  * A receiver that passes requests with right credentials, which it notes in `authenticated`, and takes all others. ACK and
@@ -160,7 +166,12 @@ class Authorizer {
       incoming.authenticated = { user: verdict.user, realm };
       if (!this.#filters.every((filter) => filter(incoming, verdict.user, realm))) outcome = "forbidden";
     }
-    tell?.({ source: flow.remote.host, user: verdict?.user, outcome });
+    tell?.({
+      source: flow.remote.host,
+      user: verdict?.user,
+      outcome,
+      proved: flow.reliable || verdict?.proved === true,
+    });
     if (outcome === "accepted") return false;
     if (outcome === "forbidden") incoming.tx.respondStateless(403);
     else this.#challenge(incoming, proxy, realm, outcome === "stale");
@@ -196,14 +207,18 @@ class Authorizer {
   #check({ request, flow }: Incoming, credentials: Credentials): Verdict {
     const { realm, response, nonce, uri } = credentials;
     const claimed = decodeUtf8(credentials.username);
-    const wrong = { outcome: "wrong", user: claimed } as const;
+    const wrong = (): Verdict => ({
+      outcome: "wrong",
+      user: claimed,
+      proved: this.#options.nonces.wasSentTo(nonce, flow.remote.host),
+    });
     const algorithm = digestAlgorithm(credentials.algorithm);
-    if (algorithm === undefined || !this.#algorithms.includes(algorithm) || credentials.userhash) return wrong;
+    if (algorithm === undefined || !this.#algorithms.includes(algorithm) || credentials.userhash) return wrong();
     const qop = qopOf(credentials.qop);
     const { cnonce = "", nc = "" } = credentials;
     const count = qop === "none" ? 0 : readCount(nc);
-    if (qop === "none" ? this.#options.withoutQop !== true : qop === "other" || cnonce === "") return wrong;
-    if (count === undefined || qop === "other" || !this.#isFor(uri, request)) return wrong;
+    if (qop === "none" ? this.#options.withoutQop !== true : qop === "other" || cnonce === "") return wrong();
+    if (count === undefined || qop === "other" || !this.#isFor(uri, request)) return wrong();
     const domain = this.#options.domain?.(request) ?? realm;
     const account = this.#find(claimed, domain);
     const stored = account?.ha1?.[algorithm];
@@ -224,10 +239,10 @@ class Authorizer {
       body: request.body,
     });
     const right = equalInConstantTime(expected, response.toLowerCase());
-    if (account === undefined || account.disabled || !account.knows(algorithm) || !right) return wrong;
+    if (account === undefined || account.disabled || !account.knows(algorithm) || !right) return wrong();
     const mark = this.#hash("SHA-256", `${flow.remote.host} ${flow.remote.port} ${sha256(request.bytes())}`);
     const use = this.#options.nonces.use(nonce, realm, count, mark);
-    return { outcome: use === "ok" ? "right" : "stale", user: account.user };
+    return { outcome: use === "ok" ? "right" : "stale", user: account.user, proved: true };
   }
 
   /** Some phones give their whole address as the user name. */
@@ -265,7 +280,7 @@ class Authorizer {
       if (room < this.#size.least + realm.length) return tx.respondStateless(403);
     }
     const name = proxy ? "Proxy-Authenticate" : "WWW-Authenticate";
-    const nonce = this.#options.nonces.make(realm);
+    const nonce = this.#options.nonces.make(realm, flow.remote.host);
     const headers: HeaderList = algorithms.map((algorithm) => [name, challengeText(realm, nonce, algorithm, stale)]);
     tx.respondStateless(proxy ? 407 : 401, { headers });
   }

@@ -1,9 +1,9 @@
 /**
  * A server's nonces (RFC 7616 §5.4): made without keeping anything, known again by a keyed hash, used once for each nc.
  *
- * A nonce is `time.number.mac`. The MAC is the first 80 bits of SHA-256(secret, time, number, realm): the secret fills a
- * block of its own, and with 176 of the 256 bits kept back nobody can extend the hash, so that no HMAC is needed. What is
- * kept is the use of a nonce by somebody who knew a password: a flood of challenges costs no memory.
+ * A nonce is `time.number.mac`, with a mark of whom it was sent to in the number. The MAC is the first 80 bits of
+ * SHA-256(secret, time, number, realm): the secret fills a block of its own, and with 176 of the 256 bits kept back nobody
+ * can extend the hash, so that no HMAC is needed. What is kept is the use of a nonce by somebody who knew a password: a flood of challenges costs no memory.
  */
 import type { Clock } from "./clock.ts";
 import type { Hash } from "./digest.ts";
@@ -60,11 +60,25 @@ export class Nonces {
     return this.#current.size + this.#previous.size;
   }
 
-  /** A new nonce for challenges with this realm: some 30 chars that may stand in quotes as they are. */
-  make(realm: string): string {
+  /**
+   * A new nonce for challenges with this realm: some 36 chars that may stand in quotes as they are. `source`: the address
+   * that it is sent to, which `wasSentTo` knows again.
+   */
+  make(realm: string, source = ""): string {
     const time = Math.floor(this.#clock.now()).toString(36);
-    const number = (this.#number++).toString(36);
+    const count = (this.#number++).toString(36);
+    const number = `${count}-${this.#sourceMark(time, count, source)}`;
     return `${time}.${number}.${this.#mac(time, number, realm)}`;
+  }
+
+  /**
+   * Whether a nonce was made for this address: who shows it has received what was sent there. It is good from elsewhere,
+   * too, as of a phone whose network has changed.
+   */
+  wasSentTo(nonce: string, source: string): boolean {
+    const [time = "", number = ""] = nonce.slice(0, 64).split(".", 2);
+    const [count = "", mark = ""] = number.split("-", 2);
+    return equalInConstantTime(mark, this.#sourceMark(time, count, source));
   }
 
   /**
@@ -78,7 +92,7 @@ export class Nonces {
   use(nonce: string, realm: string, nc: number, mark: string): "ok" | "stale" {
     const first = nonce.indexOf(".");
     const second = nonce.indexOf(".", first + 1);
-    if (first < 1 || second < 0 || second > 24) return "stale";
+    if (first < 1 || second < 0 || second > 32) return "stale";
     const time = nonce.slice(0, first);
     const number = nonce.slice(first + 1, second);
     // Compared whatever the time says: the MAC tells whether to believe it.
@@ -93,6 +107,11 @@ export class Nonces {
 
   #mac(time: string, number: string, realm: string): string {
     return this.#hash("SHA-256", `${this.#secret}${time}.${number}.${realm}`).slice(0, 20);
+  }
+
+  /** 24 bits: who guesses them has one failure of somebody else's counted. */
+  #sourceMark(time: string, count: string, source: string): string {
+    return this.#hash("SHA-256", `${this.#secret}from ${time}.${count}.${source}`).slice(0, 6);
   }
 
   /** Forgets the older half when it is old enough, or the newer one full. What was made before that is stale from then on. */

@@ -152,9 +152,16 @@ describe("nobody else does", () => {
     const bench = new AuthorizingBench();
     bench.exchange("alice", "wrong");
     expect(bench.told).toEqual([
-      { source: "192.0.2.9", user: undefined, outcome: "challenged" },
-      { source: "192.0.2.9", user: "alice", outcome: "wrong" },
+      { source: "192.0.2.9", user: undefined, outcome: "challenged", proved: false },
+      // Who knows the challenge has received it.
+      { source: "192.0.2.9", user: "alice", outcome: "wrong", proved: true },
     ]);
+  });
+
+  test("a wrong password with a challenge that somebody else got proves nothing of its source", () => {
+    const bench = new AuthorizingBench();
+    const line = credentials(bench, { password: "wrong" });
+    expect(bench.nonces.wasSentTo(/nonce="([^"]+)"/.exec(line)?.[1] ?? "", "192.0.2.10")).toBe(false);
   });
 
   test("an empty digest asks for a challenge, and is no wrong password", () => {
@@ -270,8 +277,8 @@ describe("nobody learns which users there are (R9)", () => {
     expect(answer(made).octets).toBe(answer({ password: "wrong" }).octets);
   });
   test.each(users)("%s: the same number of hash operations, and the same told", (_, made) => {
-    // HA1, HA2, the response; and the MAC of the new nonce.
-    expect(answer(made)).toMatchObject({ hashes: 4, outcome: "wrong" });
+    // HA1, HA2, the response; whom the nonce was sent to; and the two MACs of the new nonce.
+    expect(answer(made)).toMatchObject({ hashes: 6, outcome: "wrong" });
   });
 });
 

@@ -36,7 +36,7 @@ export class AuthorizingBench {
   readonly nonces: Nonces;
   /** What the authorizer let through. */
   readonly passed: Incoming[] = [];
-  readonly told: { source: string; user: string | undefined; outcome: string }[] = [];
+  readonly told: { source: string; user: string | undefined; outcome: string; proved: boolean }[] = [];
   /** Hash operations since it was last set to 0. */
   hashes = 0;
   readonly #layer: TransactionLayer;
