@@ -7,17 +7,14 @@ export type { AccountFields } from "./accounts/index.ts";
 export type { RegistrationState } from "./agent/index.ts";
 export {
   CallError,
-  type CallHeaders,
-  type CallParty,
   type LibraryCall as Call,
   type LibraryEnd as CallEnd,
   type LibraryEvent as CallEvent,
 } from "./handlers/callback.ts";
 export * from "./library/index.ts";
-export type { Fields, Level, Log } from "./log.ts";
+export type { Log } from "./log.ts";
 export {
   type AuthorizeFilter,
-  type AuthorizeFilterName,
   type Block,
   blocker,
   chain,
@@ -30,4 +27,4 @@ export {
   type ProxyTarget,
   type Receiver,
 } from "./routing/index.ts";
-export type { Request, Response } from "./sip/message.ts";
+export type { Request } from "./sip/message.ts";

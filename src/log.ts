@@ -7,6 +7,13 @@ export type LogFormat = "pretty" | "json";
 /** Facts beside a log message. Never put a password, a nonce or a dialled digit in one. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/**
+ * Where what happens is told.
+ *
+ * @example
+ * const line = (message: string, fields?: object) => console.log(message, fields ?? "");
+ * const log: Log = { debug() {}, info: line, warn: line, error: line, with: () => log };
+ */
 export interface Log {
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;

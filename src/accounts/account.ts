@@ -1,6 +1,16 @@
 /** One account: who may register and call. Its secrets can be asked for, and never show in logs or JSON. */
 import type { DigestAlgorithm } from "../sip/digest.ts";
 
+/**
+ * An account, with its password or with a hash of it.
+ *
+ * @example
+ * const account: AccountFields = {
+ *   user: "alice",
+ *   domain: "example.com",
+ *   ha1: { MD5: "9e1c27afbd0e54389e6ec8d6aa0bd2c5" },
+ * };
+ */
 export interface AccountFields {
   /** The name in the digest and in the AOR, as people write it. Case counts (RFC 3261 §19.1.4). */
   readonly user: string;

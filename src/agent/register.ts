@@ -30,6 +30,13 @@ export interface RegisterOptions {
   headers?: HeaderList | undefined;
 }
 
+/**
+ * How a registration is doing.
+ *
+ * @example
+ * const tell = (state: RegistrationState) =>
+ *   console.log(state.name === "failed" ? `${state.reason}, again in ${state.retry} ms` : state.name);
+ */
 export type RegistrationState =
   /** A REGISTER is out, and we are not registered. */
   | { readonly name: "registering" }

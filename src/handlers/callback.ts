@@ -70,6 +70,12 @@ type Told<E> = E extends { name: infer N extends string } ? { readonly type: Low
  * for await (const event of call) if (event.type === "dtmf") console.log(event.digit);
  */
 export type LibraryEvent = Told<CallEvent>;
+/**
+ * How a call ended.
+ *
+ * @example
+ * const { by, cause, code } = await call.ended;
+ */
 export type LibraryEnd = Extract<LibraryEvent, { type: "ended" }>;
 
 /** One end of a call. What the other end says of itself is what it wants it to be. */

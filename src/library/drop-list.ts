@@ -3,20 +3,31 @@
  * keeps them over a restart.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { type DropCondition, dropper, type Incoming, type Receiver } from "../routing/index.ts";
+import { compilePattern, type DropCondition, dropper, type Incoming, type Receiver } from "../routing/index.ts";
 
-/** One rule. Text only, so that it can be kept: `matches` is a regular expression on the header field's value. */
+/**
+ * One rule: all that it names holds.
+ *
+ * @example
+ * list.add({ header: "User-Agent", matches: "/^friendly-scanner/i" });
+ */
 export interface DropEntry {
   /** Address or network, such as `203.0.113.0/24`. */
   readonly from?: string | undefined;
   /** Source port. */
   readonly port?: number | undefined;
+  /** The name of a header field, which is there. */
   readonly header?: string | undefined;
+  /** What its value is like: a glob or a `/regular expression/`, as in a configuration. */
   readonly matches?: string | undefined;
   /** When the rule ends, in ms since 1970; never without it. */
   readonly until?: number | undefined;
 }
 
+/**
+ * @example
+ * const list = new DropList({ file: "dropped.json", dropped: ({ flow }) => console.log(flow.remote.host) });
+ */
 export interface DropListOptions {
   /** Keeps the list: a JSON file, made when something is added. */
   readonly file?: string | undefined;
@@ -26,11 +37,28 @@ export interface DropListOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** A file that holds no list of rules. */
+/**
+ * A file that holds no list of rules, or a rule that cannot be.
+ *
+ * @example
+ * try {
+ *   list.add({ matches: "x" });
+ * } catch (error) {
+ *   if (error instanceof DropListError) console.error(error.message);
+ * }
+ */
 export class DropListError extends Error {
   override readonly name = "DropListError";
 }
 
+/**
+ * A dropper that a program changes while it runs.
+ *
+ * @example
+ * const list = new DropList({ file: "dropped.json" });
+ * list.add({ from: "203.0.113.7" }, 3_600_000);
+ * ua.serve(list.receive, ua.createRegistrar());
+ */
 export class DropList {
   readonly #options: DropListOptions;
   #entries: DropEntry[];
@@ -51,8 +79,10 @@ export class DropList {
     return this.#receiver(incoming);
   };
 
-  /** Adds a rule, for `ms` milliseconds or for good. */
+  /** Adds a rule, for `ms` milliseconds or for good. Throws DropListError. */
   add(entry: Omit<DropEntry, "until">, ms?: number): void {
+    if (!isEntry(entry))
+      throw new DropListError(`${JSON.stringify(entry)} is no rule; expected such as { from: "203.0.113.0/24" }`);
     this.#entries.push(ms === undefined ? entry : { ...entry, until: this.#now() + ms });
     this.#changed();
     this.#keep();
@@ -94,7 +124,8 @@ export class DropList {
 }
 
 function conditionOf({ from, port, header, matches }: DropEntry): DropCondition {
-  return { from, port, header, matches: matches === undefined ? undefined : new RegExp(matches, "i") };
+  const compiled = matches === undefined ? undefined : compilePattern(matches);
+  return { from, port, header, matches: compiled?.ok ? compiled.pattern : undefined };
 }
 
 function readEntries(file: string): DropEntry[] {
@@ -112,24 +143,17 @@ function readEntries(file: string): DropEntry[] {
   });
 }
 
+const kinds = { from: "string", port: "number", header: "string", matches: "string", until: "number" };
+
 function isEntry(item: unknown): item is DropEntry {
   if (typeof item !== "object" || item === null || Array.isArray(item)) return false;
-  const known = { from: "string", port: "number", header: "string", matches: "string", until: "number" };
-  const entries = Object.entries(item);
+  const given = Object.entries(item).filter(([, value]) => value !== undefined);
+  const isKnown = ([key, value]: readonly [string, unknown]) =>
+    Object.entries(kinds).some(([name, kind]) => name === key && typeof value === kind);
+  const pattern = given.find(([key]) => key === "matches")?.[1];
   return (
-    entries.every(([key, value]) =>
-      Object.entries(known).some(([name, type]) => name === key && typeof value === type),
-    ) &&
-    entries.some(([key]) => key === "from" || key === "port" || key === "header") &&
-    (!("matches" in item) || isExpression(String(item.matches)))
+    given.every(isKnown) &&
+    given.some(([key]) => key === "from" || key === "port" || key === "header") &&
+    (pattern === undefined || (given.some(([key]) => key === "header") && compilePattern(String(pattern)).ok))
   );
-}
-
-function isExpression(text: string): boolean {
-  try {
-    new RegExp(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

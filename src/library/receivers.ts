@@ -62,6 +62,8 @@ export interface ProxyOptions {
 }
 
 /**
+ * The same, and what a stateless proxy does with Contacts.
+ *
  * @example
  * ua.createStatelessProxy({ rewriteContact: true });
  */

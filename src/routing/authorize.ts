@@ -20,7 +20,12 @@ import { decodeUtf8, encodeUtf8 } from "../sip/text.ts";
 import { isSipUri, isTelUri, parseUri, unescapeUri, uriEquals } from "../sip/uri.ts";
 import { type Incoming, isHopByHop, type Receiver } from "./chain.ts";
 
-/** What else an authenticated request has to be; `user` and `realm` are those of the account and the challenge. */
+/**
+ * What else an authenticated request has to be; `user` and `realm` are those of the account and the challenge.
+ *
+ * @example
+ * const byDay: AuthorizeFilter = (_, user) => user !== "day" || new Date().getHours() > 6;
+ */
 export type AuthorizeFilter = (incoming: Incoming, user: string, realm: string) => boolean;
 
 /** From has the authenticated user. */

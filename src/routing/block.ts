@@ -4,6 +4,12 @@ import { decodeUtf8 } from "../sip/text.ts";
 import { type Incoming, isHopByHop, methodOf, type Receiver } from "./chain.ts";
 import { Networks } from "./networks.ts";
 
+/**
+ * What a method is answered with.
+ *
+ * @example
+ * const block: Block = { status: 403, reason: "No texts" };
+ */
 export interface Block {
   readonly status: number;
   /** The registered phrase by default. */
@@ -11,8 +17,10 @@ export interface Block {
 }
 
 /**
- * Answers requests by their method: `blocker({ SUBSCRIBE: 405, MESSAGE: { status: 403, reason: "No texts" } })`.
- * An INVITE's ACK and CANCEL are taken with it.
+ * Answers requests by their method, with a status or a status and a reason. An INVITE's ACK and CANCEL are taken with it.
+ *
+ * @example
+ * ua.serve(blocker({ SUBSCRIBE: 405, MESSAGE: { status: 403, reason: "No texts" } }), ua.createStatelessProxy());
  */
 export function blocker(methods: Readonly<Record<string, number | Block>>): Receiver {
   const blocked = new Map(Object.entries(methods).map(([name, block]) => [name, blockOf(block)]));
@@ -28,7 +36,12 @@ function blockOf(block: number | Block): Block {
   return typeof block === "number" ? { status: block } : block;
 }
 
-/** What a request must be like to be dropped: all that is named holds. */
+/**
+ * What a request must be like to be dropped: all that is named holds.
+ *
+ * @example
+ * const condition: DropCondition = { from: "203.0.113.0/24", header: "User-Agent", matches: /^friendly-scanner/i };
+ */
 export interface DropCondition {
   /** Address or network, such as `203.0.113.0/24`. */
   readonly from?: string | undefined;
@@ -40,14 +53,26 @@ export interface DropCondition {
   readonly matches?: { match(value: string): unknown } | RegExp | undefined;
 }
 
+/**
+ * @example
+ * dropper([{ header: "X-Attack" }], { dropped: ({ flow }) => console.log(flow.remote.host) });
+ */
 export interface DropperOptions {
   /** Told of each request that is dropped. */
   readonly dropped?: ((incoming: Incoming) => void) | undefined;
 }
 
-/** Takes the requests that fit one of the conditions, and answers nothing. */
-export function dropper(conditions: readonly DropCondition[], options: DropperOptions = {}): Receiver {
-  const tests = conditions.map(testOf);
+/**
+ * Takes the requests that fit one of the conditions, and answers nothing. A condition may be a function.
+ *
+ * @example
+ * ua.serve(dropper([{ from: "203.0.113.7" }, ({ request }) => request.method === "SUBSCRIBE"]), ua.createRegistrar());
+ */
+export function dropper(
+  conditions: readonly (DropCondition | ((incoming: Incoming) => boolean))[],
+  options: DropperOptions = {},
+): Receiver {
+  const tests = conditions.map((condition) => (typeof condition === "function" ? condition : testOf(condition)));
   return (incoming) => {
     if (!tests.some((fits) => fits(incoming))) return false;
     incoming.tx.forget();

@@ -9,6 +9,9 @@ import type { ServerTransaction } from "../sip/transaction/index.ts";
 /**
  * A request on its way along a chain: each new one, and the ACKs and CANCELs that belong to no transaction and no dialog of
  * ours, which concern stateless proxies alone.
+ *
+ * @example
+ * const fromOffice = ({ flow }: Incoming) => flow.remote.host.startsWith("192.0.2.");
  */
 export interface Incoming {
   readonly request: Request;
@@ -25,20 +28,44 @@ export interface Authenticated {
   readonly realm: string;
 }
 
-/** True: taken, and the receiver sees to the response, now or later. False: the next one's. */
+/**
+ * True: taken, and the receiver sees to the response, now or later. False: the next one's.
+ *
+ * @example
+ * const gone: Receiver = ({ request, tx }) => {
+ *   if (!request.uri.startsWith("sip:old@")) return false;
+ *   tx.respondStateless(410);
+ *   return true;
+ * };
+ */
 export type Receiver = (incoming: Incoming) => boolean;
 
-/** Receivers in order, as one. The first that takes a request ends its way. */
+/**
+ * Receivers in order, as one. The first that takes a request ends its way.
+ *
+ * @example
+ * ua.serve(chain(blocker({ SUBSCRIBE: 405 }), chain(ua.createRegistrar(), ua.createStatelessProxy())));
+ */
 export function chain(...receivers: readonly Receiver[]): Receiver {
   return (incoming) => receivers.some((receive) => receive(incoming));
 }
 
-/** Lets a receiver see only the requests that `accepts` lets through. */
+/**
+ * Lets a receiver see only the requests that `accepts` lets through.
+ *
+ * @example
+ * ua.serve(only(({ flow }) => flow.transport === "tls", ua.createRegistrar()));
+ */
 export function only(accepts: (incoming: Incoming) => boolean, receiver: Receiver): Receiver {
   return (incoming) => accepts(incoming) && receiver(incoming);
 }
 
-/** Lets a receiver see only requests with these methods; the ACK and the CANCEL of an INVITE count as INVITE. */
+/**
+ * Lets a receiver see only requests with these methods; the ACK and the CANCEL of an INVITE count as INVITE.
+ *
+ * @example
+ * ua.serve(methods(["REGISTER"], chain(auth, ua.createRegistrar())), ua.createStatelessProxy());
+ */
 export function methods(names: Iterable<string>, receiver: Receiver): Receiver {
   const served = new Set(names);
   return (incoming) => served.has(methodOf(incoming.request)) && receiver(incoming);

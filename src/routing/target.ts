@@ -2,6 +2,10 @@
 import type { Flow } from "../sip/flow.ts";
 import type { SipUri } from "../sip/uri.ts";
 
+/**
+ * @example
+ * const target: ProxyTarget = { uri: "sip:bob@192.0.2.7", q: 0.5 };
+ */
 export interface ProxyTarget {
   /** The new Request-URI. */
   readonly uri: string;

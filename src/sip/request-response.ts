@@ -141,6 +141,12 @@ export abstract class Message {
   }
 }
 
+/**
+ * A request as it came.
+ *
+ * @example
+ * const isInvite = ({ request }: Incoming) => request.method === "INVITE" && request.header("subject") === "Lunch";
+ */
 export class Request extends Message {
   readonly type = "request";
   readonly method: string;
