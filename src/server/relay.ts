@@ -12,6 +12,24 @@ export interface RelayParts {
   readonly log: Log;
 }
 
+/**
+ * Which of the configured ports calls have, and which the relay has: half each where a route relays, since both keep ports
+ * bound that they do not need at the moment. Otherwise calls have all, and a relay that a reload asks for what is left.
+ */
+export function mediaPorts(config: Config): { calls: MediaPorts; relay: MediaPorts } {
+  const [first, last] = config.media.ports;
+  if (!relays(config)) return { calls: [first, last], relay: [first, last] };
+  // Pairs begin with an even port.
+  const middle = first + 2 * Math.floor((last - first + 1) / 4);
+  return { calls: [first, middle - 1], relay: [middle, last] };
+}
+
+type MediaPorts = readonly [first: number, last: number];
+
+function relays({ routes }: Config): boolean {
+  return routes.some(({ action }) => (action.type === "location" || action.type === "proxy") && action.relay);
+}
+
 /** m-lines with ports that a call has on average at most: audio, video. */
 const linesPerCall = 2;
 
@@ -23,7 +41,7 @@ export class Relay {
   constructor(config: Config, { transport, families, log }: RelayParts) {
     const own = transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]);
     this.#engine = createRelay({
-      ports: config.media.ports,
+      ports: mediaPorts(config).relay,
       log,
       families,
       maxSessions: config.limits.relays,
@@ -46,10 +64,7 @@ export class Relay {
 
   /** Makes ready for what the routes want. @throws MediaError `no-ports`, `failed` */
   async use(config: Config): Promise<void> {
-    const wanted = config.routes.some(
-      ({ action }) => (action.type === "location" || action.type === "proxy") && action.relay,
-    );
-    if (wanted) await this.#engine.start();
+    if (relays(config)) await this.#engine.start();
   }
 
   /** Relayed dialogs, and branches that ring. */

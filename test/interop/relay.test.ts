@@ -1,0 +1,90 @@
+/** Two baresips whose media is relayed: they hear each other through us and through nobody else, whoever else sends. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { bindUdp } from "../../src/udp.ts";
+import { has } from "../support/peers/available.ts";
+import { Baresip, phoneHost } from "../support/peers/baresip.ts";
+import { canCapture, capture } from "../support/peers/capture.ts";
+import { type Server, siproc } from "../support/peers/siproc.ts";
+import { part, pitch, readWav } from "../support/peers/sound.ts";
+import { until } from "../support/peers/until.ts";
+
+const config = (mode: string) => `domains: [example.com]
+accounts: [{ user: alice, password: wonderland }, { user: bob, password: builder }]
+routes: [{ to: "*@example.com", location: true, auth: true, mode: ${mode}, nat: relay }]`;
+
+/** The strongest frequency of the last 300 ms that a phone heard. */
+function hears(phone: Baresip): number | undefined {
+  const file = phone.heard().at(-1);
+  if (file === undefined) return undefined;
+  const sound = part(readWav(file));
+  return sound.length < 2400 ? undefined : pitch(sound.subarray(-2400));
+}
+
+describe.skipIf(!has("baresip", "sox") || !canCapture())("relayed media", () => {
+  describe.each(["stateful", "stateless"])("of a %s proxy", (mode) => {
+    let server: Server;
+    let alice: Baresip;
+    let bob: Baresip;
+    const phone = (user: string, password: string, tone: number) =>
+      Baresip.start({
+        user,
+        registers: { server: server.address, domain: "example.com", password },
+        says: { tone },
+        autoAnswer: true,
+      });
+    beforeAll(async () => {
+      server = await siproc({ host: phoneHost, config: config(mode), mediaPorts: 40 });
+      [alice, bob] = await Promise.all([phone("alice", "wonderland", 500), phone("bob", "builder", 900)]);
+    });
+    afterAll(async () => {
+      await Promise.all([alice?.stop(), bob?.stop()]);
+      await server?.stop();
+    });
+    const bothHear = () => until("each other's tone", () => hears(alice) === 900 && hears(bob) === 500);
+
+    test("goes through us alone; is not disturbed by strangers; survives hold; and ends with the call", async () => {
+      const [first, last] = server.media;
+      const stranger = await bindUdp({ host: "127.0.0.66", port: 0, onPacket: () => void heard++ });
+      let heard = 0;
+      const seen = await capture("udp and not port 53", [server.port]);
+      await alice.dial(bob.uri);
+      await alice.event("CALL_ESTABLISHED");
+      await bothHear();
+
+      // A square wave of 2 kHz to every port that there is.
+      const noise = new Uint8Array(172).map((_, at) => (at % 4 < 2 ? 0x80 : 0x00));
+      for (let n = 0; n < 50; n++) {
+        noise.set([0x80, 0, 0, n, 0, 0, 0, 0, 6, 6, 6, 6]);
+        for (let port = first; port <= last; port++) stranger.send(noise, port, phoneHost);
+        await Bun.sleep(20);
+      }
+      expect([hears(alice), hears(bob)]).toEqual([900, 500]);
+
+      await alice.command("hold");
+      await until("silence", () => hears(bob) !== 500);
+      await alice.command("resume");
+      await bothHear();
+      await bob.hangup();
+      await Promise.all([alice.event("CALL_CLOSED"), bob.event("CALL_CLOSED")]);
+      await seen.stop();
+
+      const ours = (port: string) => Number(port) >= first && Number(port) <= last;
+      const packets = seen
+        .read("rtp && ip.src != 127.0.0.66", ["udp.srcport", "udp.dstport"])
+        .map((line) => line.split("\t"));
+      expect(packets.length).toBeGreaterThan(200);
+      expect(packets.filter(([from = "", to = ""]) => ours(from) === ours(to))).toEqual([]);
+      expect(heard).toBe(0);
+      stranger.close();
+    });
+
+    test("a call after that finds ports again", async () => {
+      const from = alice.events.length;
+      await bob.dial(alice.uri);
+      await alice.event("CALL_ESTABLISHED", 10_000, from);
+      await bothHear();
+      await bob.hangup();
+      await alice.event("CALL_CLOSED", 10_000, from);
+    });
+  });
+});
