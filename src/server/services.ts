@@ -35,6 +35,7 @@ import { Nonces } from "../sip/digest-nonce.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Request, Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
+import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction, TransactionLayer } from "../sip/transaction/index.ts";
 import { isSipUri, parseUri } from "../sip/uri.ts";
 import type { Store } from "../store/index.ts";
@@ -125,8 +126,9 @@ export class Services implements OnPath {
     const old = this.#config;
     this.#config = config;
     this.guard.settings = guardSettings(config);
-    this.accounts.replace(config.accounts ?? []);
+    const { removed } = this.accounts.replace(config.accounts ?? []);
     this.#domainOf = servedDomains(config.domains, isOurs);
+    if (removed.length > 0) this.#forgetStrangers();
     if (config.auth.nonce !== old.auth.nonce) this.#nonces = this.#newNonces(config);
     if (this.#keepAlive === undefined || config.registrar.keepalive !== old.registrar.keepalive) {
       this.#keepAlive?.close();
@@ -137,6 +139,15 @@ export class Services implements OnPath {
         interval: config.registrar.keepalive,
       });
     }
+  }
+
+  /** Whose account is gone is registered no longer. */
+  #forgetStrangers(): void {
+    const strangers = [...this.location.all()].filter(({ aor }) => {
+      const at = aor.lastIndexOf("@");
+      return this.accounts.find(decodeUtf8(aor.slice(0, at)), aor.slice(at + 1)) === undefined;
+    });
+    for (const binding of strangers) this.location.remove(binding);
   }
 
   get takesRegistrations(): boolean {
@@ -173,7 +184,7 @@ export class Services implements OnPath {
       known:
         this.#config.accounts === undefined
           ? undefined
-          : (user, domain) => this.accounts.find(user, domain) !== undefined,
+          : (user, domain) => this.accounts.find(decodeUtf8(user), domain) !== undefined,
       stateless: this.stateless,
       stateful: this.stateful,
       nobody: (source, proved) => this.guard.failed(source, "calls to nobody", proved),
