@@ -143,6 +143,7 @@ export class Receivers {
       location: services.location,
       limits: { minExpires, defaultExpires: Math.min(defaultExpires, maxExpires), maxExpires, maxContacts },
       domainOf: this.#domainOf,
+      isOwn: (host, port) => transport.isOwn(host, port),
       gruus: services.gruus,
       holdOpen: (flow, ms) => transport.holdOpen(flow, ms),
     });

@@ -180,7 +180,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     connect();
   };
   apply(config);
-  start.done();
+  // Whoever starts a server may still give it its receivers in this turn.
+  setTimeout(() => start.done(), 0);
 
   return {
     listening: transport.listening,

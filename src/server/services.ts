@@ -85,8 +85,10 @@ export class Services implements OnPath {
       clock,
       bans,
       settings: guardSettings(config),
-      banned: (source, why) =>
-        log.warn("an address is banned", { source, why, minutes: Math.round(this.#config.ban.for / 60_000) }),
+      banned: (source, why) => {
+        log.warn("an address is banned", { source, why, minutes: Math.round(this.#config.ban.for / 60_000) });
+        transport.disconnect(source);
+      },
     });
     this.location = new Location({ clock, store: store.bindings });
     this.recordRoute = new RecordRoute({ secret: store.secret("record-route"), ways: transport, isOwn });
@@ -162,7 +164,9 @@ export class Services implements OnPath {
       location: this.location,
       limits: settings,
       domainOf: this.#domainOf,
+      isOwn: (host, port) => this.#parts.transport.isOwn(host, port),
       gruus: this.gruus,
+      owns: (authenticated, user) => authenticated === undefined || authenticated.user === decodeUtf8(user),
       holdOpen: (flow, ms) => this.#parts.transport.holdOpen(flow, ms),
     });
     return accounts === undefined ? keep : chain(this.#authorize("www", []), keep);

@@ -15,6 +15,8 @@ export interface RegistrarOptions {
   readonly location: Location;
   readonly limits: RegistrarLimits;
   readonly domainOf: DomainOf;
+  /** Whether a host is an address of ours: in a Request-URI it names no domain, and To says which one is meant. */
+  readonly isOwn?: ((host: string, port: number | undefined) => boolean) | undefined;
   /**
    * Whether somebody may register for an address-of-record. By default: who was authenticated may for his own user name,
    * and where nobody had to be, anybody may.
@@ -40,13 +42,19 @@ export function registrar(options: RegistrarOptions): Receiver {
   return (incoming) => {
     const { request } = incoming;
     if (request.method !== "REGISTER") return false;
-    const { target } = request;
-    const domain = target !== undefined && isSipUri(target) ? options.domainOf(target.host, target.port) : undefined;
+    const domain = domainMeant(request, options);
     if (domain === undefined) return false;
     const refused = register(options, incoming, domain);
     if (refused !== undefined) incoming.tx.respondStateless(refused.status, refused);
     return true;
   };
+}
+
+function domainMeant({ target, to }: Request, { domainOf, isOwn }: RegistrarOptions): string | undefined {
+  if (target === undefined || !isSipUri(target)) return undefined;
+  const named = domainOf(target.host, target.port);
+  if (named === undefined || !isSipUri(to.uri) || to.uri.host === target.host) return named;
+  return isOwn?.(target.host, target.port) === true ? (domainOf(to.uri.host, to.uri.port) ?? named) : named;
 }
 
 /** The steps of §10.3. Everything is checked before anything is changed. */

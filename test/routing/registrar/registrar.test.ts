@@ -1,5 +1,6 @@
 /** The registrar by RFC 3261 §10.3, rule by rule, in virtual time. */
 import { describe, expect, test } from "bun:test";
+import { servedDomains } from "../../../src/routing/registrar/index.ts";
 import { Office, told } from "./office.ts";
 
 const phone = "<sip:alice@192.0.2.9>";
@@ -211,6 +212,16 @@ describe("who, and for whom", () => {
     office.register({ contacts: [phone] });
     const answer = told(office.register({ to }));
     expect(answer).toBe(says === "200 OK" ? "200 OK <sip:alice@192.0.2.9>;expires=3600" : says);
+  });
+
+  test.each([
+    ["one of ours", "<sip:alice@example.net>", "200 OK"],
+    ["one that is not ours", "<sip:alice@elsewhere.example>", "404 Not Found"],
+    ["none, as it is our address", "<sip:alice@192.0.2.1>", "200 OK"],
+  ])("a REGISTER to our address is for the domain of its To: %s", (_, to, says) => {
+    const isOwn = (host: string) => host === "192.0.2.1";
+    const office = new Office({ isOwn, domainOf: servedDomains(["example.com", "example.net"], isOwn) });
+    expect(told(office.register({ uri: "sip:192.0.2.1", to }))).toBe(says);
   });
 
   test.each([
