@@ -101,7 +101,8 @@ export class Branch implements ClientUser {
     if (this.#mayGoOn() && this.#goesOnAfter(status)) return;
     this.#end();
     const upstream = this.#upstream(response, transaction);
-    if (upstream === undefined) this.#context.failed(this, 502);
+    // Without any Via but ours it cannot go on as it is, but tells what it tells.
+    if (upstream === undefined) this.#context.failed(this, status < 300 ? 502 : status);
     else this.#context.final(this, upstream);
     if (status >= 300) this.#endMedia(response);
   }
