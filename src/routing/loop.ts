@@ -6,19 +6,16 @@
 import type { Address } from "../sip/flow.ts";
 import type { Request } from "../sip/message.ts";
 import { parseVia } from "../sip/via.ts";
+import { Hash64, hashLength } from "./hash64.ts";
 import { derivedKey } from "./mac.ts";
 
-export const loopMarkLength = 19;
+export const loopMarkLength = 3 + hashLength;
 
 export class LoopMarks {
-  readonly #low: number;
-  readonly #high: number;
+  readonly #hash: Hash64;
 
   constructor(secret: Uint8Array) {
-    const key = derivedKey(secret, "loop");
-    const view = new DataView(key.buffer, key.byteOffset);
-    this.#low = view.getInt32(0);
-    this.#high = view.getInt32(4);
+    this.#hash = new Hash64(derivedKey(secret, "loop"));
   }
 
   /**
@@ -27,18 +24,11 @@ export class LoopMarks {
    * own request refused.
    */
   of(request: Request, source: Address): string {
-    const { lines } = request;
-    let text = `${source.host} ${request.uri}`;
-    for (let line = lines.find("route"); line >= 0; line = lines.find("route", line)) text += `\n${lines.value(line)}`;
-    let low = this.#low;
-    let high = this.#high;
-    // FNV-1a twice, with two starts and two primes.
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      low = Math.imul(low ^ code, 0x01000193);
-      high = Math.imul(high ^ code, 0x5bd1e995);
-    }
-    return `.lp${hex(low)}${hex(high)}`;
+    const { head, lines } = request;
+    const hash = this.#hash.start().add(source.host).add(request.uri);
+    for (let line = lines.find("route"); line >= 0; line = lines.find("route", line))
+      hash.add(head, lines.valueStart(line), lines.end(line));
+    return `.lp${hash.digest()}`;
   }
 
   /** Whether the request has been here with the same mark. */
@@ -47,8 +37,4 @@ export class LoopMarks {
     if (!request.head.includes(mark)) return false;
     return request.values("via").some((value) => parseVia(value)?.branch?.endsWith(mark) === true);
   }
-}
-
-function hex(number: number): string {
-  return (number >>> 0).toString(16).padStart(8, "0");
 }

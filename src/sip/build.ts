@@ -105,6 +105,13 @@ export function topVia(
   source: { readonly host: string; readonly port: number },
 ): string | undefined {
   const { lines } = request;
+  if (request.hasPlainestVia()) {
+    const { sentBy } = request;
+    if (request.asksForRport) return `${lines.raw(line)}=${source.port};received=${source.host}`;
+    if (sentBy.startsWith(source.host) && (sentBy.length === source.host.length || sentBy[source.host.length] === ":"))
+      return undefined;
+    return `${lines.raw(line)};received=${source.host}`;
+  }
   const via = readable(() => request.via);
   if (via === undefined) return `Via: ${lines.value(line)}`;
   const rport = via.params.has("rport");

@@ -22,6 +22,25 @@ export function parseCSeq(text: string): CSeq | undefined {
   return isToken(method) ? { number, method } : undefined;
 }
 
+const methods = ["INVITE", "ACK", "BYE", "REGISTER", "OPTIONS", "CANCEL", "MESSAGE", "SUBSCRIBE", "NOTIFY", "UPDATE"];
+
+/** The CSeq that stands in `text` from one index to the other, where it is as usual: a short number, a space, a usual method. */
+export function readPlainCSeq(text: string, from: number, to: number): CSeq | undefined {
+  let at = from;
+  let number = 0;
+  for (; at < to && at < from + 9; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    number = number * 10 + digit;
+  }
+  if (at === from || text.charCodeAt(at) !== 0x20) return undefined;
+  at++;
+  for (const method of methods) {
+    if (method.length === to - at && text.startsWith(method, at)) return { number, method };
+  }
+  return undefined;
+}
+
 export function formatCSeq(cseq: CSeq): string {
   return `${cseq.number} ${cseq.method}`;
 }

@@ -150,6 +150,14 @@ export class HeaderLines {
     return this.#offsets[line * 3 + 2] ?? this.head.length;
   }
 
+  /** Where the line's value starts in the head; behind its end when there is none. */
+  valueStart(line: number): number {
+    const head = this.head;
+    let at = (this.#offsets[line * 3 + 1] ?? head.length) + 1;
+    while (head.charCodeAt(at) === 0x20 || head.charCodeAt(at) === 0x09) at++;
+    return at;
+  }
+
   /** Where the line after this one starts: `start` to `next` is the whole line with its folds and line ends. */
   next(line: number): number {
     const lf = this.head.indexOf("\n", this.end(line));

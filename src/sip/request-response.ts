@@ -2,10 +2,12 @@
  * The two kinds of SIP message (RFC 3261 §7): the octets as they came, an index of the header lines, and typed headers
  * read on demand. Built messages (build.ts) are of the same classes.
  */
-import { type CSeq, parseCSeq } from "./cseq.ts";
+import { type CSeq, parseCSeq, readPlainCSeq } from "./cseq.ts";
 import { MalformedHeader } from "./errors.ts";
 import { HeaderLines } from "./header-lines.ts";
+import { formatHost } from "./host.ts";
 import { type NameAddr, parseNameAddr } from "./name-addr.ts";
+import { isPlainestVia, isPlainVia } from "./plain.ts";
 import { endOfElement, splitList, trimLws } from "./text.ts";
 import { parseUri, type Uri } from "./uri.ts";
 import { parseVia, type Via } from "./via.ts";
@@ -22,6 +24,10 @@ export abstract class Message {
   #lines: HeaderLines | undefined;
   #wire: Uint8Array | undefined;
   #via: Via | undefined;
+  /** Where the topmost Via starts and ends in the head, when it is plain and the only one of its line. */
+  #viaStart = 0;
+  #viaEnd = 0;
+  #viaPlainest = false;
   #from: NameAddr | undefined;
   #to: NameAddr | undefined;
   #callId: string | undefined;
@@ -93,6 +99,56 @@ export abstract class Message {
     return this.#via;
   }
 
+  /** The branch of the topmost Via, without taking that apart where it is plain. @throws MalformedHeader */
+  get branch(): string | undefined {
+    if (!this.hasPlainVia()) return this.via.branch;
+    const head = this.head;
+    // Nearly always it comes first, or behind an empty rport.
+    let at = head.indexOf(";", this.#viaStart);
+    if (head.startsWith(";rport;", at)) at += 6;
+    if (at >= this.#viaEnd || !head.startsWith(";branch=", at)) return this.via.branch;
+    const end = head.indexOf(";", at + 8);
+    return head.slice(at + 8, end < 0 || end > this.#viaEnd ? this.#viaEnd : end);
+  }
+
+  /** Host and port of the topmost Via, in lower case as they stand there. @throws MalformedHeader */
+  get sentBy(): string {
+    if (!this.hasPlainVia()) {
+      const { host, port } = this.via;
+      return (port === undefined ? formatHost(host) : `${formatHost(host)}:${port}`).toLowerCase();
+    }
+    const head = this.head;
+    const space = head.indexOf(" ", this.#viaStart);
+    const end = head.indexOf(";", space);
+    return head.slice(space + 1, end < 0 || end > this.#viaEnd ? this.#viaEnd : end).toLowerCase();
+  }
+
+  /** Does the topmost Via ask to be answered at the port that it came from (RFC 3581)? @throws MalformedHeader */
+  get asksForRport(): boolean {
+    if (!this.hasPlainestVia()) return this.via.params.has("rport");
+    return this.head.startsWith(";rport", this.#viaEnd - 6);
+  }
+
+  /** Has the topmost Via nothing but a branch, and perhaps behind it an empty rport? */
+  hasPlainestVia(): boolean {
+    return this.hasPlainVia() && this.#viaPlainest;
+  }
+
+  /** Is the topmost Via plain, and so known to be well-formed? */
+  hasPlainVia(): boolean {
+    if (this.#viaStart === 0) {
+      const lines = this.lines;
+      const line = lines.find("via");
+      const from = line < 0 ? -1 : lines.valueStart(line);
+      const to = lines.end(line);
+      this.#viaPlainest = line >= 0 && isPlainestVia(this.head, from, to);
+      const plain = this.#viaPlainest || (line >= 0 && isPlainVia(this.head, from, to));
+      this.#viaStart = plain ? from : -1;
+      this.#viaEnd = plain ? to : -1;
+    }
+    return this.#viaStart > 0;
+  }
+
   /** @throws MalformedHeader */
   get from(): NameAddr {
     this.#from ??= this.#required("from", parseNameAddr(this.header("from") ?? ""));
@@ -113,7 +169,12 @@ export abstract class Message {
 
   /** @throws MalformedHeader */
   get cseq(): CSeq {
-    this.#cseq ??= this.#required("cseq", parseCSeq(this.header("cseq") ?? ""));
+    if (this.#cseq === undefined) {
+      const lines = this.lines;
+      const line = lines.find("cseq");
+      const plain = line < 0 ? undefined : readPlainCSeq(this.head, lines.valueStart(line), lines.end(line));
+      this.#cseq = plain ?? this.#required("cseq", parseCSeq(this.header("cseq") ?? ""));
+    }
     return this.#cseq;
   }
 

@@ -1,16 +1,21 @@
 /**
  * The branch of a request that is forwarded without state (RFC 3261 §16.11): computed from the request, so that its
  * retransmissions, its CANCEL and its ACK get the same one, and holding all that is needed to send the responses back.
+ * Behind the magic cookie:
  *
- * A MAC over what the response carries shows that we forwarded its request, and to whom the response is to go: nobody
- * can have us send anything to an address that has not sent to us.
+ *     MAC of the rest   which transaction   way back                              loop mark
+ *     16 hex digits     16 hex digits       manner-u5060~192.0.2.1~5080~192.0.2.9  .lp and 16 hex digits
+ *
+ * The MAC shows that we wrote it, and the way back is where a request came from: nobody can have us send anything to an
+ * address that has not sent to us.
  */
 import type { Address, Flow } from "../../sip/flow.ts";
 import type { Request, Response } from "../../sip/message.ts";
 import { magicCookie } from "../../sip/random.ts";
-import { endOfElement, trimLws } from "../../sip/text.ts";
-import { parseVia, type Via } from "../../sip/via.ts";
-import { Mac, macLength } from "../mac.ts";
+import { formatVia } from "../../sip/via.ts";
+import { Hash64, hashLength } from "../hash64.ts";
+import { loopMarkLength } from "../loop.ts";
+import { derivedKey, Mac, macLength } from "../mac.ts";
 import type { FlowRef } from "../ways.ts";
 
 /** How a request was forwarded, as its responses need to know. */
@@ -22,7 +27,7 @@ export interface Manner {
 /** Where a response is to go. */
 export interface WayBack {
   readonly manner: Manner;
-  /** The flow on which the request came; UDP's goes to where the Via asks for. */
+  /** The flow on which the request came; UDP's goes to where its Via asks for. */
   readonly flow: FlowRef;
   /** Where to connect to when a stream is gone (RFC 3261 §18.2.2). */
   readonly sentBy: Address;
@@ -49,101 +54,82 @@ const transports: ReadonlyMap<string, Flow["transport"]> = new Map([
   ["x", "wss"],
 ]);
 
-/** Addresses of ours, written for a branch; there are few. */
-const maxHosts = 256;
-
 export class StatelessBranches {
   readonly #mac: Mac;
-  readonly #hosts = new Map<string, string>();
+  readonly #identity: Hash64;
 
   constructor(secret: Uint8Array) {
     this.#mac = new Mac(secret, "branch");
+    this.#identity = new Hash64(derivedKey(secret, "transaction"));
   }
 
   /** The branch for a request that came on `flow`; `mark`, the loop mark, becomes its end. */
   make(request: Request, flow: Flow, manner: Manner, mark: string): string {
-    const { via } = request;
-    const { remote } = flow;
-    // What noteSource writes into the Via.
-    const rport = via.params.has("rport");
-    const received = rport || via.host !== remote.host ? remote.host : "";
-    const end = this.#way(flow, manner) + mark;
-    const mac = this.#mac.of(signed(end, via, received, rport ? String(remote.port) : "", request));
-    return magicCookie + mac + end;
+    const rest = `${this.#identify(request)}${mannerText(manner)}-${wayBack(request, flow)}${mark}`;
+    return magicCookie + this.#mac.of(rest) + rest;
   }
 
   /** Where a response goes whose topmost Via is ours; undefined when it answers nothing that we forwarded. */
-  read(response: Response, markLength: number): WayBack | undefined {
-    const branch = response.via.branch;
+  read(response: Response): WayBack | undefined {
+    const { branch } = response;
     const from = magicCookie.length + macLength;
-    if (branch === undefined || branch.length < from + 3 + markLength || !branch.startsWith(magicCookie))
-      return undefined;
-    const via = secondVia(response);
-    if (via === undefined) return undefined;
-    const { received = "" } = via;
-    const rport = via.params.get("rport") ?? "";
-    const end = branch.slice(from);
-    if (!this.#mac.matches(signed(end, via, received, rport, response), branch.slice(magicCookie.length, from)))
-      return undefined;
-    return readWay(end.slice(0, -markLength), via, received);
+    const to = branch === undefined ? 0 : branch.length - loopMarkLength;
+    if (branch === undefined || to < from + hashLength + 4 || !branch.startsWith(magicCookie)) return undefined;
+    if (!this.#mac.matches(branch.slice(from), branch.slice(magicCookie.length, from))) return undefined;
+    return readWay(branch.slice(from + hashLength, to));
   }
 
-  #way({ transport, local, id }: Flow, manner: Manner): string {
-    const flow = transport === "udp" ? `${local.port}x${this.#host(local.host)}` : hex(id);
-    return `${mannerText(manner)}-${letters[transport]}${flow}`;
-  }
-
-  #host(host: string): string {
-    let text = this.#hosts.get(host);
-    if (text === undefined) {
-      text = hex(host);
-      if (this.#hosts.size < maxHosts) this.#hosts.set(host, text);
+  /** The transaction of the client: its Via, which has a branch, and for clients of RFC 2543 what they go by (§17.2.3). */
+  #identify(request: Request): string {
+    const { head, lines } = request;
+    const hash = this.#identity.start();
+    if (request.hasPlainVia()) {
+      const via = lines.find("via");
+      hash.add(head, lines.valueStart(via), lines.end(via));
+    } else {
+      const via = formatVia(request.via);
+      hash.add(via, 0, via.length);
     }
-    return text;
+    const callId = lines.find("call-id");
+    hash.add(head, lines.valueStart(callId), lines.end(callId));
+    // Not the method, which an ACK and a CANCEL have of their own.
+    return hash.add(String(request.cseq.number)).digest();
   }
 }
 
-function signed(end: string, via: Via, received: string, rport: string, message: Request | Response): string {
-  return `${end} ${via.transport} ${via.host} ${via.port ?? ""} ${via.branch ?? ""} ${received} ${rport} ${message.cseq.number} ${message.callId}`;
+/** Where responses to the request are to go: by UDP as RFC 3581 §4 says, by a stream down its connection. */
+function wayBack(request: Request, { transport, local, remote, id }: Flow): string {
+  const host = remote.host.includes(":") ? remote.host.replaceAll(":", "!") : remote.host;
+  if (transport !== "udp") return `${letters[transport]}${hex(id)}~${sentByPort(request, transport)}~${host}`;
+  const ours = local.host.includes(":") ? local.host.replaceAll(":", "!") : local.host;
+  const port = request.asksForRport ? remote.port : sentByPort(request, transport);
+  return `u${local.port}~${ours}~${port}~${host}`;
 }
 
-/** The Via below the topmost one. */
-function secondVia(response: Response): Via | undefined {
-  const { lines } = response;
-  const first = lines.find("via");
-  const value = lines.value(first);
-  const comma = value.includes(",") ? endOfElement(value, 0) : value.length;
-  if (comma < value.length) return parseElement(value, comma + 1);
-  const second = lines.find("via", first);
-  return second < 0 ? undefined : parseElement(lines.value(second), 0);
-}
-
-function parseElement(list: string, from: number): Via | undefined {
-  const end = list.includes(",") ? endOfElement(list, from) : list.length;
-  return parseVia(trimLws(list.slice(from, end)));
+function sentByPort(request: Request, transport: Flow["transport"]): number {
+  const { sentBy } = request;
+  const colon = sentBy.lastIndexOf(":");
+  const port = colon < 0 || sentBy.endsWith("]") ? 0 : Number(sentBy.slice(colon + 1));
+  return port > 0 ? port : transport === "tls" ? 5061 : 5060;
 }
 
 /** Only of what the MAC has proved to be ours. */
-function readWay(text: string, via: Via, received: string): WayBack | undefined {
+function readWay(text: string): WayBack | undefined {
   const dash = text.indexOf("-");
   const transport = transports.get(text.charAt(dash + 1));
+  const [first = "", second = "", third = "", fourth = ""] = text.slice(dash + 2).split("~");
   if (dash < 0 || transport === undefined) return undefined;
   const manner = readManner(text.slice(0, dash));
-  const host = received === "" ? via.host : received;
-  const sentBy = { host, port: via.port ?? (transport === "tls" ? 5061 : 5060) };
-  const flow = text.slice(dash + 2);
-  if (transport !== "udp")
-    return { manner, flow: { id: unhex(flow), transport, local: sentBy, remote: sentBy }, sentBy };
-  const x = flow.indexOf("x");
-  const local = { host: unhex(flow.slice(x + 1)), port: Number(flow.slice(0, x)) };
-  const remote = { host, port: via.rport ?? sentBy.port };
-  return { manner, flow: { id: "", transport, local, remote }, sentBy };
+  if (transport === "udp") {
+    const remote = { host: fourth.replaceAll("!", ":"), port: Number(third) };
+    const local = { host: second.replaceAll("!", ":"), port: Number(first) };
+    return { manner, flow: { id: "", transport, local, remote }, sentBy: remote };
+  }
+  const sentBy = { host: third.replaceAll("!", ":"), port: Number(second) };
+  const id = Buffer.from(first, "hex").toString("latin1");
+  return { manner, flow: { id, transport, local: sentBy, remote: sentBy }, sentBy };
 }
 
 function hex(text: string): string {
   return Buffer.from(text, "latin1").toString("hex");
-}
-
-function unhex(text: string): string {
-  return Buffer.from(text, "hex").toString("latin1");
 }

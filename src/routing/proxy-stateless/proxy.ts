@@ -3,14 +3,14 @@
  * cannot be forwarded, never an ACK; what is lost on the way is sent again by the client, and goes the same way.
  */
 import type { Flow } from "../../sip/flow.ts";
-import { InvalidHeaderValue, type Response } from "../../sip/message.ts";
+import { InvalidHeaderValue, type Request, type Response } from "../../sip/message.ts";
 import { seededRandom } from "../../sip/random.ts";
 import type { StatelessOptions } from "../../sip/transaction/index.ts";
 import { isSipUri, parseUri, type SipUri } from "../../sip/uri.ts";
 import type { Hop } from "../../transport/resolve/contract.ts";
 import type { Incoming } from "../chain.ts";
 import { takeAlias } from "../contact-alias.ts";
-import { LoopMarks, loopMarkLength } from "../loop.ts";
+import { LoopMarks } from "../loop.ts";
 import { courseOf, type Mark, withoutPassage } from "../record-route.ts";
 import type { ProxyTarget } from "../target.ts";
 import type { FlowRef } from "../ways.ts";
@@ -68,7 +68,7 @@ export class StatelessProxy {
 
   /** Takes a response that belongs to no transaction, if it answers a request that we forwarded. */
   response(response: Response, flow: Flow): boolean {
-    const back = this.#branches.read(response, loopMarkLength);
+    const back = hasFurtherVia(response) ? this.#branches.read(response) : undefined;
     if (back === undefined) return false;
     const { ways } = this.#around;
     const { transport } = back.flow;
@@ -138,7 +138,7 @@ export class StatelessProxy {
     const branch = this.#branches.make(request, flow, manner, loopMark);
     const forward: Forward = { incoming, course: final, mark, manner, branch, options };
     if (target.flow !== undefined) return this.#send(forward, target.flow, 430);
-    const next = target.nextHop ?? sipUri(final.hop);
+    const next = target.nextHop ?? (final.hop === request.uri ? sipTarget(request) : sipUri(final.hop));
     if (next === undefined) return this.#refuse(incoming, 416);
     const size = request.bytes().length + growth;
     this.#around.resolver.resolve(
@@ -190,8 +190,18 @@ function wayTo(target: ProxyTarget): ProxyTarget | undefined {
   return target.lost === undefined ? target : target.failover?.find(({ lost }) => lost === undefined);
 }
 
+/** Is there a Via below ours? Else the response is meant for nobody. */
+function hasFurtherVia({ lines }: Response): boolean {
+  const first = lines.find("via");
+  return lines.find("via", first) >= 0 || lines.value(first).includes(",");
+}
+
 function markOf({ nat = false, rewriteContact = false }: StatelessForwardOptions): Mark {
   return { mode: "stateless", nat, contact: rewriteContact };
+}
+
+function sipTarget({ target }: Request): SipUri | undefined {
+  return target !== undefined && isSipUri(target) ? target : undefined;
 }
 
 function sipUri(text: string): SipUri | undefined {

@@ -10,10 +10,8 @@ const legacyMark = "2543\n";
  * it differs in an ACK and cannot differ alone in anything else.
  */
 export function serverKey(request: Request): string {
-  const via = request.via;
-  const branch = via.branch;
-  if (branch?.startsWith(magicCookie) && branch.length > magicCookie.length)
-    return `${branch}\n${via.host.toLowerCase()}\n${via.port ?? ""}\n`;
+  const branch = request.branch;
+  if (branch?.startsWith(magicCookie) && branch.length > magicCookie.length) return `${branch}\n${request.sentBy}\n`;
   const topVia = request.values("via")[0] ?? "";
   return `${legacyMark}${request.uri}\n${request.from.tag ?? ""}\n${request.callId}\n${request.cseq.number}\n${topVia}\n`;
 }
@@ -25,7 +23,7 @@ export function isLegacy(key: string): boolean {
 
 /** The key of the client transaction of a request that we send, or of a response to it; undefined without a branch. */
 export function clientKey(message: Request | Response): string | undefined {
-  const branch = message.via.branch;
+  const branch = message.branch;
   return branch === undefined ? undefined : clientKeyOf(branch, message.cseq.method);
 }
 
