@@ -98,7 +98,7 @@ export async function linphoneAt(provider: Provider, options: PhoneOptions): Pro
 }
 
 /** Of a recording (8 kHz, mono, 16 bit) that is still being written, so that its head tells no length yet. */
-function lastPitch(file: string | undefined): number | undefined {
+export function lastPitch(file: string | undefined): number | undefined {
   if (file === undefined || !existsSync(file)) return undefined;
   const bytes = readFileSync(file);
   const count = 2400;
