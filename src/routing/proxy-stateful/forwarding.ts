@@ -9,7 +9,7 @@ import { newTag } from "../../sip/random.ts";
 import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
 import { isSipUri, parseUri, type SipUri, type Uri } from "../../sip/uri.ts";
-import { withoutOwnCredentials } from "../authorize.ts";
+import { withoutCredentialsFor, withoutOwnCredentials } from "../authorize.ts";
 import type { Incoming } from "../chain.ts";
 import { aliasContact, needsAlias } from "../contact-alias.ts";
 import type { MediaRelay } from "../media-relay-seam.ts";
@@ -114,9 +114,10 @@ export class Forwarding {
     if (incoming === undefined) return { type: "refused", status: 500 };
     const { request } = incoming;
     const { options, from } = this;
+    const { ways, ownRealm } = this.around;
     const splice = new Splice(request);
     if (course.uri !== request.uri) splice.setUri(course.uri);
-    const { transport, host, port } = this.around.ways.viaFor(to);
+    const { transport, host, port } = ways.viaFor(to);
     splice.insert("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch};rport`);
     this.#recordRoute(splice, request, to);
     noteSource(splice, request, from);
@@ -124,6 +125,7 @@ export class Forwarding {
     this.#route(splice, request, course);
     setBreadth(splice, request, breadth);
     if (incoming.authenticated !== undefined) withoutOwnCredentials(splice, incoming);
+    else if (ownRealm !== undefined) withoutCredentialsFor(ownRealm, splice, request);
     if (targetRefreshing.has(request.method) && needsAlias(request, from, options.nat === true))
       aliasContact(splice, request, from);
     const relayed = this.relay?.request(request, from, to, branch);

@@ -33,6 +33,8 @@ export interface StatefulProxyOptions {
    * registered here. Undefined: it is not one, and is found like any URI.
    */
   readonly gruu?: ((uri: string) => ProxyTarget | undefined) | undefined;
+  /** Whether a realm is ours: credentials for it leave no request that goes on, whichever way it came. */
+  readonly ownRealm?: ((realm: string) => boolean) | undefined;
   /** Asked for calls that are forwarded with `nat`. */
   readonly relay?: MediaRelay | undefined;
   /** Is given the record of each call when it is over. Without it no call is followed. */

@@ -155,6 +155,18 @@ describe("the forwarded request (§16.6)", () => {
     expect(bench.responses.at(-1)?.status).toBe(200);
   });
 
+  test("credentials for a realm of ours do not go on, others do", () => {
+    const credentials = (realm: string) =>
+      `Proxy-Authorization: Digest username="a", realm="${realm}", nonce="1", uri="sip:x", response="0"`;
+    const { request } = forwarded({
+      ...withHeaders(credentials("ours"), credentials("theirs")),
+      ownRealm: (realm) => realm === "ours",
+    });
+    expect(request?.headers("proxy-authorization").map((value) => /realm="(.*?)"/.exec(value)?.[1])).toEqual([
+      "theirs",
+    ]);
+  });
+
   test("each branch is a transaction of its own", () => {
     const { bench, request } = forwarded({ targets: ["b", "c"] });
     expect(request?.via.branch).not.toBe(bench.phone("c").requests.get("INVITE")?.via.branch);
