@@ -31,7 +31,7 @@ export class UserAgent {
 
   /** Whether a request belongs to a dialog of ours. */
   owns(request: Request): boolean {
-    if (request.to.tag === undefined) return false;
+    if (this.context.sessions.size === 0 || request.to.tag === undefined) return false;
     const key = dialogKeyOf(request);
     return key !== undefined && this.context.sessions.has(key);
   }

@@ -51,6 +51,26 @@ export interface RecordRouteOptions {
   isOwn(host: string, port: number | undefined): boolean;
 }
 
+/** The user of a value that begins as ours do, `<sip:user@`, without a look at what follows. */
+function plainUser(value: string): string | undefined {
+  if (!value.startsWith("<sip:")) return undefined;
+  const at = value.indexOf("@");
+  return at < 0 || at > longestPass + 5 ? undefined : value.slice(5, at);
+}
+
+/** Could the Request-URI be one of ours, as a strict router before us makes it? */
+function isOurs(target: Request["target"]): boolean {
+  return target !== undefined && isSipUri(target) && target.user !== undefined && looksGenuine(target.user);
+}
+
+/** Letters of what is marked, at most, the dot and the MAC. */
+const longestPass = 8 + 1 + macLength;
+
+function looksGenuine(user: string): boolean {
+  const dot = user.length - macLength - 1;
+  return dot >= 1 && user.length <= longestPass && user.charCodeAt(dot) === 0x2e;
+}
+
 type Source = Pick<Flow, "id" | "transport" | "remote">;
 
 const elsewhere: Passage = { own: false };
@@ -114,11 +134,16 @@ export class RecordRoute {
     const { lines } = request;
     const line = lines.find("route");
     const list = lines.value(line);
+    const { target } = request;
+    const plain = plainUser(list);
+    if (plain !== undefined && !isPair(plain) && !isOurs(target)) {
+      const mark = this.#genuine(plain, request.callId);
+      if (mark !== undefined) return { own: true, genuine: true, values: 1, mark, flow: undefined, strict: false };
+    }
     const end = endOfElement(list, 0);
     const top = parseRoute(end === list.length ? list : list.slice(0, end));
     const second = () =>
       end < list.length ? parseRoute(elementAt(list, end + 1)) : parseRoute(firstElement(request, line));
-    const { target } = request;
     // RFC 3261 §16.4: a strict router before us made our URI the Request-URI.
     if (target !== undefined && isSipUri(target) && target.user !== undefined) {
       const mark = this.#genuine(target.user, request.callId);
@@ -164,8 +189,8 @@ export class RecordRoute {
 
   /** What a user part says, if it is a pass that we made for this Call-ID. */
   #genuine(user: string, callId: string): Mark | undefined {
+    if (!looksGenuine(user)) return undefined;
     const dot = user.length - macLength - 1;
-    if (dot < 1 || dot > 8 || user.charCodeAt(dot) !== 0x2e) return undefined;
     const text = user.slice(0, dot);
     return this.#mac.matches(`${text}\n${callId}`, user.slice(dot + 1)) ? readFlags(text) : undefined;
   }
@@ -196,8 +221,12 @@ export interface Course {
   readonly hop: string;
 }
 
+const noRoutes: readonly string[] = [];
+
 /** The Request-URI and Route values of a request once what is ours is taken away (RFC 3261 §16.4). */
 export function withoutPassage(request: Request, passage: Passage): { uri: string; routes: readonly string[] } {
+  if (passage.own && !passage.strict && passage.values === 1 && !hasSeveralRoutes(request))
+    return { uri: request.uri, routes: noRoutes };
   const all = request.values("route");
   if (!passage.own) return { uri: request.uri, routes: all };
   if (!passage.strict) return { uri: request.uri, routes: all.slice(passage.values) };
@@ -217,6 +246,13 @@ export function courseOf(uri: string, routes: readonly string[]): Course | undef
   if (top === undefined || !isSipUri(top.uri)) return undefined;
   if (top.uri.params.has("lr")) return { uri, routes, hop: top.uriText };
   return { uri: top.uriText, routes: [...routes.slice(1), `<${uri}>`], hop: top.uriText };
+}
+
+function hasSeveralRoutes({ head, lines }: Request): boolean {
+  const line = lines.find("route");
+  if (lines.find("route", line) >= 0) return true;
+  const comma = head.indexOf(",", lines.valueStart(line));
+  return comma >= 0 && comma < lines.end(line);
 }
 
 function asksForSips(request: Request): boolean {

@@ -35,9 +35,13 @@ export function readPlainCSeq(text: string, from: number, to: number): CSeq | un
   }
   if (at === from || text.charCodeAt(at) !== 0x20) return undefined;
   at++;
-  for (const method of methods) {
-    if (method.length === to - at && text.startsWith(method, at)) return { number, method };
-  }
+  const method = usualMethod(text, at, to);
+  return method === undefined ? undefined : { number, method };
+}
+
+/** The method that stands in `text` from one index to the other, if it is one of the usual ones. */
+export function usualMethod(text: string, from: number, to: number): string | undefined {
+  for (const method of methods) if (method.length === to - from && text.startsWith(method, from)) return method;
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 /** From octets to messages (RFC 3261 §7, §18.3): start line, header index, Content-Length, body. */
+import { usualMethod } from "./cseq.ts";
 import { HeaderLines } from "./header-lines.ts";
 import { Request, Response } from "./request-response.ts";
 import { isToken, trimLws } from "./text.ts";
@@ -72,7 +73,7 @@ export class Head {
   constructor(text: string) {
     const lf = text.indexOf("\n");
     const lineEnd = lf < 0 ? text.length : text.charCodeAt(lf - 1) === 0x0d ? lf - 1 : lf;
-    const start = readStartLine(text.slice(0, lineEnd));
+    const start = readPlainRequestLine(text, lineEnd) ?? readStartLine(text.slice(0, lineEnd));
     this.#start = start;
     // Liberal in what we accept (RFC 4475 §3.1.2.9, §3.1.2.10), but nothing of it is passed on.
     const head = start.kind === "none" || start.canonical ? text : formatStartLine(start) + text.slice(lineEnd);
@@ -108,6 +109,18 @@ export class Head {
 
 const nothing = new Uint8Array(0);
 const digit = (code: number) => code >= 0x30 && code <= 0x39;
+
+/** What nearly every request begins with; undefined: perhaps another start line. */
+function readPlainRequestLine(text: string, end: number): StartLine | undefined {
+  const first = text.indexOf(" ");
+  const last = end - 8;
+  if (first < 1 || first + 1 >= last || text.charCodeAt(last) !== 0x20 || !text.startsWith("SIP/2.0", last + 1))
+    return undefined;
+  const method = usualMethod(text, 0, first);
+  if (method === undefined) return undefined;
+  for (let at = first + 1; at < last; at++) if (text.charCodeAt(at) <= 0x20) return undefined;
+  return { kind: "request", method, uri: text.slice(first + 1, last), version: "SIP/2.0", canonical: true };
+}
 
 function readStartLine(line: string): StartLine {
   if (line.includes("\r")) return { kind: "none", reason: "a CR without LF" };
@@ -156,22 +169,26 @@ function formatStartLine(start: Exclude<StartLine, { kind: "none" }>): string {
 }
 
 /** A number of digits alone; beyond 2^32, longer than any message, its exact value does not matter. */
-function readNumber(text: string): number | undefined {
+function readNumber(text: string, from: number, to: number): number | undefined {
   let number = 0;
-  for (let at = 0; at < text.length; at++) {
+  for (let at = from; at < to; at++) {
     const code = text.charCodeAt(at);
     if (!digit(code)) return undefined;
     number = Math.min(number * 10 + code - 0x30, 2 ** 32);
   }
-  return text === "" ? undefined : number;
+  return from < to ? number : undefined;
 }
 
 /** The length, undefined when there is none, or a string that tells why it cannot be used. Equal duplicates do no harm. */
 function readContentLength(lines: HeaderLines): number | undefined | string {
   let length: number | undefined;
   for (let line = lines.find("content-length"); line >= 0; line = lines.find("content-length", line)) {
-    const value = lines.value(line);
-    const one = readNumber(value);
+    let one = readNumber(lines.head, lines.valueStart(line), lines.end(line));
+    if (one === undefined) {
+      // With blanks behind it, or folded.
+      const value = lines.value(line);
+      one = readNumber(value, 0, value.length);
+    }
     if (one === undefined) return "a Content-Length that is no number";
     if (length !== undefined && length !== one) return "two different Content-Lengths";
     length = one;

@@ -62,8 +62,14 @@ export class Splice<M extends Request | Response = Request | Response> {
    * lose all of theirs. To be called once for a name.
    */
   removeFirst(name: string, count: number): void {
-    const { lines } = this.#message;
+    const { head, lines } = this.#message;
     for (let line = lines.find(name); line >= 0 && count > 0; line = lines.find(name, line)) {
+      const comma = head.indexOf(",", lines.valueStart(line));
+      if (comma < 0 || comma >= lines.end(line)) {
+        this.remove(line);
+        count--;
+        continue;
+      }
       const value = lines.value(line);
       let from = 0;
       for (; count > 0 && from <= value.length; count--) from = endOfElement(value, from) + 1;

@@ -1,6 +1,6 @@
 /** SIP over UDP: one socket per listener, one message per datagram, flows that cost nothing to make. */
 import type { Address, Flow } from "../sip/flow.ts";
-import { parseMessage, type Request } from "../sip/message.ts";
+import { parseMessage, Request } from "../sip/message.ts";
 import { bindUdp, type UdpSocket } from "../udp.ts";
 import { formatAddress, refusesSending, socketHost } from "./address.ts";
 import { type Failed, failLater, type TransportContext } from "./context.ts";
@@ -70,31 +70,20 @@ export class UdpTransport {
       const message = parseMessage(datagram, "datagram");
       switch (message.type) {
         case "request":
-          this.context.deliver.message(message, this.#responseFlow(message, source));
+          this.context.deliver.message(message, new UdpFlow(this, source, message));
           return;
         case "response":
           this.context.deliver.message(message, this.flow(source));
           return;
         case "failure": {
           const { request } = message;
-          const flow = request === undefined ? this.flow(source) : this.#responseFlow(request, source);
-          this.context.deliver.failure(message, flow);
+          this.context.deliver.failure(message, new UdpFlow(this, source, request ?? source));
           return;
         }
       }
     } catch (error) {
       this.context.deliver.threw(error, this.flow(source));
     }
-  }
-
-  #responseFlow(request: Request, source: Address): Flow {
-    let target = source;
-    try {
-      target = responseTarget(request.via, source, { reliable: false });
-    } catch {
-      // A Via that cannot be read asks for nothing: back to where the request came from.
-    }
-    return new UdpFlow(this, source, target);
   }
 
   send(bytes: Uint8Array, target: Address, failed: Failed | undefined): void {
@@ -140,10 +129,10 @@ class UdpFlow implements Flow {
   readonly reliable = false;
   readonly remote: Address;
   readonly #udp: UdpTransport;
-  readonly #target: Address;
+  #target: Address | Request;
 
-  /** `target` differs from `remote` for responses that a Via without rport sends to another port. */
-  constructor(udp: UdpTransport, remote: Address, target: Address) {
+  /** `target`: where to send to, or the request that says where its responses go; it is let go of with the first one. */
+  constructor(udp: UdpTransport, remote: Address, target: Address | Request) {
     this.#udp = udp;
     this.remote = remote;
     this.#target = target;
@@ -158,7 +147,17 @@ class UdpFlow implements Flow {
   }
 
   send(bytes: Uint8Array, failed?: Failed): void {
+    if (this.#target instanceof Request) this.#target = targetOf(this.#target, this.remote);
     this.#udp.send(bytes, this.#target, failed);
+  }
+}
+
+function targetOf(request: Request, source: Address): Address {
+  try {
+    return responseTarget(request.via, source, { reliable: false });
+  } catch {
+    // A Via that cannot be read asks for nothing: back to where the request came from.
+    return source;
   }
 }
 

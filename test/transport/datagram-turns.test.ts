@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { DatagramTurns } from "../../src/transport/datagram-turns.ts";
 
 /** Each datagram costs `cost` ms of the test's time to handle, and `reading` ms to read. */
-function setUp(cost: number, reading = 0) {
+function setUp(cost: number, reading = 0, free = 0) {
   const taken: number[] = [];
   const turns: (() => void)[] = [];
   const drops: string[] = [];
@@ -17,6 +17,7 @@ function setUp(cost: number, reading = 0) {
     drop: (sources) => drops.push(sources === "all" ? "all" : sources.join(" ")),
     now: () => now,
     later: (go) => turns.push(go),
+    free,
   });
   const push = (from: number, to: number, host = "192.0.2.1", size = 1) => {
     for (let i = from; i <= to; i++) {
@@ -37,6 +38,21 @@ test("what comes within the turn's 10 ms is handled at once", () => {
   turn();
   expect(turns).toEqual([]);
   expect(drops).toEqual([]);
+});
+
+test("single datagrams need no turn of their own, and a burst no more than a few of them", () => {
+  const { taken, turns, push, turn } = setUp(1, 0, 8);
+  push(1, 8);
+  expect([taken.length, turns.length]).toEqual([8, 0]);
+  push(9, 30);
+  expect([taken.length, turns.length]).toEqual([18, 1]);
+  turn();
+  expect(taken).toEqual(numbers(1, 28));
+  turn();
+  turn();
+  expect([taken.length, turns.length]).toEqual([30, 0]);
+  push(31, 38);
+  expect([taken.length, turns.length]).toEqual([38, 0]);
 });
 
 test("a burst is handled in turns of 10 ms, in order, behind it what comes meanwhile", () => {

@@ -1,7 +1,7 @@
 /** What a stateless proxy changes of a request (RFC 3261 §16.6): everything else leaves as it came. */
 import type { Flow } from "../../sip/flow.ts";
 import { formatHost } from "../../sip/host.ts";
-import type { Request } from "../../sip/message.ts";
+import type { Request, Response } from "../../sip/message.ts";
 import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import { splitList } from "../../sip/text.ts";
 import { withoutOwnCredentials } from "../authorize.ts";
@@ -47,7 +47,7 @@ export function editRequest(
   route(splice, request, course);
   if (incoming.authenticated !== undefined) withoutOwnCredentials(splice, incoming);
   if (manner.contact !== false) contacts.rewrite(splice, request, from, to, manner);
-  else if (targetRefreshing.has(request.method) && isDirect(request) && needsAlias(request, from, manner.nat))
+  else if (targetRefreshing.has(request.method) && isDirect(request) && needsOne(request, from, manner.nat))
     aliasContact(splice, request, from);
   if (manner.nat && around.relay !== undefined) {
     const relayed = around.relay.request(request, from, to, branch);
@@ -56,6 +56,15 @@ export function editRequest(
   }
   if (to.reliable) splice.ensureContentLength();
   return splice.message();
+}
+
+/** `needsAlias`, with a short way for the Contact that names where it came from. */
+export function needsOne(message: Request | Response, source: Flow, force: boolean): boolean {
+  const { head, lines } = message;
+  const line = lines.find("contact");
+  if (line < 0) return false;
+  const at = head.indexOf(`${source.remote.host}:${source.remote.port}`, lines.valueStart(line));
+  return (at < 0 || at > lines.end(line)) && needsAlias(message, source, force);
 }
 
 /** Is it the client itself that sent it to us, and no proxy? */
@@ -86,7 +95,10 @@ function supportsPath(request: Request): boolean {
 function route(splice: Splice<Request>, request: Request, { routes }: Course): void {
   const { lines } = request;
   const first = lines.find("route");
-  if (first < 0 && routes.length === 0) return;
+  if (routes.length === 0) {
+    for (let line = first; line >= 0; line = lines.find("route", line)) splice.remove(line);
+    return;
+  }
   const values = request.values("route");
   const ours = values.length - routes.length;
   if (ours >= 0 && routes.every((value, at) => value === values[ours + at])) {

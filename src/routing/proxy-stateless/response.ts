@@ -2,10 +2,10 @@
 import type { Flow } from "../../sip/flow.ts";
 import type { Response } from "../../sip/message.ts";
 import { Splice } from "../../sip/splice.ts";
-import { aliasContact, needsAlias } from "../contact-alias.ts";
+import { aliasContact } from "../contact-alias.ts";
 import type { Manner } from "./branch.ts";
 import type { ContactRewriter } from "./contact.ts";
-import { targetRefreshing } from "./request.ts";
+import { needsOne, targetRefreshing } from "./request.ts";
 import type { StatelessProxyOptions } from "./surroundings.ts";
 
 export function editResponse(
@@ -24,7 +24,7 @@ export function editResponse(
     else if (
       response.status < 300 &&
       targetRefreshing.has(method) &&
-      needsAlias(response, from, manner.nat) &&
+      needsOne(response, from, manner.nat) &&
       around.recordRoute.isTop(response)
     )
       aliasContact(splice, response, from);
