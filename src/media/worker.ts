@@ -9,7 +9,7 @@ import type { FromRelay, ToRelay } from "./relay/protocol.ts";
 
 declare const self: Worker;
 
-const toMain = new Batch<ToMain | FromRelay>((batch) => self.postMessage(batch));
+const toMain = new Batch<ToMain>((batch) => self.postMessage(batch));
 
 const clock = {
   now: () => performance.now(),
@@ -39,13 +39,11 @@ function takeCall(message: ToWorker): void {
   engine = new Engine(message, world, (out) => toMain.add(out));
 }
 
+/** What the relay says is rare, and its thread gives no timer its time: nothing is kept back to go with other things. */
+const tell = (message: FromRelay) => self.postMessage(JSON.stringify([message]));
+
 function takeRelay(message: ToRelay): void {
-  if (message.type === "relay")
-    relay = new RelayWorker(
-      message,
-      () => performance.now(),
-      (out) => toMain.add(out),
-    );
+  if (message.type === "relay") relay = new RelayWorker(message, () => performance.now(), tell);
   else relay?.receive(message);
 }
 

@@ -44,6 +44,7 @@ export class RelayWorker {
     const failed = (receiver: Receiver, error: unknown) => this.#failed(receiver, error);
     const libc = start.sockets === "libc" ? LibcSockets.open(failed) : undefined;
     this.#sockets = libc ?? new BunSockets(failed);
+    this.#post({ type: "ready", wakePort: this.#sockets.wakePort });
     this.#sweep = setInterval(() => this.sweep(), sweepEvery);
   }
 

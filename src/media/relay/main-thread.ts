@@ -1,4 +1,6 @@
 /** The relay on the main thread: gives sessions their ports at once, and carries commands and reports. */
+
+import { bindUdp, type UdpSocket } from "../../udp.ts";
 import type { WorkerPort } from "../main-thread.ts";
 import { Batch, readBatch } from "../protocol.ts";
 import { type Family, MediaError } from "../types.ts";
@@ -29,7 +31,13 @@ export class RelayEngine {
     RelayOptions;
   readonly #createWorker: () => WorkerPort;
   #worker: WorkerPort | undefined;
-  readonly #batch = new Batch<ToRelay>((batch) => this.#worker?.postMessage(batch));
+  readonly #batch = new Batch<ToRelay>((batch) => {
+    this.#worker?.postMessage(batch);
+    this.#wake();
+  });
+  /** From where the worker is woken, and where it wants that. */
+  #waker: UdpSocket | undefined;
+  #wakePort: number | undefined;
   readonly #pools = new Map<Family, Pool>();
   readonly #sessions = new Map<number, Session>();
   readonly #questions = new Map<number, { session: number; answer: (stats: Stats) => void }>();
@@ -93,8 +101,26 @@ export class RelayEngine {
     this.#batch.add({ type: "grow", family, count });
   }
 
+  /** The worker may be waiting for packets. */
+  #wake(): void {
+    if (this.#wakePort !== undefined) this.#waker?.send(nothing, this.#wakePort, "127.0.0.1");
+  }
+
+  async #wakesAt(port: number | undefined): Promise<void> {
+    this.#wakePort = port;
+    if (port === undefined || this.#waker !== undefined) return;
+    const waker = await bindUdp({ host: "127.0.0.1", port: 0, onPacket: () => {} }).catch(() => undefined);
+    // Meanwhile all may be over; without a waker messages wait until the worker looks by itself.
+    if (this.#ending === undefined && this.#waker === undefined) this.#waker = waker;
+    else waker?.close();
+    this.#wake();
+  }
+
   #receive(message: FromRelay): void {
     switch (message.type) {
+      case "ready":
+        void this.#wakesAt(message.wakePort);
+        return;
       case "ports":
         return this.#newPorts(message);
       case "stats": {
@@ -205,6 +231,7 @@ export class RelayEngine {
   #workerFailed(worker: WorkerPort, reason: string): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
+    this.#wakePort = undefined;
     worker.terminate();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
@@ -234,6 +261,8 @@ export class RelayEngine {
       const done = () => {
         const worker = this.#worker;
         this.#worker = undefined;
+        this.#waker?.close();
+        this.#waker = undefined;
         worker?.terminate();
         resolve();
       };
@@ -244,6 +273,8 @@ export class RelayEngine {
     return this.#ending.promise;
   }
 }
+
+const nothing = new Uint8Array(1);
 
 const familyOf = (host: string): Family => (host.includes(":") ? "ipv6" : "ipv4");
 

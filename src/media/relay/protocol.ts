@@ -22,6 +22,8 @@ export type ToRelay =
   | { type: "end" };
 
 export type FromRelay =
+  /** The worker is there. See `Sockets.wakePort`. */
+  | { type: "ready"; wakePort?: number | undefined }
   /** RTP ports of pairs newly bound. Fewer than asked for: there are no more. */
   | { type: "ports"; family: Family; asked: number; ports: number[]; failure?: string | undefined }
   | { type: "stats"; question: number; stats: Stats | null }

@@ -37,5 +37,7 @@ export interface Sockets {
   bind(family: Family, port: number): Promise<RelaySocket | string>;
   /** Whether packets are to be moved at all; off, no turn of the loop is spent on them. */
   run(on: boolean): void;
+  /** A UDP port on 127.0.0.1: a datagram to it lets this thread look at its messages at once. Undefined: no need to. */
+  readonly wakePort: number | undefined;
   close(): void;
 }

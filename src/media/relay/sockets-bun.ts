@@ -4,6 +4,7 @@ import type { Family } from "../types.ts";
 import type { Receiver, RelaySocket, Sockets } from "./socket.ts";
 
 export class BunSockets implements Sockets {
+  readonly wakePort = undefined;
   readonly #failed: (receiver: Receiver, error: unknown) => void;
 
   /** @param failed takes a receiver that threw at a datagram */

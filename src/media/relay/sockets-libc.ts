@@ -2,8 +2,8 @@
  * The relay's sockets by libc and epoll: two system calls a packet, no copy, no string, no object. Bun's own cost a third
  * more, since it reads each socket until it is empty and makes an object and a string of each datagram.
  *
- * The thread waits in `epoll_wait` for at most `slice` ms at a time, and in between lets the loop take its messages: it
- * must be a thread that has nothing else to do. One datagram of each ready socket is read per round, so that a flooded one
+ * The thread waits in `epoll_wait` and in between lets the loop take its messages: it must be a thread that has nothing
+ * else to do, and who sends it a message sends a datagram to `wakePort`, too. One datagram of each ready socket is read per round, so that a flooded one
  * takes no more than its share.
  */
 import { dlopen, ptr, read } from "bun:ffi";
@@ -32,8 +32,10 @@ const errors: Readonly<Record<number, string>> = {
   98: "EADDRINUSE",
 };
 
-/** ms: how long a message to this thread may have to wait. */
+/** ms between two looks at messages and timers: while packets come; when nothing does; and when nobody can wake the thread. */
 const slice = 8;
+const rest = 250;
+const restUnwakeable = 8;
 /** Sockets that one `epoll_wait` tells of. */
 const maxEvents = 512;
 /** No datagram is longer. */
@@ -48,6 +50,7 @@ function load() {
       return dlopen(name, {
         socket: { args: ["i32", "i32", "i32"], returns: "i32" },
         bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+        getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
         setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
         close: { args: ["i32"], returns: "i32" },
         epoll_create1: { args: ["i32"], returns: "i32" },
@@ -92,6 +95,8 @@ export class LibcSockets implements Sockets {
   readonly #sourceLengthWord = new Uint32Array(this.#sourceLength.octets.buffer);
   readonly #events = memory(maxEvents * eventWords * 4);
   readonly #eventWords = new Int32Array(this.#events.octets.buffer);
+  readonly wakePort: number | undefined;
+  readonly #rest: number;
   #running = false;
   #waiting = false;
 
@@ -107,13 +112,21 @@ export class LibcSockets implements Sockets {
     this.#libc = libc;
     this.#epoll = epoll;
     this.#failed = failed;
+    this.wakePort = this.#bindWake();
+    this.#rest = this.wakePort === undefined ? restUnwakeable : rest;
+  }
+
+  /** Nobody takes what comes there: that it comes is enough. */
+  #bindWake(): number | undefined {
+    const socket = this.#bind("ipv4", 0, "127.0.0.1");
+    return typeof socket === "string" ? undefined : socket.port;
   }
 
   bind(family: Family, port: number): Promise<RelaySocket | string> {
-    return Promise.resolve(this.#bind(family, port));
+    return Promise.resolve(this.#bind(family, port, family === "ipv6" ? "::" : "0.0.0.0"));
   }
 
-  #bind(family: Family, port: number): LibcSocket | string {
+  #bind(family: Family, port: number, host: string): LibcSocket | string {
     const libc = this.#libc;
     const ipv6 = family === "ipv6";
     const fd = libc.socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -122,7 +135,7 @@ export class LibcSockets implements Sockets {
     one.octets[0] = 1;
     if (ipv6) libc.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, one.at, 4);
     const address = memory(28);
-    const length = writeAddress(address.octets, ipv6 ? "::" : "0.0.0.0", port);
+    const length = writeAddress(address.octets, host, port);
     const event = memory(eventWords * 4);
     const words = new Int32Array(event.octets.buffer);
     words[0] = EPOLLIN;
@@ -132,7 +145,11 @@ export class LibcSockets implements Sockets {
       libc.close(fd);
       return error;
     }
-    const socket = new LibcSocket(this.#libc, fd, family, port, this.#packet.at, () => {
+    const size = memory(4);
+    size.octets[0] = length;
+    libc.getsockname(fd, address.at, size.at);
+    const bound = ((address.octets[2] ?? 0) << 8) | (address.octets[3] ?? 0);
+    const socket = new LibcSocket(this.#libc, fd, family, bound, this.#packet.at, () => {
       this.#sockets[fd] = undefined;
     });
     this.#sockets[fd] = socket;
@@ -156,20 +173,23 @@ export class LibcSockets implements Sockets {
     this.#waiting = this.#running;
     if (!this.#running) return;
     const end = performance.now() + slice;
-    for (let now = end - slice; now < end; ) {
-      const count = this.#libc.epoll_wait(this.#epoll, this.#events.at, maxEvents, slice);
+    for (let now = end - slice, woken = false; now < end && !woken; ) {
+      const count = this.#libc.epoll_wait(this.#epoll, this.#events.at, maxEvents, this.#rest);
       now = performance.now();
-      for (let i = 0; i < count; i++) this.#receive(this.#eventWords[i * eventWords + eventFd] ?? -1, now);
+      for (let i = 0; i < count; i++) {
+        const socket = this.#sockets[this.#eventWords[i * eventWords + eventFd] ?? -1];
+        if (socket === undefined) continue;
+        if (socket.port === this.wakePort) woken = true;
+        this.#receive(socket, now);
+      }
     }
     setImmediate(this.#turn);
   };
 
-  #receive(fd: number, now: number): void {
-    const socket = this.#sockets[fd];
-    if (socket === undefined) return;
+  #receive(socket: LibcSocket, now: number): void {
     this.#sourceLengthWord[0] = 28;
     const length = this.#libc.recvfrom(
-      fd,
+      socket.fd,
       this.#packet.at,
       maxDatagram,
       MSG_DONTWAIT,
@@ -204,7 +224,7 @@ class LibcSocket implements RelaySocket {
   readonly port: number;
   receiver: Receiver | undefined;
   readonly #libc: Libc;
-  readonly #fd: number;
+  readonly fd: number;
   readonly #packet: Pointer;
   readonly #closed: () => void;
   readonly #ipv6: boolean;
@@ -218,7 +238,7 @@ class LibcSocket implements RelaySocket {
 
   constructor(libc: Libc, fd: number, family: Family, port: number, packet: Pointer, closed: () => void) {
     this.#libc = libc;
-    this.#fd = fd;
+    this.fd = fd;
     this.family = family;
     this.port = port;
     this.#packet = packet;
@@ -243,12 +263,12 @@ class LibcSocket implements RelaySocket {
 
   send(_packet: Uint8Array, length: number): void {
     // What fails is lost, as on the way: no route, a full buffer.
-    if (this.#length > 0) this.#libc.sendto(this.#fd, this.#packet, length, MSG_DONTWAIT, this.#aim.at, this.#length);
+    if (this.#length > 0) this.#libc.sendto(this.fd, this.#packet, length, MSG_DONTWAIT, this.#aim.at, this.#length);
   }
 
   drain(): void {
     for (let i = 0; i < maxStale; i++)
-      if (this.#libc.recvfrom(this.#fd, this.#packet, maxDatagram, MSG_DONTWAIT, null, null) < 0) return;
+      if (this.#libc.recvfrom(this.fd, this.#packet, maxDatagram, MSG_DONTWAIT, null, null) < 0) return;
   }
 
   close(): void {
@@ -256,7 +276,7 @@ class LibcSocket implements RelaySocket {
     this.#open = false;
     this.receiver = undefined;
     this.#closed();
-    this.#libc.close(this.#fd);
+    this.#libc.close(this.fd);
   }
 }
 
