@@ -315,6 +315,32 @@ describe("limits", () => {
     expect(failed).toMatchObject({ code: "no-ports" });
   });
 
+  test.each(["libc", "bun"] as const)(
+    "a worker that dies ends its sessions; the next one has all ports again (%s)",
+    async (sockets) => {
+      let workers = 0;
+      const broken = () => new Worker(new URL("./failing-relay-worker.ts", import.meta.url).href);
+      const sound = () => new Worker(new URL("../../src/media/worker.ts", import.meta.url).href);
+      const options = { ports: await mediaPorts(16), log, freePairs: 8, sockets };
+      const engine = await startRelay(options, () => (workers++ === 0 ? broken() : sound()));
+      closers.push(() => engine.close());
+      await until("all ports", () => engine.totals.free === 8);
+      const descriptors = readdirSync("/proc/self/fd").length;
+      const { session } = connect(engine, peer({ host: "127.0.0.2", port: 9 }), peer({ host: "127.0.0.2", port: 9 }));
+      const ends: string[] = [];
+      session.ended = (_stats, reason) => void ends.push(reason);
+      await until("the end", () => ends.length > 0);
+      expect(ends).toEqual(["failed"]);
+      await until("all ports", () => engine.totals.free === 8);
+      expect(engine.totals).toMatchObject({ sessions: 0, used: 0, restarts: 1 });
+      expect(Math.abs(readdirSync("/proc/self/fd").length - descriptors)).toBeLessThan(4);
+      const [alice, bob] = [await phone(), await phone()];
+      const next = connect(engine, peer(alice), peer(bob));
+      await settled(next.session);
+      await heardBy(bob, 1, () => alice.say(1, next.line.a.rtpPort));
+    },
+  );
+
   test("closing ends all sessions", async () => {
     const engine = await start();
     const { session } = connect(engine, peer({ host: "127.0.0.2", port: 9 }), peer({ host: "127.0.0.2", port: 9 }));

@@ -42,9 +42,10 @@ export class RelayWorker {
     this.#pairsInRange = pairsIn(...start.ports);
     this.#own = new Set(start.own);
     const failed = (receiver: Receiver, error: unknown) => this.#failed(receiver, error);
-    const libc = start.sockets === "libc" ? LibcSockets.open(failed) : undefined;
+    const libc = start.sockets === "libc" ? LibcSockets.open(failed, start.stale) : undefined;
     this.#sockets = libc ?? new BunSockets(failed);
-    this.#post({ type: "ready", wakePort: this.#sockets.wakePort });
+    const { wakePort, descriptors } = this.#sockets;
+    this.#post({ type: "ready", wakePort, descriptors });
     this.#sweep = setInterval(() => this.sweep(), sweepEvery);
   }
 
@@ -79,6 +80,7 @@ export class RelayWorker {
 
   async #grow(family: Family, count: number): Promise<void> {
     const ports: number[] = [];
+    const descriptors: number[] = [];
     let failure: string | undefined;
     while (ports.length < count && this.#tried[family] < this.#pairsInRange) {
       const port = this.#first + 2 * (this.#pairsInRange - 1 - this.#tried[family]++);
@@ -92,8 +94,9 @@ export class RelayWorker {
       }
       this.#bound.set(`${family} ${port}`, pair);
       ports.push(port);
+      for (const { descriptor } of [pair.rtp, pair.rtcp]) if (descriptor !== undefined) descriptors.push(descriptor);
     }
-    this.#post({ type: "ports", family, asked: count, ports, failure });
+    this.#post({ type: "ports", family, asked: count, ports, descriptors, failure });
   }
 
   async #bind(family: Family, port: number): Promise<Pair | string> {

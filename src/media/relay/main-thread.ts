@@ -47,6 +47,8 @@ export class RelayEngine {
   #used = 0;
   #timedOut = 0;
   #restarts = 0;
+  /** What the worker leaves open should it die. */
+  #descriptors: number[] = [];
   #starting: Promise<void> | undefined;
   #started: { resolve(): void; reject(error: MediaError): void } | undefined;
   #ending: { promise: Promise<void>; done(): void } | undefined;
@@ -79,7 +81,8 @@ export class RelayEngine {
     worker.onerror = (event) => this.#workerFailed(worker, event.message);
     worker.addEventListener("close", () => this.#workerFailed(worker, "it ended"));
     const { ports, own = [], sockets = "libc", families } = this.#options;
-    this.#batch.add({ type: "relay", ports, own, sockets });
+    this.#batch.add({ type: "relay", ports, own, sockets, stale: this.#descriptors });
+    this.#descriptors = [];
     this.#pools.clear();
     this.#bound = 0;
     for (const family of families) {
@@ -119,6 +122,7 @@ export class RelayEngine {
   #receive(message: FromRelay): void {
     switch (message.type) {
       case "ready":
+        this.#descriptors.push(...message.descriptors);
         void this.#wakesAt(message.wakePort);
         return;
       case "ports":
@@ -146,7 +150,8 @@ export class RelayEngine {
     }
   }
 
-  #newPorts({ family, asked, ports, failure }: FromRelay & { type: "ports" }): void {
+  #newPorts({ family, asked, ports, descriptors, failure }: FromRelay & { type: "ports" }): void {
+    this.#descriptors.push(...descriptors);
     const pool = this.#pools.get(family);
     if (pool === undefined) return;
     if (ports.length < asked) pool.exhausted = true;

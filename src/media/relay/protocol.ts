@@ -9,7 +9,13 @@ export interface PairName {
 }
 
 export type ToRelay =
-  | { type: "relay"; ports: readonly [number, number]; own: readonly string[]; sockets: "libc" | "bun" }
+  | {
+      type: "relay";
+      ports: readonly [number, number];
+      own: readonly string[];
+      sockets: "libc" | "bun";
+      stale: readonly number[];
+    }
   /** Bind so many further pairs; answered by `ports`. */
   | { type: "grow"; family: Family; count: number }
   /** Gives an m-line its ports. The first of a session opens it, to last `idle` ms without a packet. */
@@ -23,9 +29,16 @@ export type ToRelay =
 
 export type FromRelay =
   /** The worker is there. See `Sockets.wakePort`. */
-  | { type: "ready"; wakePort?: number | undefined }
-  /** RTP ports of pairs newly bound. Fewer than asked for: there are no more. */
-  | { type: "ports"; family: Family; asked: number; ports: number[]; failure?: string | undefined }
+  | { type: "ready"; wakePort?: number | undefined; descriptors: readonly number[] }
+  /** RTP ports of pairs newly bound, and what they leave open should this thread die. Fewer than asked for: there are no more. */
+  | {
+      type: "ports";
+      family: Family;
+      asked: number;
+      ports: readonly number[];
+      descriptors: readonly number[];
+      failure?: string | undefined;
+    }
   | { type: "stats"; question: number; stats: Stats | null }
   /** A session is over and its pairs can be used again. */
   | { type: "over"; session: number; stats: Stats; reason: EndReason; pairs: PairName[] }

@@ -18,6 +18,8 @@ export interface Receiver {
 export interface RelaySocket {
   readonly family: Family;
   readonly port: number;
+  /** Its file descriptor, if nobody closes that when this thread dies. */
+  readonly descriptor: number | undefined;
   /** Undefined: what comes is dropped. */
   receiver: Receiver | undefined;
   /**
@@ -39,5 +41,7 @@ export interface Sockets {
   run(on: boolean): void;
   /** A UDP port on 127.0.0.1: a datagram to it lets this thread look at its messages at once. Undefined: no need to. */
   readonly wakePort: number | undefined;
+  /** File descriptors of its own that nobody closes when this thread dies. */
+  readonly descriptors: readonly number[];
   close(): void;
 }

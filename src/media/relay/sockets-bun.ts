@@ -5,6 +5,7 @@ import type { Receiver, RelaySocket, Sockets } from "./socket.ts";
 
 export class BunSockets implements Sockets {
   readonly wakePort = undefined;
+  readonly descriptors = [];
   readonly #failed: (receiver: Receiver, error: unknown) => void;
 
   /** @param failed takes a receiver that threw at a datagram */
@@ -43,6 +44,7 @@ export class BunSockets implements Sockets {
 class BunRelaySocket implements RelaySocket {
   readonly family: Family;
   readonly port: number;
+  readonly descriptor = undefined;
   receiver: Receiver | undefined;
   readonly #socket: UdpSocket;
   #host: string | undefined;

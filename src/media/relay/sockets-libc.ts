@@ -96,14 +96,22 @@ export class LibcSockets implements Sockets {
   readonly #events = memory(maxEvents * eventWords * 4);
   readonly #eventWords = new Int32Array(this.#events.octets.buffer);
   readonly wakePort: number | undefined;
+  readonly descriptors: readonly number[];
   readonly #rest: number;
   #running = false;
   #waiting = false;
 
-  /** Undefined where there is no libc with epoll to be had. */
-  static open(failed: (receiver: Receiver, error: unknown) => void): LibcSockets | undefined {
+  /**
+   * Undefined where there is no libc with epoll to be had.
+   * @param stale descriptors of a thread that died with them
+   */
+  static open(
+    failed: (receiver: Receiver, error: unknown) => void,
+    stale: readonly number[] = [],
+  ): LibcSockets | undefined {
     if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) return undefined;
     const libc = load();
+    for (const fd of stale) libc?.close(fd);
     const epoll = libc?.epoll_create1(EPOLL_CLOEXEC) ?? -1;
     return libc === undefined || epoll < 0 ? undefined : new LibcSockets(libc, epoll, failed);
   }
@@ -112,14 +120,16 @@ export class LibcSockets implements Sockets {
     this.#libc = libc;
     this.#epoll = epoll;
     this.#failed = failed;
-    this.wakePort = this.#bindWake();
+    const waker = this.#bindWake();
+    this.wakePort = waker?.port;
+    this.descriptors = waker === undefined ? [epoll] : [epoll, waker.descriptor];
     this.#rest = this.wakePort === undefined ? restUnwakeable : rest;
   }
 
   /** Nobody takes what comes there: that it comes is enough. */
-  #bindWake(): number | undefined {
+  #bindWake(): LibcSocket | undefined {
     const socket = this.#bind("ipv4", 0, "127.0.0.1");
-    return typeof socket === "string" ? undefined : socket.port;
+    return typeof socket === "string" ? undefined : socket;
   }
 
   bind(family: Family, port: number): Promise<RelaySocket | string> {
@@ -189,7 +199,7 @@ export class LibcSockets implements Sockets {
   #receive(socket: LibcSocket, now: number): void {
     this.#sourceLengthWord[0] = 28;
     const length = this.#libc.recvfrom(
-      socket.fd,
+      socket.descriptor,
       this.#packet.at,
       maxDatagram,
       MSG_DONTWAIT,
@@ -224,7 +234,7 @@ class LibcSocket implements RelaySocket {
   readonly port: number;
   receiver: Receiver | undefined;
   readonly #libc: Libc;
-  readonly fd: number;
+  readonly descriptor: number;
   readonly #packet: Pointer;
   readonly #closed: () => void;
   readonly #ipv6: boolean;
@@ -238,7 +248,7 @@ class LibcSocket implements RelaySocket {
 
   constructor(libc: Libc, fd: number, family: Family, port: number, packet: Pointer, closed: () => void) {
     this.#libc = libc;
-    this.fd = fd;
+    this.descriptor = fd;
     this.family = family;
     this.port = port;
     this.#packet = packet;
@@ -263,12 +273,13 @@ class LibcSocket implements RelaySocket {
 
   send(_packet: Uint8Array, length: number): void {
     // What fails is lost, as on the way: no route, a full buffer.
-    if (this.#length > 0) this.#libc.sendto(this.fd, this.#packet, length, MSG_DONTWAIT, this.#aim.at, this.#length);
+    if (this.#length > 0)
+      this.#libc.sendto(this.descriptor, this.#packet, length, MSG_DONTWAIT, this.#aim.at, this.#length);
   }
 
   drain(): void {
     for (let i = 0; i < maxStale; i++)
-      if (this.#libc.recvfrom(this.fd, this.#packet, maxDatagram, MSG_DONTWAIT, null, null) < 0) return;
+      if (this.#libc.recvfrom(this.descriptor, this.#packet, maxDatagram, MSG_DONTWAIT, null, null) < 0) return;
   }
 
   close(): void {
@@ -276,7 +287,7 @@ class LibcSocket implements RelaySocket {
     this.#open = false;
     this.receiver = undefined;
     this.#closed();
-    this.#libc.close(this.fd);
+    this.#libc.close(this.descriptor);
   }
 }
 
