@@ -1,7 +1,7 @@
 /** Kamailio in front of siproc, as an edge that phones register through (Path), and behind it: both stay in the dialogs' path. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { has } from "../support/peers/available.ts";
-import { Baresip } from "../support/peers/baresip.ts";
+import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { edge, type Kamailio, kamailio, throughProxy } from "../support/peers/kamailio.ts";
 import { baresipAt, type Phone } from "../support/peers/phones.ts";
 import { type Provider, provider } from "../support/peers/provider.ts";
@@ -51,7 +51,7 @@ describe.skipIf(!has("kamailio", "baresip"))("Kamailio", () => {
     "behind the %s proxy: a call goes through both, is changed in a dialog, and ends from either side",
     async (mode) => {
       const gateway = await started(Baresip.start({ user: "gateway", autoAnswer: true, says: { tone: 1500 } }));
-      const behind = await started(kamailio(throughProxy(`sip:127.0.0.1:${gateway.port}`)));
+      const behind = await started(kamailio(throughProxy(`sip:${phoneHost}:${gateway.port}`)));
       const route = `{ to: "*@elsewhere.example", proxy: "sip:${behind.address};lr", auth: true, mode: ${mode} }`;
       const server = await started(provider({ routes: [route] }));
       const phone = await started(baresipAt(server, { user: "alice", tone: 500 }));
