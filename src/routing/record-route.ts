@@ -32,7 +32,7 @@ export type Passage =
   | { readonly own: false }
   | {
       readonly own: true;
-      /** Made by us for this Call-ID, or a Path of ours; else nobody allowed it to go where its Route says: 403. */
+      /** In a dialog, and made by us for its Call-ID; or a Path of ours. Else nobody allowed it to go where its Route says: 403. */
       readonly genuine: boolean;
       /** How many Route values, from the top, are ours and to be removed. */
       readonly values: number;
@@ -138,7 +138,8 @@ export class RecordRoute {
     const plain = plainUser(list);
     if (plain !== undefined && !isPair(plain) && !isOurs(target)) {
       const mark = this.#genuine(plain, request.callId);
-      if (mark !== undefined) return { own: true, genuine: true, values: 1, mark, flow: undefined, strict: false };
+      if (mark !== undefined)
+        return { own: true, genuine: isInDialog(request), values: 1, mark, flow: undefined, strict: false };
     }
     const end = endOfElement(list, 0);
     const top = parseRoute(end === list.length ? list : list.slice(0, end));
@@ -149,7 +150,14 @@ export class RecordRoute {
       const mark = this.#genuine(target.user, request.callId);
       if (mark !== undefined) {
         const pair = isPair(target.user) && userOf(top) === target.user;
-        return { own: true, genuine: true, values: pair ? 1 : 0, mark, flow: undefined, strict: true };
+        return {
+          own: true,
+          genuine: isInDialog(request),
+          values: pair ? 1 : 0,
+          mark,
+          flow: undefined,
+          strict: true,
+        };
       }
     }
     if (top === undefined || !isSipUri(top.uri)) return elsewhere;
@@ -158,7 +166,7 @@ export class RecordRoute {
       const mark = this.#genuine(user, request.callId);
       if (mark !== undefined) {
         const values = isPair(user) && userOf(second()) === user ? 2 : 1;
-        return { own: true, genuine: true, values, mark, flow: undefined, strict: false };
+        return { own: true, genuine: isInDialog(request), values, mark, flow: undefined, strict: false };
       }
       const path = this.#readPath(user);
       if (path !== undefined)
@@ -253,6 +261,14 @@ function hasSeveralRoutes({ head, lines }: Request): boolean {
   if (lines.find("route", line) >= 0) return true;
   const comma = head.indexOf(",", lines.valueStart(line));
   return comma >= 0 && comma < lines.end(line);
+}
+
+/**
+ * Within a dialog there is a To tag (RFC 3261 §12.2.1.1), and who gets a request with a tag that he never gave answers 481.
+ * A pass that let new requests through would let whoever has made one call make others to anywhere.
+ */
+function isInDialog(request: Request): boolean {
+  return request.to.tag !== undefined;
 }
 
 function asksForSips(request: Request): boolean {

@@ -31,7 +31,11 @@ function passes(key = secret): RecordRoute {
 }
 
 function withRoutes(routes: readonly string[], parts: Parameters<typeof requestFrom>[0] = {}) {
-  return requestFrom({ ...parts, headers: routes.map((route) => `Route: ${route}`) });
+  return requestFrom({
+    to: "<sip:bob@example.com>;tag=b1",
+    ...parts,
+    headers: routes.map((route) => `Route: ${route}`),
+  });
 }
 
 const shape = (values: readonly string[]) => values.map((value) => value.replace(/\.[0-9a-f]{16}@/, ".MAC@"));
@@ -108,6 +112,7 @@ describe("a Route", () => {
     ["of ours without a pass", ["<sip:192.0.2.1;lr>"], {}, own],
     ["of ours with a user", ["<sip:s@192.0.2.1;lr>"], {}, own],
     ["with the pass of another call", [pass], { callId: "call-2" }, own],
+    ["with a pass, outside of a dialog", [pass], { to: "<sip:bob@example.com>" }, own],
     ["with a pass that was changed", [pass.replace("sip:s", "sip:f")], {}, own],
     ["with a pass that was cut", [pass.replace(/.@/, "@")], {}, own],
     [

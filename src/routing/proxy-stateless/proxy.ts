@@ -43,8 +43,12 @@ export class StatelessProxy {
     const way = wayTo(target);
     if (way === undefined) return this.#refuse(incoming, target.lost ?? 480);
     // A Route of ours without a pass, which somebody put on the request because we are his outbound proxy.
-    const passage = this.#around.recordRoute.read(request, flow);
-    this.#forward(incoming, { ...withoutPassage(request, passage), uri: way.uri }, way, markOf(options), options);
+    const { routes } = withoutPassage(request, this.#around.recordRoute.read(request, flow));
+    // Who may call our users may not, by that alone, send through us to wherever a Route says.
+    const routed = routes.length > 0 && way.flow === undefined && way.nextHop === undefined;
+    if (routed && incoming.authenticated === undefined)
+      return this.#refuse(incoming, 403, { reason: "Route Not Allowed" });
+    this.#forward(incoming, { routes, uri: way.uri }, way, markOf(options), options);
   }
 
   /** Sends a request within a dialog to where its Route says (RFC 3261 §16.4, §16.6 step 6). 403 without a genuine pass. */
@@ -61,8 +65,10 @@ export class StatelessProxy {
   contact(incoming: Incoming): boolean {
     const { request, flow } = incoming;
     if (this.#hiddenBehind(request.uri) === undefined) return false;
-    const passage = this.#around.recordRoute.read(request, flow);
-    this.#toContact(incoming, withoutPassage(request, passage), undefined);
+    const course = withoutPassage(request, this.#around.recordRoute.read(request, flow));
+    // Such a URI leads to its Contact, and gives no leave to go anywhere else.
+    if (course.routes.length > 0) this.#refuse(incoming, 403, { reason: "Route Not Allowed" });
+    else this.#toContact(incoming, course, undefined);
     return true;
   }
 

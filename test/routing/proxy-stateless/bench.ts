@@ -61,6 +61,8 @@ export interface BenchOptions {
   /** Where a request outside of a dialog goes; by default to Bob at 192.0.2.2. */
   route?: (request: Request) => ProxyTarget;
   forward?: StatelessForwardOptions;
+  /** An authorizer has let the request through. */
+  authenticated?: boolean;
   /** Hops of names; addresses are their own. */
   names?: Readonly<Record<string, readonly Hop[]>>;
   relay?: MediaRelay;
@@ -164,7 +166,8 @@ export class Bench {
     const passage = this.recordRoute.read(request, flow);
     if (passage.own && (passage.genuine || request.to.tag !== undefined)) this.proxy.inDialog(incoming);
     else if (!this.proxy.contact(incoming)) {
-      const { route = () => bob, forward } = this.#options;
+      const { route = () => bob, forward, authenticated = false } = this.#options;
+      if (authenticated) incoming.authenticated = { user: "alice", realm: "example.com" };
       this.proxy.forward(incoming, route(request), forward);
     }
   }

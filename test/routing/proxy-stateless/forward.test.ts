@@ -73,7 +73,7 @@ describe("a request", () => {
     ["a Route that cannot be read", ["Route: <sip:"], "INVITE", 400],
     ["a Route of another scheme", ["Route: <tel:1>"], "INVITE", 400],
   ] as const)("with %s", (_, headers, method, expected) => {
-    const bench = new Bench();
+    const bench = new Bench({ authenticated: true });
     const request = requestFrom({ method, headers: [...headers] });
     const text = Buffer.from(request.bytes()).toString("latin1");
     const once = headers[0].startsWith("Max") ? text.replace("Max-Forwards: 70\r\n", "") : text;
@@ -131,10 +131,16 @@ describe("the way", () => {
     ],
     ["past our own Route without a pass", bob, ["<sip:192.0.2.1;lr>"], "udp 192.0.2.2:5060", bob.uri, []],
   ])("%s", (_, target, routes, to, uri, left) => {
-    const bench = new Bench({ route: () => target });
+    const bench = new Bench({ route: () => target, authenticated: true });
     const request = requestFrom({ headers: routes.map((route) => `Route: ${route}`) });
     const sent = bench.one(request, bench.wire("udp", alice.host));
     expect([sent.to, asRequest(sent).uri, asRequest(sent).values("route")]).toEqual([to, uri, left]);
+  });
+
+  test("by Route is not for who has not said who he is", () => {
+    const request = requestFrom({ headers: ["Route: <sip:192.0.2.3;lr>"] });
+    const bench = new Bench();
+    expect(status(bench.one(request, bench.wire("udp", alice.host)))).toBe(403);
   });
 
   test("by the next hop, with nothing added", () => {
