@@ -207,6 +207,8 @@ function perform(
     if (!read.ok) return reject(new CallError(name, read.failure.reason));
     control.perform(read.command, (outcome) => {
       if (outcome.ok) resolve(outcome.value);
+      // That is what was asked for, whoever was first.
+      else if (name === "HANGUP" && outcome.failure.reason === callOver) resolve(undefined);
       else reject(new CallError(outcome.failure.command, outcome.failure.reason));
     });
   });

@@ -226,6 +226,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       calls.stop();
       admission.stop();
       unrouted.stop();
+      // What still waits are ends of transactions that nobody will hear of.
+      clock.stop();
     },
   };
 }

@@ -76,6 +76,7 @@ export class SystemClock implements Clock {
   #armed = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
   #working = false;
+  #stopped = false;
   readonly #wake = () => this.#advance();
 
   constructor(options: SystemClockOptions = {}) {
@@ -97,9 +98,16 @@ export class SystemClock implements Clock {
     if (this.#disarm === undefined && !this.#working) this.#current = Math.floor(now / tick);
     const due = Math.max(Math.ceil((now + delay) / tick), this.#current + 1);
     const entry = new Entry(due, fire);
+    if (this.#stopped) return entry;
     const at = this.#insert(entry);
     if (at < this.#armed && !this.#working) this.#arm(at, now);
     return entry;
+  }
+
+  /** Nothing fires any more, and nothing keeps the process waiting: the server is down. */
+  stop(): void {
+    this.#stopped = true;
+    this.#disarm?.();
   }
 
   /** Puts an entry where it belongs; returns the tick at which its slot is to be worked off. */
@@ -114,6 +122,7 @@ export class SystemClock implements Clock {
   }
 
   #arm(at: number, now: number): void {
+    if (this.#stopped) return;
     this.#disarm?.();
     this.#armed = at;
     this.#disarm = this.#schedule(Math.min(Math.max(1, Math.ceil(at * tick - now)), longestSleep), this.#wake);

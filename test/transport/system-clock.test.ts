@@ -183,4 +183,24 @@ describe("SystemClock", () => {
     await promise;
     expect(clock.now() - start).toBeGreaterThanOrEqual(30);
   });
+
+  test("once it is stopped, nothing fires and nothing waits", () => {
+    const { system, clock } = setUp();
+    let fired = 0;
+    clock.after(500, () => fired++);
+    clock.stop();
+    expect(system.armed).toBe(false);
+    clock.after(100, () => fired++).cancel();
+    clock.after(100, () => fired++);
+    system.advance(10_000);
+    expect([fired, system.armed, system.wakes]).toEqual([0, false, 0]);
+  });
+
+  test("what stops it in the middle of its work is the last that it fires", () => {
+    const { system, clock } = setUp();
+    clock.after(500, () => clock.stop());
+    clock.after(900, () => {});
+    system.advance(10_000);
+    expect([system.armed, system.wakes]).toEqual([false, 1]);
+  });
 });
