@@ -1,4 +1,7 @@
-/** What `siproc types` prints fits the scripts that are shipped and every example in the documents. */
+/**
+ * What `siproc types` prints fits the scripts that are shipped and every example in the documents. (Those of docs/library.md are
+ * no scripts: test/library/project.test.ts has them.)
+ */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,10 +14,12 @@ const find = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: repo
 
 /** The documents' TypeScript examples as files. One that is not a script by itself is taken for the inside of one. */
 const examples = () =>
-  examplesIn("ts").map(({ place, text }): [name: string, text: string] => [
-    `${place.replace(/\W/g, "-")}.ts`,
-    text.includes("export default") ? text : `export default async function (call: Call) {\n${text}}\n`,
-  ]);
+  examplesIn("ts")
+    .filter(({ place }) => !place.startsWith("docs/library.md:"))
+    .map(({ place, text }): [name: string, text: string] => [
+      `${place.replace(/\W/g, "-")}.ts`,
+      text.includes("export default") ? text : `export default async function (call: Call) {\n${text}}\n`,
+    ]);
 
 const config = {
   compilerOptions: {
