@@ -74,7 +74,8 @@ export class Splice<M extends Request | Response = Request | Response> {
       let from = 0;
       for (; count > 0 && from <= value.length; count--) from = endOfElement(value, from) + 1;
       while (from < value.length && isLws(value.charCodeAt(from))) from++;
-      if (from < value.length) this.replace(line, `${lines.nameAsSent(line)}: ${value.slice(from)}`);
+      // What is left of the line came so: it is not looked at.
+      if (from < value.length) this.#edit(line * 2 + 1, `${lines.nameAsSent(line)}: ${value.slice(from)}`);
       else this.remove(line);
     }
   }

@@ -62,6 +62,8 @@ export class ContactRewriter {
     if (manner.contact !== "force" && address === this.#address(from)) return;
     const { lines } = message;
     for (let line = lines.find("contact"); line >= 0; line = lines.find("contact", line)) {
+      // What no Contact can hold is left as it came.
+      if (lines.value(line).includes("\0")) continue;
       const values = splitList(lines.value(line)).map((value) => this.#value(value, from, address, manner));
       splice.replace(line, `${lines.nameAsSent(line)}: ${values.join(", ")}`);
     }

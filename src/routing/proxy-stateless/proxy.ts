@@ -5,6 +5,7 @@
 import type { Flow } from "../../sip/flow.ts";
 import { InvalidHeaderValue, type Request, type Response } from "../../sip/message.ts";
 import { seededRandom } from "../../sip/random.ts";
+import { isToken } from "../../sip/text.ts";
 import type { StatelessOptions } from "../../sip/transaction/index.ts";
 import { isSipUri, parseUri, type SipUri } from "../../sip/uri.ts";
 import type { Hop } from "../../transport/resolve/contract.ts";
@@ -82,7 +83,13 @@ export class StatelessProxy {
     // RFC 3261 §18.2.2: a new connection to where the client listens. To a browser there is none.
     if (to === undefined && transport !== "ws" && transport !== "wss")
       to = ways.flowTo({ transport, ...(transport === "udp" ? back.flow.remote : back.sentBy) });
-    if (to !== undefined) to.send(editResponse(response, flow, to, back.manner, this.#around, this.#contacts).bytes());
+    if (to === undefined) return true;
+    try {
+      to.send(editResponse(response, flow, to, back.manner, this.#around, this.#contacts).bytes());
+    } catch (error) {
+      // A Contact that cannot be sent with an alias: nobody needs such an answer.
+      if (!(error instanceof InvalidHeaderValue)) throw error;
+    }
     return true;
   }
 
@@ -180,7 +187,8 @@ export class StatelessProxy {
     }
     // The requests that follow an INVITE must go where it went.
     if (lines.find("proxy-require") < 0 || method === "ACK" || method === "CANCEL") return true;
-    this.#refuse(incoming, 420, { headers: [["Unsupported", incoming.request.values("proxy-require").join(", ")]] });
+    const tags = incoming.request.values("proxy-require").filter(isToken).join(", ");
+    this.#refuse(incoming, 420, { headers: [["Unsupported", tags]] });
     return false;
   }
 
