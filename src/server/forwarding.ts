@@ -40,7 +40,8 @@ export class Forwarding {
     const { request, tx, flow } = incoming;
     const parts = this.#parts;
     if (settings.mode === "redirect") {
-      if (!redirect({ ...parts, known: parts.known })(incoming)) refuse(incoming, 404);
+      const known = incoming.authenticated === undefined ? undefined : parts.known;
+      if (!redirect({ ...parts, known })(incoming)) refuse(incoming, 404);
       return;
     }
     const { target } = request;

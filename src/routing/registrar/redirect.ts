@@ -1,6 +1,6 @@
 /** The redirect server (RFC 3261 §8.3, §21.3.3) as a receiver: tells the caller where a user is, and does no more. */
 import { isSipUri } from "../../sip/uri.ts";
-import { isHopByHop, type Receiver } from "../chain.ts";
+import { type Incoming, isHopByHop, type Receiver } from "../chain.ts";
 import { type LocateOptions, locate } from "./targets.ts";
 
 export interface RedirectOptions extends LocateOptions {
@@ -10,23 +10,40 @@ export interface RedirectOptions extends LocateOptions {
 
 /** Answers requests to users of our domains, but REGISTER, with 302 and their contacts; passes all else on. */
 export function redirect(options: RedirectOptions): Receiver {
-  return ({ request, tx }) => {
+  return (incoming) => {
+    const { request, tx } = incoming;
     const { target } = request;
     if (request.method === "REGISTER" || isHopByHop(request)) return false;
     if (target === undefined || !isSipUri(target) || options.domainOf(target.host, target.port) === undefined)
       return false;
     const { aor, bindings } = locate(target, options);
     const { location } = options;
-    if (bindings.length === 0) tx.respondStateless(absence(aor, options.known));
-    else
-      tx.respondStateless(302, {
-        headers: bindings.map((binding) => {
-          const q = binding.q === 1 ? "" : `;q=${binding.q}`;
-          return ["Contact", `<${binding.contact}>;expires=${location.secondsLeft(binding)}${q}`];
-        }),
-      });
+    const contacts = bindings.map((binding) => {
+      const q = binding.q === 1 ? "" : `;q=${binding.q}`;
+      return `<${binding.contact}>;expires=${location.secondsLeft(binding)}${q}`;
+    });
+    const told = contacts.slice(0, roomFor(incoming, contacts));
+    if (told.length === 0) tx.respondStateless(absence(aor, options.known));
+    else tx.respondStateless(302, { headers: told.map((contact) => ["Contact", contact]) });
     return true;
   };
+}
+
+/** What a response has beyond what it copies from the request: status line, tag, received and rport, Content-Length. */
+const responseOverhead = 150;
+
+/**
+ * How many of the contacts go into the answer. Over UDP the source may be forged by one who has registered contacts just
+ * to have them sent to somebody: at most three octets go there for each that came (R7).
+ */
+function roomFor({ request, flow, authenticated }: Incoming, contacts: readonly string[]): number {
+  if (flow.reliable || authenticated !== undefined) return contacts.length;
+  let room = 2 * request.bytes().length - responseOverhead;
+  const tooMuch = contacts.findIndex((contact) => {
+    room -= `Contact: ${contact}\r\n`.length;
+    return room < 0;
+  });
+  return tooMuch < 0 ? contacts.length : tooMuch;
 }
 
 /** 480 for a user without bindings, 404 for nobody. */
