@@ -21,6 +21,7 @@ import { Calls } from "./calls.ts";
 import { Dispatch, type DispatchParts } from "./dispatch.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
 import type { OverloadLimits } from "./overload.ts";
+import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { compileRoutes } from "./routes.ts";
 import { Services } from "./services.ts";
@@ -118,7 +119,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   });
   const closing: (() => Promise<void>)[] = [() => transport.close(), () => store.close()];
   const media = await startMedia({
-    ports: config.media.ports,
+    ports: mediaPorts(config).calls,
     log,
     families: familiesOf(transport),
     latch: config.media.latch,
@@ -146,7 +147,13 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     transactions,
     sessions: new Map(),
   });
-  const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay: undefined });
+  const relay = new Relay(config, { transport, families: familiesOf(transport), log });
+  closing.push(() => relay.close());
+  await relay.use(config).catch(async (error) => {
+    await Promise.all(closing.map((close) => close()));
+    throw error;
+  });
+  const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
   const handlers = new Handlers(log, clock);
@@ -164,6 +171,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     current = next;
     handlers.use(next);
     services.use(next);
+    relay.use(next).catch((error) => log.error("media cannot be relayed", { reason: describeError(error) }));
     calls.limits = callLimits(next);
     entry.routedMethods = new Set(next.routes.flatMap(({ methods }) => methods ?? []));
     routes = compileRoutes(next, {
@@ -218,7 +226,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
         farewell,
       );
       services.stateful.stop();
-      await Promise.all([closeQuietly(media, log), handlers.close()]);
+      await Promise.all([closeQuietly(media, log), relay.close(), handlers.close()]);
       resolver.close();
       services.close();
       await transport.close();

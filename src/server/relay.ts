@@ -64,7 +64,12 @@ export class Relay {
 
   /** Makes ready for what the routes want. @throws MediaError `no-ports`, `failed` */
   async use(config: Config): Promise<void> {
-    if (relays(config)) await this.#engine.start();
+    if (relays(config)) await this.start();
+  }
+
+  /** Makes ready, whatever the routes say: for receivers that a program adds. @throws MediaError `no-ports`, `failed` */
+  async start(): Promise<void> {
+    await this.#engine.start();
   }
 
   /** Relayed dialogs, and branches that ring. */

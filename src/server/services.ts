@@ -12,7 +12,6 @@ import {
   Guard,
   type GuardSettings,
   type Incoming,
-  type MediaRelay,
   type PatternMatch,
   type ProxyTarget,
   type Receiver,
@@ -43,6 +42,7 @@ import type { TransportLayer } from "../transport/index.ts";
 import type { Resolver } from "../transport/resolve/index.ts";
 import type { OnPath } from "./dispatch.ts";
 import { Forwarding } from "./forwarding.ts";
+import type { Relay } from "./relay.ts";
 
 export interface ServiceParts {
   clock: Clock;
@@ -51,7 +51,7 @@ export interface ServiceParts {
   transport: TransportLayer;
   transactions: TransactionLayer;
   resolver: Resolver;
-  relay: MediaRelay | undefined;
+  relay: Relay;
 }
 
 interface AuthorizeEvent {
@@ -102,7 +102,7 @@ export class Services implements OnPath {
       recordRoute: this.recordRoute,
       clock,
       log,
-      relay,
+      relay: relay.calls,
       gruu,
     };
     this.stateless = new StatelessProxy({ ...proxyParts, secret: store.secret("stateless") });
@@ -226,11 +226,16 @@ export class Services implements OnPath {
 
   /** Calls whose media is relayed. */
   get relayed(): number {
-    return 0;
+    return this.#parts.relay.size;
   }
 
-  async relays(_limit: number): Promise<StatusRelay[]> {
-    return [];
+  /** Makes the relay ready where no route asks for it: for receivers that a program adds. Throws MediaError. */
+  async relayMedia(): Promise<void> {
+    await this.#parts.relay.start();
+  }
+
+  relays(limit: number): Promise<StatusRelay[]> {
+    return this.#parts.relay.list(limit);
   }
 
   close(): void {
