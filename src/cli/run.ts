@@ -59,12 +59,18 @@ export async function run(
     server = await around.start(config, { log });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const mend = "change `listen` or `media.ports` of the configuration, or say --listen URL";
-    log.error(`siproc cannot start: ${reason}`, { mend, configuration: config.file });
+    log.error(`siproc cannot start: ${reason}`, { ...mendOf(error), configuration: config.file });
     return exitCodes.setup;
   }
   await serve(server, { config, given, listen, log, around });
   return exitCodes.ok;
+}
+
+/** What to change in the configuration, where the message does not say it. */
+function mendOf(error: unknown): { mend?: string } {
+  const name = error instanceof Error ? error.name : "";
+  if (name === "StoreError" || (error instanceof Error && "code" in error && error.code === "certificate")) return {};
+  return { mend: "change `listen` or `media.ports` of the configuration, or say --listen URL" };
 }
 
 interface Service {

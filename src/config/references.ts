@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { basename, delimiter, join } from "node:path";
+import { faultOfTls } from "../transport/index.ts";
 import type { Config, Route } from "./config.ts";
 import { entryOf } from "./routes.ts";
 import type { Context } from "./types.ts";
@@ -10,7 +11,13 @@ import type { Node, Position } from "./yaml.ts";
 export async function checkReferences(config: Config, root: Node, context: Context): Promise<void> {
   checkListeners(config, root, context);
   checkAccounts(config, root, context);
-  await Promise.all(certificateFiles(config, root).map(({ path, at }) => checkFile(path, at, context)));
+  const certificates = await Promise.all(
+    certificateFiles(config, root).map(({ path, at }) => checkFile(path, at, context)),
+  );
+  if (config.tls !== undefined && certificates.every((there) => there)) {
+    const fault = faultOfTls(config.tls);
+    if (fault !== undefined) context.problem(entryOf(root, "tls")?.value.at ?? root.at, fault);
+  }
   await Promise.all(config.routes.map((route, i) => checkHandler(route, routeEntry(root, i), context)));
   const allow = entryOf(entryOf(root, "scripts")?.value, "allow")?.value;
   // What scripts may write is made when the first of them writes there.
@@ -114,10 +121,11 @@ function certificateFiles({ tls }: Config, root: Node): { path: string; at: Posi
   ];
 }
 
-async function checkFile(path: string, at: Position, context: Context): Promise<void> {
+async function checkFile(path: string, at: Position, context: Context): Promise<boolean> {
   const kind = await kindOf(path);
   if (kind === undefined) context.problem(at, `there is no file ${path}`);
   else if (kind === "folder") context.problem(at, `${path} is a folder; expected a PEM file`);
+  return kind === "file";
 }
 
 async function checkScript(file: string, at: Position, context: Context): Promise<void> {

@@ -19,4 +19,5 @@ export { type FlowTarget, TransportLayer, type TransportOptions } from "./layer.
 export type { Listening, ViaTransport } from "./own-addresses.ts";
 export { responseTarget } from "./response-target.ts";
 export { SystemClock } from "./system-clock.ts";
+export { faultOfTls } from "./tls/certificates.ts";
 export type { HttpHook } from "./websocket/page.ts";

@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import type { Log } from "../../log.ts";
+import { createLog, type Log } from "../../log.ts";
 import { type CertificateFiles, type TlsSettings, TransportError } from "../contract.ts";
 
 /** What connections of one reading of the files need. */
@@ -23,6 +23,16 @@ export const noCertificates: TlsMaterial = {
   client: { rejectUnauthorized: false },
   contextFor: () => undefined,
 };
+
+/** What is wrong with the files that settings name, if anything, in words. Oddities that work are not told. */
+export function faultOfTls(settings: TlsSettings): string | undefined {
+  try {
+    readTls(settings, createLog({ level: "error", format: "json", write: () => {} }), Date.now());
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 /** @throws TransportError with the code `certificate`. What is odd but works is logged as a warning. */
 export function readTls(settings: TlsSettings, log: Log, now: number): TlsMaterial {
