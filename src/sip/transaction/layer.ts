@@ -211,6 +211,9 @@ export class TransactionLayer {
       return;
     }
     const invite = this.#invites.get(key);
+    // The called side knows the caller's Via, too. Only who has called gives up (RFC 3261 §22.1: the same hop).
+    const caller = invite?.handle?.flow.remote.host;
+    if (caller !== undefined && caller !== flow.remote.host) return this.replyStateless(cancel, flow, 481);
     if (invite === undefined && !cancellable.some((method) => this.#others.has(key + method))) {
       if (this.#user.strayCancel?.(cancel, flow) !== true) this.replyStateless(cancel, flow, 481);
       return;
