@@ -65,7 +65,7 @@ export class Agent extends Receivers {
    */
   static async open(options: AgentOptions = {}): Promise<Agent> {
     const log = logOf(options);
-    return new Agent(options, await startServer(await configOf(options), { log }), log);
+    return new Agent(options, await startServer(await configOf(options), { log, mayRelay: true }), log);
   }
 
   private constructor(options: AgentOptions, server: Server, log: Log) {

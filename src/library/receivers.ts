@@ -224,6 +224,7 @@ export class Receivers {
       anywhere: options.anywhere ?? false,
     };
     const authorize = options.auth === undefined ? undefined : this.#authorizer(options.auth, "by-method");
+    if (options.nat === true) this.#server.startRelay();
     return (incoming) => {
       const found = findTargets(incoming.request, parts);
       if (found === "elsewhere") return false;

@@ -65,7 +65,7 @@ export interface AgentOptions {
   readonly store?: string | undefined;
   /** In order of preference; both by default. */
   readonly codecs?: readonly ("PCMU" | "PCMA")[] | undefined;
-  /** UDP ports for media; 10000 to 20000 by default. */
+  /** UDP ports for media, half of them for calls and half for what proxies relay; 10000 to 20000 by default. */
   readonly mediaPorts?: readonly [first: number, last: number] | undefined;
   /** Header fields for answers to OPTIONS, besides ours or instead of them: `{ "Accept-Language": "de" }`. */
   readonly options?: HeaderOptions | undefined;

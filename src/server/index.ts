@@ -41,6 +41,8 @@ export interface Server {
   readonly calls: Calls;
   /** Whether a request may come to the user agent (RFC 3261 §8.2); false: it was refused, or is none that anybody answers. */
   admits(incoming: Incoming): boolean;
+  /** Makes the relay of media ready, whatever the routes say: for receivers that a program adds. */
+  startRelay(): void;
   /** Tells one listener of each connection that is gone. */
   onClosed(heard: (flow: Flow) => void): void;
   /** Takes over routes, scripts and limits of a new configuration. Calls that are up go on as they began. */
@@ -65,6 +67,8 @@ export interface ServerOptions {
   log: Log;
   /** A handler of the embedding program's own for a `script` or `exec` route; undefined: what the route says. */
   handlerFor?: ((action: HandlerAction) => Handler | undefined) | undefined;
+  /** Keeps ports for relayed media though no route relays: `startRelay` may be called. */
+  mayRelay?: boolean | undefined;
   /** When new calls are refused because we are late, and how late we are with the request at hand: for tests. */
   overload?: Partial<OverloadLimits> | undefined;
   waited?: (() => number) | undefined;
@@ -118,8 +122,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     },
   });
   const closing: (() => Promise<void>)[] = [() => transport.close(), () => store.close()];
+  const ports = mediaPorts(config, options.mayRelay);
   const media = await startMedia({
-    ports: mediaPorts(config).calls,
+    ports: ports.calls,
     log,
     families: familiesOf(transport),
     latch: config.media.latch,
@@ -147,7 +152,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     transactions,
     sessions: new Map(),
   });
-  const relay = new Relay(config, { transport, families: familiesOf(transport), log });
+  const relay = new Relay(config, { transport, families: familiesOf(transport), log, ports: ports.relay });
   closing.push(() => relay.close());
   await relay.use(config).catch(async (error) => {
     await Promise.all(closing.map((close) => close()));
@@ -166,12 +171,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const connect = () => {
     dispatch.routes = first === undefined ? routes : chain(first, routes);
   };
+  const ready = (started: Promise<void>) =>
+    void started.catch((error) => log.error("media cannot be relayed", { reason: describeError(error) }));
   const apply = (next: Config) => {
     if (next.tls !== undefined && next !== config) transport.reloadTls(next.tls);
     current = next;
     handlers.use(next);
     services.use(next);
-    relay.use(next).catch((error) => log.error("media cannot be relayed", { reason: describeError(error) }));
+    ready(relay.use(next));
     calls.limits = callLimits(next);
     entry.routedMethods = new Set(next.routes.flatMap(({ methods }) => methods ?? []));
     routes = compileRoutes(next, {
@@ -203,6 +210,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       connect();
     },
     admits: (incoming) => entry.admits(incoming),
+    startRelay: () => ready(relay.start()),
     onClosed(heard) {
       closed = heard;
     },

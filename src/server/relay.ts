@@ -10,15 +10,17 @@ export interface RelayParts {
   readonly transport: TransportLayer;
   readonly families: readonly Family[];
   readonly log: Log;
+  readonly ports: MediaPorts;
 }
 
 /**
  * Which of the configured ports calls have, and which the relay has: half each where a route relays, since both keep ports
  * bound that they do not need at the moment. Otherwise calls have all, and a relay that a reload asks for what is left.
+ * `shared`: whether a relay may be asked for, where the routes do not say so.
  */
-export function mediaPorts(config: Config): { calls: MediaPorts; relay: MediaPorts } {
+export function mediaPorts(config: Config, shared = relays(config)): { calls: MediaPorts; relay: MediaPorts } {
   const [first, last] = config.media.ports;
-  if (!relays(config)) return { calls: [first, last], relay: [first, last] };
+  if (!shared) return { calls: [first, last], relay: [first, last] };
   // Pairs begin with an even port.
   const middle = first + 2 * Math.floor((last - first + 1) / 4);
   return { calls: [first, middle - 1], relay: [middle, last] };
@@ -38,10 +40,10 @@ export class Relay {
   readonly #calls: CallRelay;
 
   /** Ports and limits are those of the first configuration. */
-  constructor(config: Config, { transport, families, log }: RelayParts) {
+  constructor(config: Config, { transport, families, log, ports }: RelayParts) {
     const own = transport.listening.flatMap(({ local, advertised }) => [local.host, advertised.host]);
     this.#engine = createRelay({
-      ports: mediaPorts(config).relay,
+      ports,
       log,
       families,
       maxSessions: config.limits.relays,

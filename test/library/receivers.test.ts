@@ -13,6 +13,7 @@ import {
 } from "../../src/index.ts";
 import type { Request, Response } from "../../src/sip/message.ts";
 import { closeAgents, failedStatus, openAgent, type TestAgent } from "../support/agents.ts";
+import { freePort } from "../support/peers/ports.ts";
 import { closePeers, UdpPeer } from "../support/udp-peer.ts";
 
 afterEach(async () => {
@@ -93,6 +94,28 @@ describe.each(kinds)("%s", (kind) => {
       const isIt = (message: Request | Response) => message.type === "request" && message.uri === wanted;
       await there.find(wanted, (message) => (isIt(message) ? message : undefined));
     }
+  });
+
+  test("relays media through the second half of its ports", async () => {
+    const there = await UdpPeer.open(0);
+    const first = await freePort(40);
+    const server = await openAgent({ mediaPorts: [first, first + 39] });
+    server.agent.serve(server.agent[kind]({ nat: true, target: () => `sip:there@${there.host}:${there.port}` }));
+    const peer = await UdpPeer.open(server.port);
+    const sdp = ["v=0", "o=- 1 1 IN IP4 127.0.0.2", "s=-", "c=IN IP4 127.0.0.2", "t=0 0", "m=audio 9000 RTP/AVP 0", ""];
+    // The relay's thread may still be starting: then the call is to be tried again.
+    let invite: Request | undefined;
+    while (invite === undefined) {
+      const call = peer.compose("INVITE", { body: sdp.join("\r\n") });
+      peer.send(call.bytes());
+      const nothing = () => undefined;
+      const refused = peer.response(call.callId, "INVITE").then(nothing, nothing);
+      invite = await Promise.race([there.request("INVITE").catch(nothing), refused]);
+    }
+    const offer = Buffer.from(invite.body).toString();
+    const port = Number(/^m=audio (\d+)/m.exec(offer)?.[1]);
+    expect(offer).toContain("c=IN IP4 127.0.0.1\r\n");
+    expect([port >= first + 20, port < first + 40]).toEqual([true, true]);
   });
 
   test("asks for a password only for what it takes", async () => {
