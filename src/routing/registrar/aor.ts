@@ -14,7 +14,9 @@ const control = /[\x00-\x1f\x7f]/;
 export function aorOf(uri: SipUri, domain: string): string | undefined {
   const { user } = uri;
   if (user === undefined || user.length > 256) return undefined;
-  const plain = user.includes("%") ? unescapeUri(user) : user;
+  if (!user.includes("%")) return `${user}@${domain}`;
+  const plain = unescapeUri(user);
+  // Only an escape can stand for what may not stand in a URI.
   return plain === "" || control.test(plain) ? undefined : `${plain}@${domain}`;
 }
 
@@ -25,12 +27,24 @@ export function servedDomains(
 ): DomainOf {
   const served = new Set(names.map((name) => canonicalHost(name)));
   const [main] = served;
-  return (host, port) => {
+  let lastHost = "";
+  let lastPort: number | undefined;
+  let lastDomain: string | undefined;
+  const find: DomainOf = (host, port) => {
     // A name that is in lower case is in canonical form.
     if (served.has(host)) return host;
     const canonical = host.includes(":") ? formatHost(canonicalHost(host)) : host.toLowerCase();
     if (served.has(canonical) || main === undefined) return canonical;
     // Who writes our address means our first domain.
     return isOwn(host, port) ? main : undefined;
+  };
+  // It is asked several times for each request, and for most with the same host.
+  return (host, port) => {
+    if (host !== lastHost || port !== lastPort) {
+      lastDomain = find(host, port);
+      lastHost = host;
+      lastPort = port;
+    }
+    return lastDomain;
   };
 }

@@ -23,8 +23,8 @@ export interface BindingFacts {
   readonly userAgent: string;
 }
 
-const facts = ["contact", "params", "callId", "path", "regId", "flow", "userAgent"] as const;
-type Fact = (typeof facts)[number];
+/** The facts of a binding in the order in which they are kept. */
+const fact = { contact: 0, params: 1, callId: 2, path: 3, regId: 4, flow: 5, userAgent: 6 } as const;
 
 /**
  * A hundred thousand of them are in memory: the facts are one string, made of copies, so that no binding keeps the message
@@ -43,6 +43,8 @@ export class Binding implements StoredBinding {
   /** A hash of the last REGISTER's branch: the same request again is no request out of order. */
   mark = 0;
   q = 1;
+  /** The number of the flow of an instance (RFC 5626); undefined where it is none. */
+  regId: number | undefined;
   /** It came over UDP from another address than the contact says. */
   natted = false;
   /** The REGISTER came from the client itself: its flow leads there. */
@@ -61,6 +63,7 @@ export class Binding implements StoredBinding {
   constructor(id: number, aor: string, said: BindingFacts) {
     this.id = id;
     this.aor = aor;
+    this.regId = said.regId || undefined;
     this.#facts = join(said);
   }
 
@@ -78,45 +81,41 @@ export class Binding implements StoredBinding {
 
   /** Takes over what another REGISTER for the same contact said. */
   update(said: BindingFacts): void {
-    const text = join(said);
-    if (text !== this.#facts) this.#facts = text;
+    this.regId = said.regId || undefined;
+    this.#facts = join(said);
   }
 
   get contact(): string {
-    return this.#fact("contact");
+    return this.#fact(fact.contact);
   }
 
   get params(): string {
-    return this.#fact("params");
+    return this.#fact(fact.params);
   }
 
   get callId(): string {
-    return this.#fact("callId");
+    return this.#fact(fact.callId);
   }
 
   /** The values of its Path, the first one topmost. */
   get path(): readonly string[] {
-    const path = this.#fact("path");
+    const path = this.#fact(fact.path);
     return path === "" ? [] : splitList(path);
   }
 
   /** The device's name for itself (RFC 5626 §4.1). */
   get instance(): string | undefined {
-    const params = this.#fact("params");
+    const params = this.#fact(fact.params);
     if (!/;\s*\+sip\.instance/i.test(params)) return undefined;
     return instanceIn(Params.parse(params, 0, params.length, "header"));
   }
 
-  get regId(): number | undefined {
-    return Number(this.#fact("regId")) || undefined;
-  }
-
   get flow(): FlowRef {
-    return parseFlow(this.#fact("flow"));
+    return parseFlow(this.#fact(fact.flow));
   }
 
   get userAgent(): string | undefined {
-    return this.#fact("userAgent") || undefined;
+    return this.#fact(fact.userAgent) || undefined;
   }
 
   /** Is the contact this very text? */
@@ -124,20 +123,24 @@ export class Binding implements StoredBinding {
     return this.#facts.charCodeAt(contact.length) === 0x0a && this.#facts.startsWith(contact);
   }
 
+  /** Was it made, or refreshed last, with this Call-ID? */
+  isOf(callId: string): boolean {
+    const text = this.#facts;
+    const at = text.indexOf("\n", text.indexOf("\n") + 1) + 1;
+    return text.charCodeAt(at + callId.length) === 0x0a && text.startsWith(callId, at);
+  }
+
   row(): string {
     const { id, expires, refreshed, cseq, q, natted, direct, aor } = this;
     return `${id}\n${expires}\n${refreshed}\n${cseq}\n${q}\n${natted ? 1 : 0}\n${direct ? 1 : 0}\n${aor}\n${this.#facts}`;
   }
 
-  #fact(name: Fact): string {
+  #fact(number: number): string {
     const text = this.#facts;
     let from = 0;
-    for (const fact of facts) {
-      const end = text.indexOf("\n", from);
-      if (fact === name) return text.slice(from, end < 0 ? text.length : end);
-      from = end + 1;
-    }
-    return "";
+    for (let left = number; left > 0; left--) from = text.indexOf("\n", from) + 1;
+    const end = text.indexOf("\n", from);
+    return text.slice(from, end < 0 ? text.length : end);
   }
 }
 

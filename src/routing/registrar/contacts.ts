@@ -27,6 +27,7 @@ export interface Asked {
   readonly request: Request;
   readonly flow: Flow;
   readonly aor: string;
+  readonly domain: string;
   /** The bindings that stand. */
   readonly bindings: readonly Binding[];
   /** The Path; "" when there is none. */
@@ -90,7 +91,7 @@ function contactsOf(request: Request, first: NameAddr): readonly NameAddr[] | un
 function removeAll({ request, bindings }: Asked): Wanted | Refused {
   if (request.values("contact").length > 1 || readSeconds(request.header("expires")) !== 0) return starAmongOthers;
   const { callId, cseq } = request;
-  if (bindings.some((each) => each.callId === callId && each.cseq >= cseq.number)) return outOfOrder;
+  if (bindings.some((each) => each.isOf(callId) && each.cseq >= cseq.number)) return outOfOrder;
   return {
     changes: bindings.map((binding) => ({ ...removal, binding })),
     added: 0,
@@ -160,7 +161,7 @@ class ContactReader {
       if (regId > 0) this.#flows++;
     }
     const binding = find(asked.bindings, uri, uriText, instance, regId);
-    if (binding !== undefined && binding.callId === asked.request.callId) {
+    if (binding?.isOf(asked.request.callId) === true) {
       const { number } = asked.request.cseq;
       if (number < binding.cseq || (number === binding.cseq && this.#mark !== binding.mark)) return outOfOrder;
       // The same request once more, after its transaction was forgotten: it is done already.
@@ -225,10 +226,7 @@ class ContactReader {
   /** Would a request for the contact come back to the same address-of-record (RFC 5627 §5.1)? */
   #loops(uri: Uri): boolean {
     if (!isSipUri(uri)) return false;
-    const { aor } = this.#asked;
-    const domain = aor.slice(aor.lastIndexOf("@") + 1);
-    // Nearly every contact is an address, and no domain is.
-    if (uri.host !== domain && uri.host.length !== domain.length) return false;
+    const { aor, domain } = this.#asked;
     return uri.port === undefined && this.#domainOf(uri.host, uri.port) === domain && aorOf(uri, domain) === aor;
   }
 }
@@ -243,6 +241,8 @@ function find(
   if (bindings.length === 0) return undefined;
   // RFC 5626 §6: a flow is bound by its instance and number, whatever its URI.
   if (regId > 0) return bindings.find((each) => each.regId === regId && each.instance === instance);
+  const [first] = bindings;
+  if (first !== undefined && first.regId === undefined && first.isAt(text)) return first;
   const same = bindings.find((each) => each.isAt(text) && each.regId === undefined);
   if (same !== undefined) return same;
   return bindings.find((each) => {
@@ -297,7 +297,7 @@ function isNatted({ flow, direct, path, request }: Asked, uri: Uri): boolean {
   const { remote } = flow;
   if (uri.host === remote.host) {
     // A client that sends from one port, listens at another and does not ask for `rport`, as it may.
-    return (uri.port ?? 5060) !== remote.port && request.via.params.has("rport");
+    return (uri.port ?? 5060) !== remote.port && request.asksForRport;
   }
   if (uri.host.includes(":")) return canonicalHost(uri.host) !== canonicalHost(remote.host);
   return isIPv4(uri.host) || uri.host.toLowerCase().endsWith(".invalid");
@@ -305,7 +305,7 @@ function isNatted({ flow, direct, path, request }: Asked, uri: Uri): boolean {
 
 /** A hash (FNV-1a) of the branch, by which a REGISTER that comes again is told from another of the same number. */
 export function markOf(request: Request): number {
-  const branch = request.via.branch ?? "";
+  const branch = request.branch ?? "";
   let hash = 0x811c9dc5;
   for (let at = 0; at < branch.length; at++) hash = Math.imul(hash ^ branch.charCodeAt(at), 0x01000193);
   return hash | 0;

@@ -33,6 +33,8 @@ export interface Change extends BindingFacts {
   readonly binding: Binding | undefined;
 }
 
+const none: readonly Binding[] = [];
+
 export class Location {
   readonly #clock: Clock;
   readonly #wall: () => number;
@@ -85,9 +87,11 @@ export class Location {
 
   /** The bindings of an address-of-record (as `aorOf` writes it) that stand now, in the order in which they were made. */
   lookup(aor: string): readonly Binding[] {
+    const first = this.#first.get(aor);
+    if (first === undefined) return none;
     const found: Binding[] = [];
     const now = this.#clock.now();
-    for (let binding = this.#first.get(aor); binding !== undefined; binding = binding.sibling)
+    for (let binding: Binding | undefined = first; binding !== undefined; binding = binding.sibling)
       if (binding.due > now) found.push(binding);
     return found;
   }

@@ -74,13 +74,13 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
 
   const { lines } = request;
   const via = lines.find("via");
-  const direct = lines.find("via", via) < 0 && !lines.value(via).includes(",");
+  const direct = lines.find("via", via) < 0 && (request.hasPlainVia() || !lines.value(via).includes(","));
   const path = lines.find("path") < 0 ? "" : readPath(request, options.path);
   if (typeof path !== "string") return path;
   const supported = lines.find("supported") < 0 ? none : request.values("supported").map((tag) => tag.toLowerCase());
   const bindings = location.lookup(aor);
   const wanted = readContacts(
-    { request, flow, aor, bindings, path, direct, outbound: supported.includes("outbound") },
+    { request, flow, aor, domain, bindings, path, direct, outbound: supported.includes("outbound") },
     limits,
     domainOf,
   );
@@ -91,7 +91,8 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   if (flow.reliable && direct) holdConnection(options, wanted.changes, flow);
   const headers: [string, string][] = [];
   const gruu = supported.includes("gruu");
-  for (const binding of wanted.changes.length === 0 ? bindings : location.lookup(aor))
+  const refreshed = wanted.added === 0 && wanted.changes.every(({ expires }) => expires > 0);
+  for (const binding of refreshed ? bindings : location.lookup(aor))
     headers.push(["Contact", contactValue(binding, location.secondsLeft(binding), gruu, options.gruus)]);
   if (path !== "") headers.push(["Path", path]);
   for (const route of options.serviceRoute ?? none) headers.push(["Service-Route", route]);
