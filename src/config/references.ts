@@ -50,14 +50,16 @@ function checkListeners({ listen, media }: Config, root: Node, context: Context)
 /** What needs accounts or certificates, where there are none, and what will be lost. */
 function checkAccounts(config: Config, root: Node, context: Context): void {
   const { accounts, registrar, routes, listen, tls } = config;
+  // Of a file that is wrong, its own mistakes are told.
+  const none = accounts === undefined && entryOf(root, "accounts") === undefined;
   for (const [i, { action, auth }] of routes.entries()) {
     const at = entryOf(routeEntry(root, i), action.type)?.keyAt ?? root.at;
-    if (auth !== undefined && accounts === undefined)
+    if (auth !== undefined && none)
       context.problem(
         entryOf(routeEntry(root, i), "auth")?.keyAt ?? at,
         "auth asks for the password of an account, and there are none; add accounts",
       );
-    if (action.type === "location" && accounts === undefined && !registrar.open)
+    if (action.type === "location" && none && !registrar.open)
       context.warn(
         at,
         "nobody can register: there are no accounts; add accounts, or registrar: { open: true } for a network without strangers",
