@@ -1,9 +1,11 @@
 /** The Contacts of a REGISTER as changes of bindings, and why some cannot be (RFC 3261 §10.3, RFC 5626 §6, RFC 5627 §5.1). */
+import { isLoopback, isPrivate } from "../../ip.ts";
 import type { Flow } from "../../sip/flow.ts";
 import { canonicalHost, isIPv4 } from "../../sip/host.ts";
 import type { Request } from "../../sip/message.ts";
 import { type NameAddr, parseNameAddr } from "../../sip/name-addr.ts";
 import { isSipUri, parseUri, type Uri, uriEquals } from "../../sip/uri.ts";
+import { socketHost } from "../../transport/address.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
 import { type Binding, formatFlow, instanceIn } from "./binding.ts";
 import type { Change } from "./location.ts";
@@ -291,16 +293,33 @@ export function readSeconds(text: string | undefined): number | undefined {
   return seconds;
 }
 
-/** Did a datagram come straight from a client, but not from where its contact says that the client is? */
+/**
+ * Is a client not to be looked for where its contact says? Of a datagram that came straight from it: not where it came
+ * from. Of what came by another proxy: at an address of an inner network, said from outside of it. Such an address would be
+ * one of ours, and nobody outside is to reach that by registering it.
+ */
 function isNatted({ flow, direct, path, request }: Asked, uri: Uri): boolean {
-  if (flow.transport !== "udp" || !direct || path !== "" || !isSipUri(uri)) return false;
+  if (path !== "" || !isSipUri(uri)) return false;
   const { remote } = flow;
-  if (uri.host === remote.host) {
+  const host = (uri.params.size === 0 ? undefined : uri.params.get("maddr")) ?? uri.host;
+  if (!direct) return leadsInside(host, remote.host);
+  if (flow.transport !== "udp") return false;
+  if (host === remote.host) {
     // A client that sends from one port, listens at another and does not ask for `rport`, as it may.
     return (uri.port ?? 5060) !== remote.port && request.asksForRport;
   }
-  if (uri.host.includes(":")) return canonicalHost(uri.host) !== canonicalHost(remote.host);
-  return isIPv4(uri.host) || uri.host.toLowerCase().endsWith(".invalid");
+  if (host.includes(":")) return canonicalHost(host) !== canonicalHost(remote.host);
+  return isIPv4(host) || host.toLowerCase().endsWith(".invalid");
+}
+
+/** Is `host` an address of an inner network, or of this machine, while `source` is outside? */
+export function leadsInside(host: string, source: string): boolean {
+  return isInner(host) && !isInner(source);
+}
+
+function isInner(host: string): boolean {
+  const address = socketHost(host);
+  return isPrivate(address) || isLoopback(address);
 }
 
 /** A hash (FNV-1a) of the branch, by which a REGISTER that comes again is told from another of the same number. */

@@ -7,7 +7,7 @@ import { isSipUri } from "../../sip/uri.ts";
 import type { Authenticated, Incoming, Receiver } from "../chain.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
 import type { Binding } from "./binding.ts";
-import { markOf, type Refused, type RegistrarLimits, readContacts } from "./contacts.ts";
+import { leadsInside, markOf, type Refused, type RegistrarLimits, readContacts } from "./contacts.ts";
 import { type Gruus, publicGruu } from "./gruu.ts";
 import type { Change, Location } from "./location.ts";
 
@@ -75,7 +75,7 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   const { lines } = request;
   const via = lines.find("via");
   const direct = lines.find("via", via) < 0 && (request.hasPlainVia() || !lines.value(via).includes(","));
-  const path = lines.find("path") < 0 ? "" : readPath(request, options.path);
+  const path = lines.find("path") < 0 ? "" : readPath(request, flow, options.path);
   if (typeof path !== "string") return path;
   const supported = lines.find("supported") < 0 ? none : request.values("supported").map((tag) => tag.toLowerCase());
   const bindings = location.lookup(aor);
@@ -126,11 +126,15 @@ function unsupported(request: Request): Refused | undefined {
 }
 
 /** RFC 3327 §5.3. */
-function readPath(request: Request, policy: RegistrarOptions["path"]): string | Refused {
+function readPath(request: Request, { remote }: Flow, policy: RegistrarOptions["path"]): string | Refused {
   const path = request.headers("path").join(", ");
   if (path.length > longestPath) return { status: 400, reason: "Path Too Long" };
   const hops = request.values("path").map((value) => parseNameAddr(value));
   if (!hops.every((hop) => hop !== undefined && isSipUri(hop.uri))) return { status: 400, reason: "Malformed Path" };
+  // Whatever comes for the user would go there.
+  const first = hops[0]?.uri;
+  if (first !== undefined && isSipUri(first) && leadsInside(first.params.get("maddr") ?? first.host, remote.host))
+    return { status: 403, reason: "Path Leads Inside" };
   const knows = request.values("supported").some((tag) => tag.toLowerCase() === "path");
   if (!knows && policy === "refuse-unknowing") return { status: 420, headers: [["Unsupported", "path"]] };
   return path;

@@ -96,7 +96,7 @@ function targetOf(binding: Binding, ways: FlowFinder): ProxyTarget | undefined {
   if (!isSip(uri)) return undefined;
   const route = binding.path;
   if (route.length > 0) return { uri, route, q };
-  if (!binding.direct) return { uri, q };
+  if (!binding.direct && !binding.natted) return { uri, q };
   const outbound = binding.regId !== undefined;
   const ref = binding.flow;
   // A client on UDP is where its contact says, unless there is a NAT before it, or it asked for this flow.
@@ -115,7 +115,7 @@ function isSip(contact: string): boolean {
 function isListening(contact: string, { transport, remote }: FlowRef): boolean {
   if (transport !== "tcp" && transport !== "tls") return false;
   const uri = parseUri(contact);
-  if (uri === undefined || !isSipUri(uri)) return false;
+  if (uri === undefined || !isSipUri(uri) || uri.params.has("maddr")) return false;
   const port = uri.port ?? (uri.scheme === "sips" || transport === "tls" ? 5061 : 5060);
   return canonicalHost(uri.host) === canonicalHost(remote.host) && port !== remote.port;
 }

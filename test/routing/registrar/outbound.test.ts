@@ -45,6 +45,9 @@ describe("Path", () => {
   test.each([
     ["no URI", "Path: nonsense", "400 Malformed Path"],
     ["a number", "Path: <tel:+1>", "400 Malformed Path"],
+    ["an inner address from outside", "Path: <sip:10.0.0.5;lr>", "403 Path Leads Inside"],
+    ["this machine from outside", "Path: <sip:[::ffff:127.0.0.1]:5070;lr>", "403 Path Leads Inside"],
+    ["an inner address as maddr", "Path: <sip:p.example;maddr=192.168.1.1;lr>", "403 Path Leads Inside"],
     ["thousands of octets", `Path: <sip:${"p".repeat(100)}.example;x=${"y".repeat(2000)}>`, "400 Path Too Long"],
   ])("with %s", (_name, line, says) => {
     expect(told(new Office().register({ contacts: ["<sip:a@10.0.0.7>"], lines: [line] }))).toBe(says);

@@ -72,9 +72,32 @@ describe("one contact", () => {
     ],
     [
       "behind another proxy",
+      {
+        flow: udp,
+        contacts: ["<sip:alice@198.51.100.3:5062>"],
+        hops: ["SIP/2.0/UDP 198.51.100.3:5062;branch=z9hG4bKc"],
+      },
+      [],
+      { uri: "sip:alice@198.51.100.3:5062", q: 1 },
+    ],
+    [
+      // Our own inner network is not to be reached by who registers its addresses from outside.
+      "behind another proxy, at an address that means nothing here",
       { flow: udp, contacts: [`<${hidden}>`], hops: ["SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKc"] },
       [],
-      { uri: hidden, q: 1 },
+      { uri: hidden, q: 1, flow: "udp" },
+    ],
+    [
+      "on UDP, with a maddr elsewhere",
+      { flow: udp, contacts: [`<${here};maddr=10.0.0.7>`] },
+      [],
+      { uri: `${here};maddr=10.0.0.7`, q: 1, flow: "udp" },
+    ],
+    [
+      "on a connection that is gone, with a maddr elsewhere",
+      { flow: tcp, contacts: [`<${here};transport=tcp;maddr=10.0.0.7>`] },
+      ["tcp-of-client"],
+      { uri: `${here};transport=tcp;maddr=10.0.0.7`, q: 1, lost: 480 },
     ],
     [
       "behind proxies that said so",
