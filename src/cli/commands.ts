@@ -87,6 +87,28 @@ SIGHUP reads the file again: routes, scripts and limits change, calls that are u
       "FILE is the configuration that `siproc run` was started with, siproc.yaml by default. It has to be the same user's.",
     start: async (given, terminal) => (await import("./status.ts")).status(given, terminal),
   },
+  account: {
+    summary: "List the accounts of a running server, add one to its store, take one out.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: [
+      {
+        name: "add",
+        value: "USER",
+        help: "Add alice or alice@example.com, or change its password, which is read from stdin.",
+      },
+      { name: "name", value: "NAME", help: "With --add: the name that people see." },
+      {
+        name: "remove",
+        value: "USER",
+        help: "Take this account out of the store; its phones are registered no longer.",
+      },
+      { name: "json", help: "Print JSON." },
+    ],
+    details: `FILE is the configuration that \`siproc run\` was started with, siproc.yaml by default.
+
+Accounts of the configuration are changed there; SIGHUP reads it again.`,
+    start: async (given, terminal) => (await import("./account.ts")).account(given, terminal),
+  },
   check: {
     summary: "Check configuration files and scripts without starting anything.",
     operands: { shown: "FILE...", min: 1, max: Number.POSITIVE_INFINITY },

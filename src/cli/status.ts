@@ -1,10 +1,8 @@
 /** `siproc status`: what a running server is doing, asked over its socket. */
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { socketPath } from "../control/socket.ts";
 import type { Status, StatusBan, StatusContact, StatusRelay } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
+import { ask, table, unreachable } from "./running.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Milliseconds of a ban by hand. */
@@ -12,23 +10,22 @@ const banTime = 3_600_000;
 
 export async function status({ operands, options }: Arguments, terminal: Terminal): Promise<number> {
   const [file = "siproc.yaml"] = operands;
-  const path = socketPath(file);
   const json = options.has("json");
   const unban = options.get("unban")?.[0];
   try {
     const ban = options.get("ban")?.[0];
     if (ban !== undefined) {
-      const banned = await ask(path, `/ban?source=${encodeURIComponent(ban)}&ms=${banTime}`, "POST");
+      const banned = await ask(file, `/ban?source=${encodeURIComponent(ban)}&ms=${banTime}`, "POST");
       terminal.complain(banned === true ? `${ban} is not answered for an hour` : `siproc: ${ban} is no IP address`);
       return banned === true ? exitCodes.ok : exitCodes.usage;
     }
     if (unban !== undefined) {
-      const lifted = await ask(path, `/unban?source=${encodeURIComponent(unban)}`, "POST");
+      const lifted = await ask(file, `/unban?source=${encodeURIComponent(unban)}`, "POST");
       terminal.complain(lifted === true ? `${unban} is heard again` : `siproc: ${unban} is not banned`);
       return lifted === true ? exitCodes.ok : exitCodes.failed;
     }
     const [what] = ["contacts", "bans", "relays"].filter((name) => options.has(name));
-    const answer = await ask(path, `/${what ?? "status"}`, "GET");
+    const answer = await ask(file, `/${what ?? "status"}`);
     // The server is of this version, or says so: its socket is no input from outside.
     if (json) terminal.print(`${JSON.stringify(answer)}\n`);
     else if (what === "contacts") terminal.print(table(contactRows(answer as StatusContact[])));
@@ -37,16 +34,9 @@ export async function status({ operands, options }: Arguments, terminal: Termina
     else terminal.print(summary(answer as Status, Date.now()));
     return exitCodes.ok;
   } catch {
-    const whose = existsSync(file) ? "no siproc of this user serves it" : "there is no such file";
-    terminal.complain(`siproc: ${resolve(file)}: ${whose}; name the file that siproc run was started with`);
+    terminal.complain(unreachable(file));
     return exitCodes.failed;
   }
-}
-
-async function ask(path: string, what: string, method: string): Promise<unknown> {
-  const response = await fetch(`http://siproc${what}`, { unix: path, method, signal: AbortSignal.timeout(5000) });
-  if (!response.ok) throw new TypeError(`the server answers ${response.status}`);
-  return await response.json();
 }
 
 function summary(now: Status, time: number): string {
@@ -111,19 +101,4 @@ function spell(seconds: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   return `${Math.floor(seconds / 86_400)} days`;
-}
-
-/** Columns, aligned. What strangers chose cannot move the cursor. */
-function table(rows: readonly (readonly string[])[]): string {
-  const clean = rows.map((row) => row.map((cell) => cell.replace(/[\x00-\x1f\x7f-\x9f]/g, "?")));
-  const widths = clean.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)), []);
-  return clean
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
 }

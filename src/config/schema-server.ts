@@ -78,9 +78,10 @@ const accountSchema = {
 
 export const accounts: Type<AccountsValue> = {
   expected:
-    "a list of accounts, such as [{ user: alice, password: wonderland }], or the path of a .yaml, .json or .csv file",
+    "a list of accounts, such as [{ user: alice, password: wonderland }], the path of a .yaml, .json or .csv file, or store",
   schema: { anyOf: [{ type: "array", items: accountSchema }, path.schema] },
   read(node, context) {
+    if (node.kind === "scalar" && node.value === "store") return { accounts: [] };
     if (node.kind === "scalar") {
       const file = path.read(node, context);
       return file === undefined ? undefined : { file };

@@ -166,7 +166,7 @@ export const configKeys = {
   },
   accounts: {
     type: accounts,
-    doc: "Who may register and call: a list of `{ user, password, name }`, or the path of a .yaml, .json or .csv file.",
+    doc: "Who may register and call: a list of `{ user, password, name }`, the path of a .yaml, .json or .csv file, or `store`. Those that `siproc account` has put into the store count in any case.",
   },
   registrar: { type: registrarType, default: {}, doc: "How registrations are taken." },
   auth: { type: authType, default: {}, doc: "How passwords are asked for." },

@@ -55,6 +55,14 @@ async function answer(request: Request, control: Control): Promise<Response> {
       return Response.json(control.bans());
     case "GET /relays":
       return Response.json(await control.relays(limit));
+    case "GET /accounts":
+      return Response.json(control.accounts(limit));
+    case "POST /account":
+      return Response.json(await control.putAccount(await request.json()));
+    case "DELETE /account":
+      return Response.json(
+        await control.removeAccount(url.searchParams.get("user") ?? "", url.searchParams.get("domain") ?? undefined),
+      );
     case "POST /ban":
       return Response.json(control.ban(url.searchParams.get("source") ?? "", Number(url.searchParams.get("ms")) || 0));
     case "POST /unban":

@@ -54,6 +54,15 @@ export interface StatusRelay {
   readonly lost: readonly [number, number];
 }
 
+export interface StatusAccount {
+  readonly user: string;
+  readonly domain: string | undefined;
+  readonly name: string | undefined;
+  readonly disabled: boolean;
+  /** Where it is kept: the store can be changed while the server runs. */
+  readonly kept: "configuration" | "store";
+}
+
 /** What can be asked of a running server. */
 export interface Control {
   status(): Status;
@@ -65,4 +74,12 @@ export interface Control {
   ban(source: string, ms: number): boolean;
   /** Ends a ban; false when there is none. */
   unban(source: string): boolean;
+  accounts(limit: number): readonly StatusAccount[];
+  /**
+   * Puts an account into the store, or changes it: its fields as an accounts file has them. What is wrong with them, in
+   * sentences. Resolves when it is written.
+   */
+  putAccount(fields: unknown): Promise<readonly string[]>;
+  /** Takes an account out of the store; false when there is none. */
+  removeAccount(user: string, domain: string | undefined): Promise<boolean>;
 }

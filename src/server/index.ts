@@ -204,7 +204,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     services,
     agent,
     transport,
-    control: report({ config: () => current, calls, services, store, transport, transactions }),
+    control: report({ config: () => current, apply, calls, services, store, transport, transactions }),
     use(receiver) {
       first = receiver;
       connect();

@@ -1,5 +1,6 @@
 /** What the server says of itself to `siproc status`, and what it can be told. */
 import { isIP } from "node:net";
+import { accountOfFields } from "../accounts/index.ts";
 import type { Config } from "../config/config.ts";
 import type { Control, Status } from "../control/status.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
@@ -11,6 +12,8 @@ import type { Services } from "./services.ts";
 
 export interface ReportParts {
   config: () => Config;
+  /** Takes the configuration over again: what depends on the accounts is made anew. */
+  apply(config: Config): void;
   calls: Calls;
   services: Services;
   store: Store;
@@ -48,6 +51,35 @@ export function report(parts: ReportParts): Control {
       return true;
     },
     unban: (source) => guard.bans.lift(source.toLowerCase()),
+    accounts(limit) {
+      const { configured, stored } = services;
+      const rows = [
+        ...[...configured].map((account) => ({ account, kept: "configuration" as const })),
+        ...[...stored].map((account) => ({ account, kept: "store" as const })),
+      ];
+      return rows.slice(0, limit).map(({ account: { user, domain, name, disabled }, kept }) => ({
+        user,
+        domain,
+        name,
+        disabled,
+        kept,
+      }));
+    },
+    async putAccount(fields) {
+      const read = accountOfFields(fields);
+      if (!("account" in read)) return read.problems;
+      services.stored.put(read.account);
+      parts.apply(parts.config());
+      await parts.store.flush();
+      return [];
+    },
+    async removeAccount(user, domain) {
+      if (!services.stored.remove(user, domain)) return false;
+      services.forgetStrangers();
+      parts.apply(parts.config());
+      await parts.store.flush();
+      return true;
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** What phones are served with: accounts, registrar, proxies, the guard against abuse; made once, set anew on a reload. */
-import { AccountTable, commonAlgorithms } from "../accounts/index.ts";
+import { type Accounts, AccountTable, allAccounts, commonAlgorithms, StoredAccounts } from "../accounts/index.ts";
 import type { Config, Route, RouteAction } from "../config/config.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { hash } from "../hash.ts";
@@ -66,7 +66,10 @@ export class Services implements OnPath {
   readonly location: Location;
   readonly stateless: StatelessProxy;
   readonly stateful: StatefulProxy;
-  readonly accounts = new AccountTable();
+  /** Those of the configuration, then those of the store. */
+  readonly accounts: Accounts;
+  readonly configured = new AccountTable();
+  readonly stored: StoredAccounts;
   readonly recordRoute: RecordRoute;
   readonly gruus: Gruus;
   readonly #parts: ServiceParts;
@@ -79,6 +82,12 @@ export class Services implements OnPath {
     const { clock, log, store, transport, transactions, resolver, relay } = parts;
     this.#parts = parts;
     this.#config = config;
+    this.stored = new StoredAccounts(store.accounts);
+    this.accounts = allAccounts(this.configured, this.stored);
+    if (this.stored.unreadable.length > 0)
+      log.warn("accounts of the store cannot be read and are left alone", {
+        accounts: this.stored.unreadable.join(" "),
+      });
     const isOwn = (host: string, port: number | undefined) => transport.isOwn(host, port);
     const bans = new Bans({ now: Date.now, store: store.bans });
     this.guard = new Guard({
@@ -128,9 +137,9 @@ export class Services implements OnPath {
     const old = this.#config;
     this.#config = config;
     this.guard.settings = guardSettings(config);
-    const { removed } = this.accounts.replace(config.accounts ?? []);
+    const { removed } = this.configured.replace(config.accounts ?? []);
     this.#domainOf = servedDomains(config.domains, isOurs);
-    if (removed.length > 0) this.#forgetStrangers();
+    if (removed.length > 0) this.forgetStrangers();
     if (config.auth.nonce !== old.auth.nonce) this.#nonces = this.#newNonces(config);
     if (this.#keepAlive === undefined || config.registrar.keepalive !== old.registrar.keepalive) {
       this.#keepAlive?.close();
@@ -144,7 +153,7 @@ export class Services implements OnPath {
   }
 
   /** Whose account is gone is registered no longer. */
-  #forgetStrangers(): void {
+  forgetStrangers(): void {
     const strangers = [...this.location.all()].filter(({ aor }) => {
       const at = aor.lastIndexOf("@");
       return this.accounts.find(decodeUtf8(aor.slice(0, at)), aor.slice(at + 1)) === undefined;
@@ -262,7 +271,7 @@ export class Services implements OnPath {
       realm: (request) => auth.realm ?? this.#speaksFor(request),
       domain: (request) => this.#speaksFor(request),
       nonces: this.#nonces,
-      algorithms: commonAlgorithms(this.accounts, auth.algorithms),
+      algorithms: commonAlgorithms([...this.configured, ...this.stored], auth.algorithms),
       kind,
       filters,
       isOwn: (host) => this.#domainOf(host, undefined) !== undefined,
