@@ -81,6 +81,12 @@ export function isHopByHop({ method }: Request): boolean {
   return method === "ACK" || method === "CANCEL";
 }
 
+/** Is it the client itself that sent it to us, and no proxy? So it says, at least. */
+export function isDirect({ lines }: Request): boolean {
+  const via = lines.find("via");
+  return lines.find("via", via) < 0 && !lines.value(via).includes(",");
+}
+
 /** The one implementation of `Incoming`: a request with its transaction. */
 export class Arrival implements Incoming {
   readonly tx: ServerTransaction;

@@ -9,6 +9,7 @@ import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Request } from "../sip/message.ts";
 import type { Bans } from "./bans.ts";
+import { isDirect } from "./chain.ts";
 import { Networks } from "./networks.ts";
 
 export interface GuardSettings {
@@ -81,7 +82,8 @@ export class Guard {
     if (product === undefined || !scanner.test(product.slice(0, 200)) || this.#never.has(flow.remote.host))
       return false;
     this.counts.scanners++;
-    if (flow.reliable) this.#ban(flow.remote.host, "a scanner");
+    // Behind a proxy there are honest people, too.
+    if (flow.reliable && isDirect(request)) this.#ban(flow.remote.host, "a scanner");
     return true;
   }
 

@@ -17,6 +17,7 @@ export {
   type Authenticated,
   chain,
   type Incoming,
+  isDirect,
   isHopByHop,
   methodOf,
   methods,

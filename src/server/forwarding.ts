@@ -3,6 +3,7 @@ import type { ProxySettings, RouteAction } from "../config/config.ts";
 import {
   expandGroups,
   type Incoming,
+  isDirect,
   isHopByHop,
   type PatternMatch,
   type ProxyTarget,
@@ -51,7 +52,9 @@ export class Forwarding {
     if (targets.length > 0) return this.#send(incoming, targets, settings);
     if (isHopByHop(request)) return refuse(incoming, 481);
     const status = invalidGruu === true ? 404 : absence(aor, parts.known);
-    if (status === 404) parts.nobody(flow.remote.host, flow.reliable || incoming.authenticated !== undefined);
+    // People misdial: of those who have shown a password, or whom a provider's proxy has sent here, it is no attack.
+    if (status === 404 && incoming.authenticated === undefined && isDirect(request))
+      parts.nobody(flow.remote.host, flow.reliable);
     // Only who has shown a password is told whether a user exists.
     tx.respondStateless(incoming.authenticated === undefined && parts.known !== undefined ? 480 : status);
   }

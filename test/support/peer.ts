@@ -25,6 +25,8 @@ interface Link {
   readonly port: number;
   send(octets: Uint8Array): void;
   close(): void;
+  /** The other side has closed it. */
+  readonly closed: Promise<void>;
 }
 
 export interface PeerOptions {
@@ -102,6 +104,11 @@ export class Peer {
       random: secureRandom,
       identities: options.password === undefined ? [] : [{ user, password: options.password }],
     });
+  }
+
+  /** Resolves when its connection is closed by the server; UDP has none. */
+  get closed(): Promise<void> {
+    return within("end of the connection", this.#link.closed);
   }
 
   get host(): string {
@@ -268,6 +275,16 @@ export class Peer {
   }
 }
 
+async function within<T>(what: string, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new RangeError(`no ${what} within ${bound} ms`)), bound);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 type Opener = (port: number, take: (octets: Uint8Array) => void, options: PeerOptions) => Promise<Link>;
 
 const links: Readonly<Record<Transport, Opener>> = {
@@ -279,6 +296,7 @@ const links: Readonly<Record<Transport, Opener>> = {
       port: bound,
       send: (octets) => void socket.send(octets, port, "127.0.0.1"),
       close: () => socket.close(),
+      closed: new Promise(() => {}),
     };
   },
   tcp: (port, take, { host }) =>
@@ -306,6 +324,7 @@ async function stream(socket: Socket, event: string, take: (octets: Uint8Array) 
     port: socket.localPort ?? 0,
     send: (octets) => void socket.write(octets),
     close: () => void socket.destroy(),
+    closed: new Promise((resolve) => socket.once("close", () => resolve())),
   };
 }
 
@@ -323,5 +342,6 @@ async function webSocket(url: string, take: (octets: Uint8Array) => void): Promi
     port: 5060,
     send: (octets) => void socket.send(octets),
     close: () => socket.close(),
+    closed: new Promise((resolve) => socket.addEventListener("close", () => resolve())),
   };
 }

@@ -5,7 +5,7 @@ import type { Request, Response } from "../../sip/message.ts";
 import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import { splitList } from "../../sip/text.ts";
 import { withoutOwnCredentials } from "../authorize.ts";
-import type { Incoming } from "../chain.ts";
+import { type Incoming, isDirect } from "../chain.ts";
 import { aliasContact, needsAlias } from "../contact-alias.ts";
 import type { RelayRefusal } from "../media-relay-seam.ts";
 import type { Course, Mark } from "../record-route.ts";
@@ -65,12 +65,6 @@ export function needsOne(message: Request | Response, source: Flow, force: boole
   if (line < 0) return false;
   const at = head.indexOf(`${source.remote.host}:${source.remote.port}`, lines.valueStart(line));
   return (at < 0 || at > lines.end(line)) && needsAlias(message, source, force);
-}
-
-/** Is it the client itself that sent it to us, and no proxy? */
-function isDirect({ lines }: Request): boolean {
-  const via = lines.find("via");
-  return lines.find("via", via) < 0 && !lines.value(via).includes(",");
 }
 
 function record(splice: Splice<Request>, forward: Forward, to: Flow, around: StatelessProxyOptions): void {
