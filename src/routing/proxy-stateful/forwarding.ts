@@ -101,7 +101,9 @@ export class Forwarding {
     const request = this.#incoming?.request;
     // That of a request was parsed when it came, and a route's target is the same for many.
     const uri = request !== undefined && course.hop === request.uri ? request.target : lastUri.parse(course.hop);
-    return uri !== undefined && isSipUri(uri) ? uri : undefined;
+    if (uri === undefined || !isSipUri(uri)) return undefined;
+    // RFC 3261 §16.6 step 7: to a sips URI all the way is secure.
+    return uri.scheme === "sip" && /^sips:/i.test(course.uri) ? { ...uri, scheme: "sips" } : uri;
   }
 
   newBranch(): string {

@@ -16,7 +16,7 @@ import type { Address, Flow } from "../../../src/sip/flow.ts";
 import { Request, type Response } from "../../../src/sip/message.ts";
 import { seededRandom } from "../../../src/sip/random.ts";
 import { type ServerTransaction, TransactionLayer } from "../../../src/sip/transaction/index.ts";
-import { isSipUri, parseUri, type SipUri } from "../../../src/sip/uri.ts";
+import { formatUri, isSipUri, parseUri, type SipUri } from "../../../src/sip/uri.ts";
 import type { Hop } from "../../../src/transport/resolve/contract.ts";
 import { FakeFlow, parsed, type RequestParts, requestFrom, responseTo } from "../../support/fake-flow.ts";
 
@@ -61,6 +61,8 @@ export class ProxyBench {
   /** Hops of host names; a name that is not here does not exist. */
   readonly names = new Map<string, readonly Hop[]>();
   readonly resolverLog: string[] = [];
+  /** What was to be resolved. */
+  readonly resolved: string[] = [];
   /** Set: answers of the resolver wait here until they are called. */
   resolving: (() => void)[] | undefined;
   readonly stray: Response[] = [];
@@ -105,6 +107,7 @@ export class ProxyBench {
       ways,
       resolver: {
         resolve: (uri, done) => {
+          this.resolved.push(formatUri(uri));
           const answer = () => {
             const hops = this.#hops(uri);
             done(hops === undefined ? { ok: false, reason: "no such name" } : { ok: true, hops });

@@ -167,6 +167,11 @@ describe("the forwarded request (§16.6)", () => {
     ]);
   });
 
+  test("to a sips URI every hop is found as one (§16.6 step 7)", () => {
+    const { bench } = forwarded({ targets: [{ uri: "sips:bob@10.0.0.7", route: [`<sip:${hostOf("b")};lr>`] }] });
+    expect(bench.resolved).toEqual([`sips:${hostOf("b")};lr`]);
+  });
+
   test("each branch is a transaction of its own", () => {
     const { bench, request } = forwarded({ targets: ["b", "c"] });
     expect(request?.via.branch).not.toBe(bench.phone("c").requests.get("INVITE")?.via.branch);
