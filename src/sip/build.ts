@@ -1,5 +1,6 @@
 /** Building messages: a head string in one go, checked so that no value can forge a line (RFC 3261 §7, §8.1.1, §8.2.6). */
 import { InvalidHeaderValue, MalformedHeader } from "./errors.ts";
+import { isPlainAddress } from "./plain.ts";
 import { type HeaderList, Request, Response } from "./request-response.ts";
 import { reasonPhrase } from "./status.ts";
 import { endOfElement, isToken } from "./text.ts";
@@ -60,13 +61,52 @@ export function buildResponse(request: Request, status: number, options: BuildRe
     head += copyLines(request, "via", top);
   }
   if (options.copyRecordRoute === true) head += copyLines(request, "record-route", -1);
-  head += copyFirst(request, "from");
-  head += copyTo(request, toTag);
-  head += copyFirst(request, "call-id");
-  head += copyFirst(request, "cseq");
+  head += copyParties(request, toTag);
   if (status === 100) head += copyFirst(request, "timestamp");
   if (headers !== undefined) head += formatHeaders(headers);
   return new Response(`${head}Content-Length: ${body.length}\r\n`, body, status, reason);
+}
+
+/** From, To with its tag, Call-ID and CSeq. */
+function copyParties(request: Request, toTag: string | undefined): string {
+  const { lines } = request;
+  const from = lines.find("from");
+  const to = from + 1;
+  // Nearly everybody sends them in this order: then they are cut out as they stand.
+  if (from >= 0 && lines.names[to] === "to" && lines.names[to + 1] === "call-id" && lines.names[to + 2] === "cseq") {
+    const { head } = request;
+    const start = lines.start(from);
+    const end = lines.end(to + 2);
+    if (toTag === undefined) {
+      const text = head.slice(start, end);
+      if (!isFolded(text, 3)) return `${text}\r\n`;
+    } else if (isPlainAddress(head, lines.valueStart(to), lines.end(to))) {
+      const before = head.slice(start, lines.end(to));
+      const after = head.slice(lines.end(to), end);
+      const tag = tagParam.test(head.slice(lines.start(to), lines.end(to))) ? "" : tagged(toTag);
+      if (!isFolded(before, 1) && !isFolded(after, 2)) return `${before}${tag}${after}\r\n`;
+    }
+  }
+  return (
+    copyFirst(request, "from") + copyTo(request, toTag) + copyFirst(request, "call-id") + copyFirst(request, "cseq")
+  );
+}
+
+const tagParam = /;tag=/i;
+
+function tagged(tag: string): string {
+  if (!isToken(tag)) throw new InvalidHeaderValue("a tag", tag);
+  return `;tag=${tag}`;
+}
+
+/** Are there other line ends in `text` than `count` of CR and LF? */
+function isFolded(text: string, count: number): boolean {
+  let at = -1;
+  for (let left = count; left > 0; left--) {
+    at = text.indexOf("\n", at + 1);
+    if (text.charCodeAt(at - 1) !== 0x0d) return true;
+  }
+  return text.includes("\n", at + 1);
 }
 
 function copyFirst(request: Request, name: string): string {
@@ -137,12 +177,21 @@ function readable<T>(read: () => T): T | undefined {
   }
 }
 
+/** Names that are sent again and again, known to be tokens. */
+const usual: ReadonlySet<string> = new Set(
+  "Contact,WWW-Authenticate,Proxy-Authenticate,Allow,Supported,Content-Type,Via,From,To,Call-ID,CSeq,Max-Forwards".split(
+    ",",
+  ),
+);
+
 function formatHeaders(headers: HeaderList): string {
   let text = "";
   for (const [name, value] of headers) {
-    if (!isToken(name)) throw new InvalidHeaderValue("a header name", name);
     if (unsendable.test(value)) throw new InvalidHeaderValue(name, value);
-    if (isContentLength(name)) continue;
+    if (!usual.has(name)) {
+      if (!isToken(name)) throw new InvalidHeaderValue("a header name", name);
+      if (isContentLength(name)) continue;
+    }
     text += `${name}: ${value}\r\n`;
   }
   return text;

@@ -38,8 +38,9 @@ const tagMark = "sl-";
  * remembered to recognise that ACK. The secret keeps others from guessing the tags of other servers, no more.
  */
 export function statelessTag(request: Request, secret: number): string {
-  const identity = `${request.header("call-id")}\n${Number.parseInt(request.header("cseq") ?? "", 10)}`;
-  return tagMark + fnv1a(identity, secret).toString(16) + fnv1a(identity, ~secret).toString(16);
+  const callId = request.header("call-id") ?? "";
+  const sequence = Number.parseInt(request.header("cseq") ?? "", 10);
+  return tagMark + fnv1a(callId, sequence ^ secret) + fnv1a(callId, sequence ^ ~secret);
 }
 
 /** Does this ACK answer one of our stateless responses? */
@@ -48,9 +49,9 @@ export function hasStatelessTag(ack: Request, secret: number): boolean {
   return tag?.startsWith(tagMark) === true && tag === statelessTag(ack, secret);
 }
 
-/** FNV-1a with 32 bits, over UTF-16 units. */
-function fnv1a(text: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
+/** FNV-1a with 32 bits, over UTF-16 units, in hexadecimal digits. */
+function fnv1a(text: string, seed: number): string {
+  let hash = Math.imul(0x811c9dc5 ^ seed, 0x01000193);
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash >>> 0;
+  return (hash >>> 0).toString(16);
 }
