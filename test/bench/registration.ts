@@ -15,6 +15,7 @@ const rounds = 5;
 const users = 10_000;
 const domain = "bench.test";
 
+/** Each run of SIPp has a port of its own; the contact is the same in all of them, so that each user has one binding. */
 const register = (sequence: number, credentials: string) => `
   <send retrans="500"><![CDATA[
 REGISTER sip:${domain} SIP/2.0
@@ -24,7 +25,7 @@ From: <sip:[field0]@${domain}>;tag=[pid]T[call_number]
 To: <sip:[field0]@${domain}>
 Call-ID: [call_id]
 CSeq: ${sequence} REGISTER
-Contact: <sip:[field0]@[local_ip]:[local_port];transport=[transport]>
+Contact: <sip:[field0]@[local_ip]:5099;transport=[transport]>
 Expires: 3600
 ${credentials}Content-Length: 0
 
