@@ -17,6 +17,8 @@ export interface Worlds {
   server: Place;
   /** The phones of each home. Homes use the same private addresses. */
   homes: readonly (readonly Place[])[];
+  /** Phones outside, each with a public address of its own. */
+  street: readonly Place[];
   stop(): Promise<void>;
 }
 
@@ -66,8 +68,21 @@ table ip home {
 }
 `;
 
-/** Makes an outside with a server's place, and a home with so many phones for each number of `homes`. */
-export async function worlds(homes: readonly number[]): Promise<Worlds> {
+/** Of every hundred UDP packets that come in, so many are lost. */
+const losing = (percent: number) => `
+table ip losing {
+  chain in { type filter hook input priority filter; meta l4proto udp numgen random mod 100 < ${percent} drop; }
+}
+`;
+
+/**
+ * Makes an outside with a server's place, and a home with so many phones for each number of `homes`. `street`: how many phones
+ * are outside; `loss`: how many of a hundred UDP packets do not reach these and the server.
+ */
+export async function worlds(
+  homes: readonly number[],
+  { street = 0, loss = 0 }: { street?: number; loss?: number } = {},
+): Promise<Worlds> {
   const made: Namespace[] = [];
   const make = async () => {
     const one = await namespace();
@@ -78,6 +93,14 @@ export async function worlds(homes: readonly number[]): Promise<Worlds> {
   try {
     const outside = await make();
     bridge(outside, "street", "203.0.113.10/24");
+    const onStreet: Place[] = [];
+    for (let n = 0; n < street; n++) {
+      const phone = await make();
+      const host = `203.0.113.${101 + n}`;
+      connect(outside, "street", `street${n}`, phone, "eth0", `${host}/24`);
+      onStreet.push({ host, prefix: phone.prefix });
+    }
+    if (loss > 0) for (const one of made) one.run("nft -f -", losing(loss));
     const phones: Place[][] = [];
     for (const [n, count] of homes.entries()) {
       const router = await make();
@@ -95,7 +118,7 @@ export async function worlds(homes: readonly number[]): Promise<Worlds> {
       }
       phones.push(home);
     }
-    return { server: { host: "203.0.113.10", prefix: outside.prefix }, homes: phones, stop };
+    return { server: { host: "203.0.113.10", prefix: outside.prefix }, homes: phones, street: onStreet, stop };
   } catch (error) {
     await stop();
     throw error;
