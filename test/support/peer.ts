@@ -111,6 +111,11 @@ export class Peer {
     return within("end of the connection", this.#link.closed);
   }
 
+  /** The same, however long it takes. */
+  get ended(): Promise<void> {
+    return this.#link.closed;
+  }
+
   get host(): string {
     return this.#link.host;
   }
