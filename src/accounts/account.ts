@@ -8,7 +8,7 @@ import type { DigestAlgorithm } from "../sip/digest.ts";
  * const account: AccountFields = {
  *   user: "alice",
  *   domain: "example.com",
- *   ha1: { MD5: "9e1c27afbd0e54389e6ec8d6aa0bd2c5" },
+ *   ha1: { MD5: "93dfce8dfebfae8af4a726982429d23a" },
  * };
  */
 export interface AccountFields {

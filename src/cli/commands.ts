@@ -49,7 +49,7 @@ const commands: Readonly<Record<string, CliCommand>> = {
     details: `FILE is siproc.yaml by default.
 
 SIGINT and SIGTERM let calls that are up go on for limits.drain, and then end; a second one ends them at once.
-SIGHUP reads the file again: routes, scripts and limits change, calls that are up do not. A file with mistakes changes nothing.`,
+SIGHUP reads the file again: routes, accounts, certificates, scripts and limits change, calls that are up do not. A file with mistakes changes nothing.`,
     start: async (given, terminal) => (await import("./run.ts")).run(given, terminal),
   },
   call: {

@@ -14,17 +14,35 @@ test("each example has a notation that is tested; plain ones are listings and ot
   expect([...new Set(examples.map(({ notation }) => notation))].sort()).toEqual(["", "json", "sh", "ts", "yaml"]);
 });
 
+/** An environment that has every variable. */
+const everySet = new Proxy<Record<string, string>>(
+  {},
+  { get: () => "x", getOwnPropertyDescriptor: () => ({ value: "x", configurable: true, enumerable: true }) },
+);
+
 describe("a YAML example", () => {
   /** What it names need not be there. */
-  const missing = /^there is no (?:script|program) /;
+  const missing = /^there is no (?:script|program|file|such file)\b/;
 
   test.each(byPlace("yaml"))("%s is a configuration", async (_, text) => {
     const loaded = await readConfig(new TextEncoder().encode(text), "/nowhere/siproc.yaml", {
-      environment: new Proxy({}, { get: () => "x" }),
+      environment: everySet,
     });
     const problems = loaded.ok ? [] : loaded.problems.map(({ message }) => message);
     expect(problems.filter((message) => !missing.test(message))).toEqual([]);
   });
+});
+
+test("what siproc.yaml.example has as comments is right as well", async () => {
+  const text = textOf("siproc.yaml.example").replace(/^( *)# ?((?: {2})?(?:- |[a-z_]+:(?: |$)))/gm, "$1$2");
+  expect(text).toMatch(/^accounts:\n {2}- /m);
+  const loaded = await readConfig(new TextEncoder().encode(text), join(repository, "siproc.yaml.example"), {
+    environment: everySet,
+  });
+  const problems = loaded.ok ? loaded.warnings : loaded.problems;
+  expect(
+    problems.map(({ message }) => message).filter((message) => !/^there is no (?:program|file)\b/.test(message)),
+  ).toEqual([]);
 });
 
 describe("a shell example", () => {
@@ -47,7 +65,7 @@ test.each(byPlace("json"))("%s is JSON", (_, text) => {
 });
 
 test("a listing of commands names those that there are, and all of them", () => {
-  const listings = examplesIn("").filter(({ text }) => text.startsWith("siproc "));
+  const listings = examplesIn("").filter(({ text }) => text.startsWith("siproc run "));
   expect(listings.length).toBe(1);
   const named = [...(listings[0]?.text ?? "").matchAll(/^siproc (\w+)/gm)].map(([, name]) => name);
   expect(named.sort()).toEqual([...commandNames].sort());
@@ -59,7 +77,7 @@ function commandsOf(text: string): string[][] {
     .split("\n")
     .map((line) => line.replace(/(?:^|\s)#.*$/, ""))
     .flatMap((line) => line.split(/&&|\|\||[|;]/))
-    .map((command) => command.replace(/\s*2?>+\s*\S+/g, "").trim())
+    .map((command) => command.replace(/\s*(?:2?>+|<)\s*\S+/g, "").trim())
     .map((command) =>
       [...command.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
         ([, double, single, plain]) => double ?? single ?? plain ?? "",

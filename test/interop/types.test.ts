@@ -1,5 +1,5 @@
 /**
- * What `siproc types` prints fits the scripts that are shipped and every example in the documents. (Those of docs/library.md are
+ * What `siproc types` prints fits the scripts that are shipped and every example in the documents. (Those of the library are
  * no scripts: test/library/project.test.ts has them.)
  */
 import { describe, expect, test } from "bun:test";
@@ -15,7 +15,7 @@ const find = (pattern: string) => [...new Bun.Glob(pattern).scanSync({ cwd: repo
 /** The documents' TypeScript examples as files. One that is not a script by itself is taken for the inside of one. */
 const examples = () =>
   examplesIn("ts")
-    .filter(({ place }) => !place.startsWith("docs/library.md:"))
+    .filter(({ place, text }) => !place.startsWith("docs/library.md:") && !text.includes('from "siproc"'))
     .map(({ place, text }): [name: string, text: string] => [
       `${place.replace(/\W/g, "-")}.ts`,
       text.includes("export default") ? text : `export default async function (call: Call) {\n${text}}\n`,

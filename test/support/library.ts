@@ -7,9 +7,11 @@ import { Program } from "./peers/program.ts";
 
 const document = "docs/library.md";
 
-/** The TypeScript examples of the document: whole programs, and pieces of such. */
-export const libraryExamples = examplesIn("ts").filter(({ place }) => place.startsWith(`${document}:`));
 export const isProgram = (text: string): boolean => text.includes('from "siproc"');
+/** The TypeScript examples of the document, whole programs and pieces of such; and programs in other documents. */
+export const libraryExamples = examplesIn("ts").filter(
+  ({ place, text }) => place.startsWith(`${document}:`) || isProgram(text),
+);
 
 /** The only program, or number `at`, below a heading. */
 export function programBelow(heading: string, at = 0): string {
