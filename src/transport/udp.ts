@@ -1,6 +1,7 @@
 /** SIP over UDP: one socket per listener, one message per datagram, flows that cost nothing to make. */
 import type { Address, Flow } from "../sip/flow.ts";
 import { parseMessage, Request } from "../sip/message.ts";
+import { answerStun, isStun } from "../sip/stun.ts";
 import { bindUdp, type UdpSocket } from "../udp.ts";
 import { formatAddress, refusesSending, socketHost } from "./address.ts";
 import { type Failed, failLater, type TransportContext } from "./context.ts";
@@ -65,7 +66,11 @@ export class UdpTransport {
       if (isPing(datagram)) this.send(pong, source, undefined);
       return;
     }
-    if (isStun(datagram)) return;
+    if (isStun(datagram)) {
+      const answer = answerStun(datagram, source);
+      if (answer !== undefined) this.send(answer, source, undefined);
+      return;
+    }
     try {
       const message = parseMessage(datagram, "datagram");
       switch (message.type) {
@@ -180,16 +185,4 @@ function isPing(datagram: Uint8Array): boolean {
 
 function isFiller(octet: number | undefined): boolean {
   return octet === 0 || octet === cr || octet === lf || octet === 0x20;
-}
-
-/** STUN as keep-alive (RFC 5626 §3.5.2): the cookie of RFC 8489 §5 behind two zero bits. Not answered. */
-function isStun(datagram: Uint8Array): boolean {
-  return (
-    datagram.length >= 20 &&
-    (datagram[0] ?? 255) < 4 &&
-    datagram[4] === 0x21 &&
-    datagram[5] === 0x12 &&
-    datagram[6] === 0xa4 &&
-    datagram[7] === 0x42
-  );
 }

@@ -151,13 +151,14 @@ describe("who may not speak to us", () => {
 });
 
 describe("keep-alives on UDP", () => {
-  test("a double CRLF is answered with CRLF, others are heard in silence", async () => {
+  test("a double CRLF is answered with CRLF, STUN with the address that is seen, others are heard in silence", async () => {
     const { messages, failures, port } = await openLayer();
     const peer = await udpPeer();
-    const stun = `\0\x01\0\0\x21\x12\xa4\x42${"x".repeat(12)}`;
-    for (const silent of ["\r\n", "\0", "hello", "", stun]) peer.send(octets(silent), port("udp"));
+    for (const silent of ["\r\n", "\0", "hello", ""]) peer.send(octets(silent), port("udp"));
     peer.send("\r\n\r\n", port("udp"));
     expect((await peer.packets.next("answer")).text).toBe("\r\n");
+    peer.send(octets(`\0\x01\0\0\x21\x12\xa4\x42${"x".repeat(12)}`), port("udp"));
+    expect((await peer.packets.next("answer")).text).toStartWith("\x01\x01\0\x0c");
     expect([messages.items, failures.items, peer.packets.items]).toEqual([[], [], []]);
   });
 

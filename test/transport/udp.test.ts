@@ -63,7 +63,7 @@ describe("SIP over UDP", () => {
   test("keep-alives are dropped without a word", async () => {
     const { messages, failures, port } = await openLayer();
     const peer = await udpPeer();
-    const stun = Uint8Array.of(0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+    const stun = Uint8Array.of(0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
     for (const keepAlive of ["", "\r\n", "\r\n\r\n", "\0", "\0\0\0\0", "hello", "hello\r\n", "  ", stun]) {
       peer.send(keepAlive, port("udp"));
     }
