@@ -12,6 +12,7 @@ import { missing } from "../support/peers/available.ts";
 import { answerBench } from "./answer.ts";
 import type { Row } from "./load.ts";
 import { heldBench, leakBench } from "./memory.ts";
+import { proxyBench } from "./proxy.ts";
 import { registrationBench } from "./registration.ts";
 import { relayBench } from "./relay.ts";
 import { startupBench } from "./startup.ts";
@@ -20,6 +21,7 @@ import { streamsBench } from "./streams.ts";
 const benches: Readonly<Record<string, () => AsyncIterable<Row>>> = {
   startup: startupBench,
   answer: answerBench,
+  proxy: proxyBench,
   registration: registrationBench,
   streams: streamsBench,
   relay: relayBench,
