@@ -49,10 +49,11 @@ export class StatefulProxy {
     return this.#calls?.size ?? 0;
   }
 
-  /** Forwards a request to these targets, or refuses it. An ACK or CANCEL is not for a stateful proxy and is let go. */
+  /** Forwards a request to these targets, or refuses it. An ACK or CANCEL that came here is of nothing that was forwarded. */
   forward(incoming: Incoming, targets: readonly ProxyTarget[], options: ForwardOptions = {}): void {
     const { request, tx, flow } = incoming;
-    if (request.method === "ACK" || request.method === "CANCEL") return tx.forget();
+    if (request.method === "ACK") return tx.forget();
+    if (request.method === "CANCEL") return tx.respondStateless(481);
     const passage = this.#around.recordRoute.read(request, flow);
     const outside = request.to.tag === undefined;
     if (outside && (this.draining || this.#size >= this.#around.limits.requests))
