@@ -2,7 +2,7 @@
 import type { StatusAccount } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
-import { ask, table, unreachable } from "./running.ts";
+import { ask, json, table, unreachable } from "./running.ts";
 import { readSecret } from "./secret.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -19,7 +19,7 @@ export async function account({ operands, options }: Arguments, terminal: Termin
     if (remove !== undefined) return await take(file, remove, terminal);
     // The server is of this version, or says so: its socket is no input from outside.
     const accounts = (await ask(file, "/accounts")) as StatusAccount[];
-    if (options.has("json")) terminal.print(`${JSON.stringify(accounts)}\n`);
+    if (options.has("json")) terminal.print(json(accounts));
     else terminal.print(table([["USER", "DOMAIN", "NAME", "KEPT IN"], ...accounts.map(row)]));
     return exitCodes.ok;
   } catch {

@@ -21,11 +21,15 @@ export function unreachable(file: string): string {
   return `siproc: ${resolve(file)}: ${whose}; name the file that siproc run was started with`;
 }
 
-/** Columns, aligned. What strangers chose cannot move the cursor. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const clean = rows.map((row) => row.map((cell) => cell.replace(/[\x00-\x1f\x7f-\x9f]/g, "?")));
-  const widths = clean.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)), []);
-  return clean
+/** Control characters, and those that change the direction or the line of what follows. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Columns, aligned, of at most `widest` characters. What strangers chose cannot move the cursor, nor fill the screen. */
+export function table(rows: readonly (readonly string[])[], widest = 80): string {
+  const cut = (cell: string) => (cell.length <= widest ? cell : `${cell.slice(0, widest - 1)}…`);
+  const shown = rows.map((row) => row.map((cell) => cut(cell.replace(unprintable, "?"))));
+  const widths = shown.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)), []);
+  return shown
     .map(
       (row) =>
         `${row
@@ -34,4 +38,10 @@ export function table(rows: readonly (readonly string[])[]): string {
           .trimEnd()}\n`,
     )
     .join("");
+}
+
+/** JSON on one line, with escapes for all that could confuse a terminal. */
+export function json(value: unknown): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${JSON.stringify(value).replace(unprintable, (found) => found.split("").map(escaped).join(""))}\n`;
 }

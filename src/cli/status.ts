@@ -2,7 +2,7 @@
 import type { Status, StatusBan, StatusContact, StatusRelay } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
-import { ask, table, unreachable } from "./running.ts";
+import { ask, json, table, unreachable } from "./running.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Milliseconds of a ban by hand. */
@@ -10,24 +10,30 @@ const banTime = 3_600_000;
 
 export async function status({ operands, options }: Arguments, terminal: Terminal): Promise<number> {
   const [file = "siproc.yaml"] = operands;
-  const json = options.has("json");
   const unban = options.get("unban")?.[0];
+  const given = ["contacts", "bans", "relays", "ban", "unban"].filter((name) => options.has(name));
+  if (given.length > 1) {
+    terminal.complain(`siproc: one at a time: ${given.map((name) => `--${name}`).join(", ")}`);
+    return exitCodes.usage;
+  }
   try {
     const ban = options.get("ban")?.[0];
     if (ban !== undefined) {
       const banned = await ask(file, `/ban?source=${encodeURIComponent(ban)}&ms=${banTime}`, "POST");
-      terminal.complain(banned === true ? `${ban} is not answered for an hour` : `siproc: ${ban} is no IP address`);
-      return banned === true ? exitCodes.ok : exitCodes.usage;
+      if (banned === "banned") terminal.complain(`${ban} is not answered for an hour`);
+      else if (banned === "exempt") terminal.complain(`siproc: ${ban} is never banned, since ban.never names it`);
+      else terminal.complain(`siproc: ${ban} is no IP address`);
+      return banned === "banned" ? exitCodes.ok : banned === "exempt" ? exitCodes.failed : exitCodes.usage;
     }
     if (unban !== undefined) {
       const lifted = await ask(file, `/unban?source=${encodeURIComponent(unban)}`, "POST");
       terminal.complain(lifted === true ? `${unban} is heard again` : `siproc: ${unban} is not banned`);
       return lifted === true ? exitCodes.ok : exitCodes.failed;
     }
-    const [what] = ["contacts", "bans", "relays"].filter((name) => options.has(name));
+    const [what] = given;
     const answer = await ask(file, `/${what ?? "status"}`);
     // The server is of this version, or says so: its socket is no input from outside.
-    if (json) terminal.print(`${JSON.stringify(answer)}\n`);
+    if (options.has("json")) terminal.print(json(answer));
     else if (what === "contacts") terminal.print(table(contactRows(answer as StatusContact[])));
     else if (what === "bans") terminal.print(table(banRows(answer as StatusBan[], Date.now())));
     else if (what === "relays") terminal.print(table(relayRows(answer as StatusRelay[])));
@@ -65,7 +71,7 @@ function summary(now: Status, time: number): string {
     ],
     ["process", `${Math.round(now.process.memory / 1_048_576)} MB, ${now.process.cpu.toFixed(1)} s of CPU`],
   ];
-  return table(rows);
+  return table(rows, Number.POSITIVE_INFINITY);
 }
 
 function contactRows(contacts: readonly StatusContact[]): string[][] {

@@ -70,8 +70,8 @@ export interface Control {
   contacts(limit: number): readonly StatusContact[];
   bans(): readonly StatusBan[];
   relays(limit: number): Promise<readonly StatusRelay[]>;
-  /** Bans an IP address for `ms`; false when it is no IP address. */
-  ban(source: string, ms: number): boolean;
+  /** Bans an IP address for `ms` and closes its connections, unless it is one that is never banned. */
+  ban(source: string, ms: number): "banned" | "exempt" | "no address";
   /** Ends a ban; false when there is none. */
   unban(source: string): boolean;
   accounts(limit: number): readonly StatusAccount[];

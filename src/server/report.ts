@@ -3,9 +3,10 @@ import { isIP } from "node:net";
 import { accountOfFields } from "../accounts/index.ts";
 import type { Config } from "../config/config.ts";
 import type { Control, Status } from "../control/status.ts";
+import { decodeUtf8 } from "../sip/text.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
 import type { Store } from "../store/index.ts";
-import { formatAddress, type TransportLayer } from "../transport/index.ts";
+import { formatAddress, socketHost, type TransportLayer } from "../transport/index.ts";
 import { version } from "../version.ts";
 import type { Calls } from "./calls.ts";
 import type { Services } from "./services.ts";
@@ -33,24 +34,30 @@ export function report(parts: ReportParts): Control {
         if (contacts.length === limit) break;
         const { transport, remote } = binding.flow;
         contacts.push({
-          user: binding.aor,
-          contact: binding.contact,
+          user: decodeUtf8(binding.aor),
+          contact: decodeUtf8(binding.contact),
           transport,
           source: formatAddress(remote),
           expires: location.secondsLeft(binding),
-          agent: binding.userAgent === "" ? undefined : binding.userAgent,
+          agent: binding.userAgent === undefined ? undefined : decodeUtf8(binding.userAgent),
         });
       }
       return contacts;
     },
     bans: () => guard.bans.list(),
     relays: async (limit) => await services.relays(limit),
-    ban(source, ms) {
-      if (isIP(source) === 0) return false;
-      guard.bans.add(source.toLowerCase(), Math.max(0, ms), "an operator");
-      return true;
+    ban(written, ms) {
+      if (isIP(written) === 0) return "no address";
+      const source = socketHost(written);
+      guard.bans.add(source, Math.max(0, ms), "an operator");
+      if (guard.hears(source)) {
+        guard.bans.lift(source);
+        return "exempt";
+      }
+      parts.transport.disconnect(source);
+      return "banned";
     },
-    unban: (source) => guard.bans.lift(source.toLowerCase()),
+    unban: (source) => guard.bans.lift(socketHost(source)),
     accounts(limit) {
       const { configured, stored } = services;
       const rows = [

@@ -1,6 +1,6 @@
 /** The door of the transport layer. */
 export type { Address, Flow } from "../sip/flow.ts";
-export { defaultPorts, formatAddress, isIpLiteral, isTransport, parseListenUrl } from "./address.ts";
+export { defaultPorts, formatAddress, isIpLiteral, isTransport, parseListenUrl, socketHost } from "./address.ts";
 export {
   type CertificateFiles,
   defaultLimits,
