@@ -10,7 +10,7 @@ import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
 import { isSipUri, parseUri, type SipUri, type Uri } from "../../sip/uri.ts";
 import { withoutCredentialsFor, withoutOwnCredentials } from "../authorize.ts";
-import type { Incoming } from "../chain.ts";
+import { type Incoming, isDirect } from "../chain.ts";
 import { aliasContact, needsAlias } from "../contact-alias.ts";
 import type { MediaRelay } from "../media-relay-seam.ts";
 import { type Course, courseOf, type Mark, type Passage, withoutPassage } from "../record-route.ts";
@@ -128,7 +128,8 @@ export class Forwarding {
     setBreadth(splice, request, breadth);
     if (incoming.authenticated !== undefined) withoutOwnCredentials(splice, incoming);
     else if (ownRealm !== undefined) withoutCredentialsFor(ownRealm, splice, request);
-    if (targetRefreshing.has(request.method) && needsAlias(request, from, options.nat === true))
+    // What another proxy handed on is that proxy's to find again.
+    if (targetRefreshing.has(request.method) && isDirect(request) && needsAlias(request, from, options.nat === true))
       aliasContact(splice, request, from);
     const relayed = this.relay?.request(request, from, to, branch);
     if (relayed !== undefined && "status" in relayed) return { type: "refused", status: relayed.status };
@@ -140,7 +141,11 @@ export class Forwarding {
   /** A response as it goes upstream; undefined when it was meant for us. */
   upstream(response: Response, from: Flow): Response | undefined {
     const force = this.options.nat === true;
-    const alias = response.status < 300 && targetRefreshing.has(this.method) && needsAlias(response, from, force);
+    const alias =
+      response.status < 300 &&
+      targetRefreshing.has(this.method) &&
+      needsAlias(response, from, force) &&
+      this.around.recordRoute.isTop(response);
     const relayed = this.relay?.response(response, from, this.from, response.via.branch ?? "").body;
     if (!alias && relayed === undefined) return withoutTopVia(response);
     if (response.values("via").length < 2) return undefined;

@@ -151,6 +151,13 @@ describe("behind a NAT", () => {
     expect(invite?.contact?.uriText).toBe("sip:alice@192.168.1.9;alias=192.0.2.9~5060~1");
   });
 
+  test("what another proxy hands on is left to that proxy: two that read aliases would contradict each other", () => {
+    const headers = ["Via: SIP/2.0/UDP 192.168.1.9;branch=z9hG4bKinner", "Contact: <sip:alice@192.168.1.9>"];
+    const bench = new ProxyBench({ parts: { headers } });
+    bench.do("a INVITE");
+    expect(bench.phone("b").requests.get("INVITE")?.contact?.uriText).toBe("sip:alice@192.168.1.9");
+  });
+
   test("a stream that is gone: 480 at once", () => {
     const call = upCall();
     expect(inDialog(call, "BYE", { uri: "sip:b@10.0.0.2;transport=tcp;alias=198.51.100.8~5061~2" })).toBe("a: 480 BYE");
