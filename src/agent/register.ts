@@ -147,7 +147,10 @@ export class Registration {
 
   /** For the transport's `closed`: a registration over a connection that is gone is made anew. */
   closed(flow: Flow): void {
-    if (this.#flow?.id !== flow.id || this.#stopping || this.#state.name !== "registered") return;
+    if (this.#stopping || this.#state.name !== "registered" || this.#flow === undefined) return;
+    // Ours is the way to a peer, and finds a connection when it sends: it is known by whom it leads to.
+    const { transport, remote } = this.#flow;
+    if (flow.transport !== transport || flow.remote.host !== remote.host || flow.remote.port !== remote.port) return;
     this.#to({ name: "registering" });
     this.start();
   }
