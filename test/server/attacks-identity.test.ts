@@ -215,7 +215,7 @@ describe("R9: who exists and who does not get the same", () => {
     const peer = await Peer.open(site.port.udp, "udp", { host: "127.0.0.7", user: "timer" });
     const challenge = await peer.ask("REGISTER", { to: `<sip:${known}@example.com>` });
     const nonce = /nonce="([^"]*)"/.exec(challenge.header("www-authenticate") ?? "")?.[1] ?? "";
-    for (let round = 0; round < 1500; round++) {
+    for (let round = 0; round < 1000; round++) {
       const users = round % 2 === 0 ? [known, unknown] : [unknown, known];
       for (const user of users) {
         const request = peer.compose("REGISTER", {
@@ -239,7 +239,7 @@ describe("R9: who exists and who does not get the same", () => {
     const [there, absent] = [median(times[known]), median(times[unknown])];
     // The samples of one machine under load scatter far more than the branches of a lookup.
     expect(Math.abs(there - absent)).toBeLessThan(0.25 * Math.max(there, absent));
-  });
+  }, 30_000);
 });
 
 test("nothing was a fault of ours", () => {

@@ -1,6 +1,7 @@
 /** The redirect server (RFC 3261 §8.3, §21.3.3) as a receiver: tells the caller where a user is, and does no more. */
 import { isSipUri } from "../../sip/uri.ts";
-import { type Incoming, isHopByHop, type Receiver } from "../chain.ts";
+import { isHopByHop, type Receiver } from "../chain.ts";
+import { fitting } from "./room.ts";
 import { type LocateOptions, locate } from "./targets.ts";
 
 export interface RedirectOptions extends LocateOptions {
@@ -22,28 +23,11 @@ export function redirect(options: RedirectOptions): Receiver {
       const q = binding.q === 1 ? "" : `;q=${binding.q}`;
       return `<${binding.contact}>;expires=${location.secondsLeft(binding)}${q}`;
     });
-    const told = contacts.slice(0, roomFor(incoming, contacts));
+    const told = fitting(incoming, contacts);
     if (told.length === 0) tx.respondStateless(absence(aor, options.known));
     else tx.respondStateless(302, { headers: told.map((contact) => ["Contact", contact]) });
     return true;
   };
-}
-
-/** What a response has beyond what it copies from the request: status line, tag, received and rport, Content-Length. */
-const responseOverhead = 150;
-
-/**
- * How many of the contacts go into the answer. Over UDP the source may be forged by one who has registered contacts just
- * to have them sent to somebody: at most three octets go there for each that came (R7).
- */
-function roomFor({ request, flow, authenticated }: Incoming, contacts: readonly string[]): number {
-  if (flow.reliable || authenticated !== undefined) return contacts.length;
-  let room = 2 * request.bytes().length - responseOverhead;
-  const tooMuch = contacts.findIndex((contact) => {
-    room -= `Contact: ${contact}\r\n`.length;
-    return room < 0;
-  });
-  return tooMuch < 0 ? contacts.length : tooMuch;
 }
 
 /** 480 for a user without bindings, 404 for nobody. */

@@ -10,6 +10,7 @@ import type { Binding } from "./binding.ts";
 import { leadsInside, markOf, type Refused, type RegistrarLimits, readContacts } from "./contacts.ts";
 import { type Gruus, publicGruu } from "./gruu.ts";
 import type { Change, Location } from "./location.ts";
+import { fitting } from "./room.ts";
 
 export interface RegistrarOptions {
   readonly location: Location;
@@ -92,8 +93,13 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   const headers: [string, string][] = [];
   const gruu = supported.includes("gruu");
   const refreshed = wanted.added === 0 && wanted.changes.every(({ expires }) => expires > 0);
-  for (const binding of refreshed ? bindings : location.lookup(aor))
-    headers.push(["Contact", contactValue(binding, location.secondsLeft(binding), gruu, options.gruus)]);
+  const standing = refreshed ? bindings : location.lookup(aor);
+  // Not all may fit; who registers wants to see his own.
+  const proved = flow.reliable || incoming.authenticated !== undefined || standing.length < 2;
+  const contacts = (proved ? standing : standing.toSorted((a, b) => b.refreshed - a.refreshed)).map((one) =>
+    contactValue(one, location.secondsLeft(one), gruu, options.gruus),
+  );
+  for (const contact of fitting(incoming, contacts)) headers.push(["Contact", contact]);
   if (path !== "") headers.push(["Path", path]);
   for (const route of options.serviceRoute ?? none) headers.push(["Service-Route", route]);
   if (wanted.outbound) {
