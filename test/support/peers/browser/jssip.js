@@ -40,7 +40,11 @@ window.phone = {
     agent.start();
   },
   call: (target) => void agent.call(target, media()),
-  hold: (held) => (held ? session.hold() : session.unhold()),
+  hold: (held) =>
+    new Promise((resolve, reject) => {
+      const begun = held ? session.hold({}, () => resolve()) : session.unhold({}, () => resolve());
+      if (!begun) reject(new Error("not now"));
+    }),
   hangup: () => session.terminate(),
   statistics: () => statistics(session.connection),
   stop: () => agent.stop(),

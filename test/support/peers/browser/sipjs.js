@@ -57,8 +57,14 @@ window.phone = {
     });
   },
   hold: (held) =>
-    session.invite({
-      sessionDescriptionHandlerModifiers: held ? [Web.holdModifier] : [],
+    new Promise((resolve, reject) => {
+      const requestDelegate = {
+        onAccept: () => resolve(),
+        onReject: ({ message }) => reject(new Error(message.statusCode)),
+      };
+      session
+        .invite({ sessionDescriptionHandlerModifiers: held ? [Web.holdModifier] : [], requestDelegate })
+        .catch(reject);
     }),
   hangup: () => session.bye(),
   statistics: () => statistics(session.sessionDescriptionHandler.peerConnection),
