@@ -114,7 +114,10 @@ test("a thousand Routes, Contacts or Vias cost little", () => {
     `Route: ${many("<sip:192.0.2.1;lr>")}`,
     `Via: ${many("SIP/2.0/UDP a")}`,
     `Contact: ${many("<sip:a@b>")}`,
-  ])
-    bench.receive(requestFrom(headers: [header] ), bench.wire("udp", "192.0.2.9"));
-  expect(performance.now() - began).toBeLessThan(500);
+  ];
+  for (const header of headers) {
+    const began = performance.now();
+    bench.receive(requestFrom({ headers: [header] }), bench.wire("udp", "192.0.2.9"));
+    expect(performance.now() - began).toBeLessThan(500);
+  }
 });
