@@ -22,8 +22,8 @@ export async function account({ operands, options }: Arguments, terminal: Termin
     if (options.has("json")) terminal.print(json(accounts));
     else terminal.print(table([["USER", "DOMAIN", "NAME", "KEPT IN"], ...accounts.map(row)]));
     return exitCodes.ok;
-  } catch {
-    terminal.complain(unreachable(file));
+  } catch (error) {
+    terminal.complain(unreachable(file, error));
     return exitCodes.failed;
   }
 }

@@ -210,7 +210,9 @@ function hasTerminal(): boolean {
 /** What `siproc status` asks. Calls go on without it. */
 function openSocket(config: Config, { control }: Server, log: Log): ControlSocket | undefined {
   try {
-    return openControlSocket(config.file, control);
+    return openControlSocket(config.file, control, (error) =>
+      log.error("a fault inside siproc, asked over its socket", { reason: error.stack ?? error.message }),
+    );
   } catch (error) {
     log.warn("siproc status will not find this server", {
       reason: error instanceof Error ? error.message : String(error),

@@ -3,6 +3,11 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { socketPath } from "../control/socket.ts";
 
+/** A server that is there and could not do what it was asked. */
+class ServerFault extends Error {
+  override readonly name = "ServerFault";
+}
+
 /** Asks the server of a configuration file. Throws where there is none, or it does not answer. */
 export async function ask(file: string, what: string, method = "GET", body?: unknown): Promise<unknown> {
   const response = await fetch(`http://siproc${what}`, {
@@ -11,12 +16,16 @@ export async function ask(file: string, what: string, method = "GET", body?: unk
     signal: AbortSignal.timeout(5000),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new TypeError(`the server answers ${response.status}`);
+  if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
   return await response.json();
 }
 
 /** Why nobody answers, and what to do. */
-export function unreachable(file: string): string {
+export function unreachable(file: string, error: unknown): string {
+  if (error instanceof ServerFault)
+    return `siproc: the server of ${resolve(file)} could not do it: ${error.message}; its log says more`;
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return `siproc: the server of ${resolve(file)} does not answer`;
   const whose = existsSync(file) ? "no siproc of this user serves it" : "there is no such file";
   return `siproc: ${resolve(file)}: ${whose}; name the file that siproc run was started with`;
 }

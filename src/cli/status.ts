@@ -39,8 +39,8 @@ export async function status({ operands, options }: Arguments, terminal: Termina
     else if (what === "relays") terminal.print(table(relayRows(answer as StatusRelay[])));
     else terminal.print(summary(answer as Status, Date.now()));
     return exitCodes.ok;
-  } catch {
-    terminal.complain(unreachable(file));
+  } catch (error) {
+    terminal.complain(unreachable(file, error));
     return exitCodes.failed;
   }
 }

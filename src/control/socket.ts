@@ -23,15 +23,18 @@ export interface ControlSocket {
 /** Most rows of one answer. */
 const mostRows = 100_000;
 
-/** Opens the socket. Throws when the folder cannot be had or is not ours. */
-export function openControlSocket(file: string, control: Control): ControlSocket {
+/** Opens the socket; `failed` is told of what goes wrong later. Throws when the folder cannot be had or is not ours. */
+export function openControlSocket(file: string, control: Control, failed: (error: Error) => void): ControlSocket {
   const path = socketPath(file);
   ownFolder(resolve(path, ".."));
   rmSync(path, { force: true });
   const server = Bun.serve({
     unix: path,
     fetch: async (request) => await answer(request, control),
-    error: () => new Response("a fault inside siproc", { status: 500 }),
+    error(error) {
+      failed(error);
+      return new Response("a fault inside siproc", { status: 500 });
+    },
   });
   chmodSync(path, 0o600);
   return {

@@ -10,7 +10,7 @@ import {
   type ProxyTarget,
   type Receiver,
 } from "../routing/index.ts";
-import { type DomainOf, redirect, registrar, servedDomains } from "../routing/registrar/index.ts";
+import { type DomainOf, domainMeant, redirect, registrar, servedDomains } from "../routing/registrar/index.ts";
 import type { Server } from "../server/index.ts";
 import { Nonces } from "../sip/digest-nonce.ts";
 import type { Request } from "../sip/message.ts";
@@ -241,9 +241,12 @@ export class Receivers {
   }
 
   /** The domain whose user makes a request: that of a REGISTER's target, of another's From, or else of who is called. */
-  #speaksFor({ method, target, from }: Request): string {
-    const domainOf = (uri: Uri | undefined) =>
-      uri !== undefined && isSipUri(uri) ? this.#domainOf(uri.host, uri.port) : undefined;
-    return domainOf(method === "REGISTER" ? target : from.uri) ?? domainOf(target) ?? this.#domains[0] ?? "siproc";
+  #speaksFor(request: Request): string {
+    const domainOf = this.#domainOf;
+    const isOwn = (host: string, port: number | undefined) => this.#server.transport.isOwn(host, port);
+    const ours = (uri: Uri | undefined) =>
+      uri !== undefined && isSipUri(uri) ? domainOf(uri.host, uri.port) : undefined;
+    const own = request.method === "REGISTER" ? domainMeant(request, { domainOf, isOwn }) : ours(request.from.uri);
+    return own ?? ours(request.target) ?? this.#domains[0] ?? "siproc";
   }
 }

@@ -174,7 +174,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const ready = (started: Promise<void>) =>
     void started.catch((error) => log.error("media cannot be relayed", { reason: describeError(error) }));
   const apply = (next: Config) => {
-    if (next.tls !== undefined && next !== config) transport.reloadTls(next.tls);
     current = next;
     handlers.use(next);
     services.use(next);
@@ -214,7 +213,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     onClosed(heard) {
       closed = heard;
     },
-    reload: apply,
+    reload(next) {
+      // First, since it may fail, and then all stays as it was.
+      if (next.tls !== undefined) transport.reloadTls(next.tls);
+      apply(next);
+    },
     call: (request, handler, ended) => calls.place(request, handler, ended),
     handler,
     async drain(graceMs) {

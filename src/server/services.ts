@@ -21,6 +21,7 @@ import {
 } from "../routing/index.ts";
 import {
   type DomainOf,
+  domainMeant,
   Gruus,
   KeepAlive,
   Location,
@@ -36,7 +37,7 @@ import type { Request, Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction, TransactionLayer } from "../sip/transaction/index.ts";
-import { isSipUri, parseUri } from "../sip/uri.ts";
+import { isSipUri, parseUri, type Uri } from "../sip/uri.ts";
 import type { Store } from "../store/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 import type { Resolver } from "../transport/resolve/index.ts";
@@ -280,11 +281,13 @@ export class Services implements OnPath {
   }
 
   /** The domain whose user makes a request: that of a REGISTER's target, of another's From, or else our first. */
-  #speaksFor({ method, target, from }: Request): string {
-    const own = method === "REGISTER" ? target : from.uri;
-    const domain = own !== undefined && isSipUri(own) ? this.#domainOf(own.host, own.port) : undefined;
-    const called = target !== undefined && isSipUri(target) ? this.#domainOf(target.host, target.port) : undefined;
-    return domain ?? called ?? this.#config.domains[0] ?? "siproc";
+  #speaksFor(request: Request): string {
+    const domainOf = this.#domainOf;
+    const isOwn = (host: string, port: number | undefined) => this.#parts.transport.isOwn(host, port);
+    const ours = (uri: Uri | undefined) =>
+      uri !== undefined && isSipUri(uri) ? domainOf(uri.host, uri.port) : undefined;
+    const own = request.method === "REGISTER" ? domainMeant(request, { domainOf, isOwn }) : ours(request.from.uri);
+    return own ?? ours(request.target) ?? this.#config.domains[0] ?? "siproc";
   }
 
   /** What an authorizer has found of a request: right passwords are trusted, wrong ones counted. */

@@ -6,5 +6,5 @@ export { Gruus, publicGruu } from "./gruu.ts";
 export { KeepAlive } from "./keep-alive.ts";
 export { Location, type LocationOptions, type RegistrationEvent } from "./location.ts";
 export { absence, type RedirectOptions, redirect } from "./redirect.ts";
-export { type RegistrarOptions, registrar } from "./registrar.ts";
+export { domainMeant, type RegistrarOptions, registrar } from "./registrar.ts";
 export { type FlowFinder, type Located, type LocateOptions, locate, targetsOf } from "./targets.ts";

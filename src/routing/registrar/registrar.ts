@@ -51,7 +51,11 @@ export function registrar(options: RegistrarOptions): Receiver {
   };
 }
 
-function domainMeant({ target, to }: Request, { domainOf, isOwn }: RegistrarOptions): string | undefined {
+/** The domain that a REGISTER is for (§10.3 step 1); undefined: none of ours. */
+export function domainMeant(
+  { target, to }: Request,
+  { domainOf, isOwn }: Pick<RegistrarOptions, "domainOf" | "isOwn">,
+): string | undefined {
   if (target === undefined || !isSipUri(target)) return undefined;
   const named = domainOf(target.host, target.port);
   if (named === undefined || !isSipUri(to.uri) || to.uri.host === target.host) return named;
