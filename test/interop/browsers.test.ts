@@ -54,4 +54,14 @@ describe.skipIf(!has("chromium", "openssl"))("phones in pages", () => {
     await bob.run("hangup");
     await Promise.all([alice.event(/^ended/), bob.event(/^ended/)]);
   });
+
+  test("a call to a page that is closed fails at once: its connection was the only way to it", async () => {
+    const [alice, bob] = await Promise.all([phone("jssip", "ws", "alice", 500), phone("sipjs", "wss", "bob", 900)]);
+    phones.splice(phones.indexOf(bob), 1);
+    await bob.close();
+    const began = performance.now();
+    const outcome = await alice.dial(`sip:bob@${domain}`).catch(String);
+    expect(outcome).toContain("failed Unavailable");
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
 });

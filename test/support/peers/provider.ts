@@ -38,6 +38,8 @@ export interface Provider {
   at: Readonly<Record<"udp" | "tcp" | "tls" | "ws" | "wss", string>>;
   registration(user: User, transport?: "udp" | "tcp" | "tls"): Registration;
   program: Program;
+  /** How its program was started, to start it again. */
+  started: { command: readonly string[]; folder: string };
   stop(): Promise<unknown>;
 }
 
@@ -55,7 +57,7 @@ export async function provider(options: ProviderOptions = {}): Promise<Provider>
   };
 }
 
-type Started = Pick<Provider, "host" | "at" | "program" | "stop">;
+type Started = Omit<Provider, "address" | "registration">;
 
 async function tested(options: ProviderOptions): Promise<Started> {
   const { certificates, mode = "stateful" } = options;
@@ -82,6 +84,7 @@ async function tested(options: ProviderOptions): Promise<Started> {
   const on = (port: number) => (port === 0 ? "" : `${server.host}:${port}`);
   return {
     ...server,
+    started: server,
     at: {
       udp: server.address,
       tcp: server.address,
@@ -117,6 +120,7 @@ async function reference(options: ProviderOptions): Promise<Started> {
   const tls = server.tlsPort === 0 ? "" : `${server.host}:${server.tlsPort}`;
   return {
     ...server,
+    started: server,
     at: {
       udp: server.address,
       tcp: server.address,

@@ -43,6 +43,8 @@ export interface Server {
   /** Milliseconds from its start to its listening. */
   startup: number;
   folder: string;
+  /** With which it was started in its folder. */
+  command: readonly string[];
   program: Program;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number>;
@@ -73,8 +75,9 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   const folder = temporaryFolder("server", { ...options.files, "siproc.yaml": config });
   if (options.scripts) cpSync(resolve(repository, "scripts"), resolve(folder, "scripts"), { recursive: true });
   const began = performance.now();
+  const command = [...(options.prefix ?? []), binary, "run", "siproc.yaml"];
   const program = new Program({
-    command: [...(options.prefix ?? []), binary, "run", "siproc.yaml"],
+    command,
     cwd: folder,
     ...(options.env === undefined ? {} : { env: options.env }),
   });
@@ -89,6 +92,7 @@ export async function siproc(options: ServerOptions): Promise<Server> {
     media,
     startup,
     folder,
+    command,
     program,
     stop: () => program.stop(),
   };
