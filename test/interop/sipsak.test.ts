@@ -79,7 +79,8 @@ describe.skipIf(!has("sipsak", "ip", "nft") || !canMakeNetworks())("a flood from
     for (let n = 0; n < 10; n++) {
       const { code, text } = await said(good, "-vv", "-s", target);
       expect(code).toBe(0);
-      expect(Number(/reply received after ([\d.]+) ms/.exec(text)?.[1])).toBeLessThan(100);
+      // T1, after which a request is sent again: the flood itself takes most of the machine.
+      expect(Number(/reply received after ([\d.]+) ms/.exec(text)?.[1])).toBeLessThan(500);
     }
     const { code } = await said(
       good,
