@@ -1,4 +1,7 @@
-/** Two baresips and a linphone register over each transport and call each other in all pairs, each hearing the other's tone. */
+/**
+ * Two baresips and a linphone register and call each other in all pairs, each hearing the other's tone: over each transport, and
+ * each over its own, where both proxies stand in the dialog twice (RFC 5658).
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { certificatesFor } from "../support/peers/authority.ts";
 import { has } from "../support/peers/available.ts";
@@ -16,14 +19,17 @@ const pairs: [User, User][] = [
   ["bob", "alice"],
 ];
 
-describe.skipIf(!has("baresip", "linphonec", "sox", "openssl"))("registered phones", () => {
-  let server: Provider;
-  beforeAll(async () => {
-    server = await provider({ certificates: certificatesFor([domain, phoneHost]) });
-  });
-  afterAll(async () => void (await server.stop()));
+const ways: ["stateful" | "stateless", PhoneTransport, PhoneTransport, PhoneTransport][] = [
+  ["stateful", "udp", "udp", "udp"],
+  ["stateful", "tcp", "tcp", "tcp"],
+  ["stateful", "tls", "tls", "tls"],
+  ["stateful", "udp", "tcp", "tls"],
+  ["stateless", "tls", "udp", "tcp"],
+];
 
-  describe.each<PhoneTransport>(["udp", "tcp", "tls"])("over %s", (transport) => {
+describe.skipIf(!has("baresip", "linphonec", "sox", "openssl"))("registered phones", () => {
+  describe.each(ways)("%s, over %s, %s and %s", (mode, ofAlice, ofBob, ofCarol) => {
+    let server: Provider;
     const phones = new Map<User, Phone>();
     const phone = (user: User) => {
       const found = phones.get(user);
@@ -31,14 +37,18 @@ describe.skipIf(!has("baresip", "linphonec", "sox", "openssl"))("registered phon
       return found;
     };
     beforeAll(async () => {
+      server = await provider({ mode, certificates: certificatesFor([domain, phoneHost]) });
       const starting = [
-        baresipAt(server, { user: "alice", tone: 500, transport }),
-        baresipAt(server, { user: "bob", tone: 900, transport }),
-        linphoneAt(server, { user: "carol", tone: 1300, transport }),
+        baresipAt(server, { user: "alice", tone: 500, transport: ofAlice }),
+        baresipAt(server, { user: "bob", tone: 900, transport: ofBob }),
+        linphoneAt(server, { user: "carol", tone: 1300, transport: ofCarol }),
       ];
       await Promise.all(starting.map(async (one) => phones.set((await one).user, await one)));
     });
-    afterAll(async () => void (await Promise.all([...phones.values()].map((one) => one.stop()))));
+    afterAll(async () => {
+      await Promise.all([...phones.values()].map((one) => one.stop()));
+      await server?.stop();
+    });
 
     test.each(pairs)("%s calls %s, they hear each other, and either may hang up", async (from, to) => {
       const [caller, callee] = [phone(from), phone(to)];
