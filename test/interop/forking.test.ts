@@ -95,6 +95,7 @@ describe.skipIf(!has("sipp")).each(["stateful", "stateless"] as const)("through 
   let server: Server;
   beforeAll(async () => {
     server = await siproc({
+      hosts: ["::1"],
       config: `domains: [example.com]
 registrar: { open: true }
 limits: { requests_per_source: 0 }
@@ -139,6 +140,23 @@ routes:
       expect(callee.errors).toBe("");
       expect(callee.successful).toBe(1);
     }
+  });
+
+  test.each([
+    ["udp", "udp"],
+    ["udp", "tcp"],
+    ["tcp", "udp"],
+  ] as const)("from IPv4 over %s to IPv6 over %s and back", async (here, there) => {
+    const user = `six${++users}`;
+    const callee = await startSipp({ scenario: "uas-call", host: "::1", transport: there });
+    const contacts = `Contact: <sip:callee@[local_ip]:${callee.port};transport=${there}>`;
+    const values = { contacts, domain: "example.com" };
+    const run = { remote: `[::1]:${server.port}`, host: "::1", service: user };
+    expect((await sipp({ ...run, scenario: "uac-register-contacts", values })).errors).toBe("");
+    const caller = await sipp({ scenario: "uac-call", transport: here, remote: server.address, service: user });
+    expect(caller.errors).toBe("");
+    expect(received(caller).filter(final)).toEqual(call);
+    expect((await callee.result).errors).toBe("");
   });
 });
 

@@ -18,6 +18,8 @@ export interface ServerOptions {
   env?: Record<string, string | undefined>;
   /** 127.0.0.1 by default; `::1` for IPv6. */
   host?: string;
+  /** Further addresses for UDP and TCP, on the same port. */
+  hosts?: readonly string[];
   /** RTP ports to use, an even number; 200 by default. */
   mediaPorts?: number;
   /** Both by default. */
@@ -56,13 +58,16 @@ export async function siproc(options: ServerOptions): Promise<Server> {
     throw new ProgramError(`${binary} is not built: run npm run build, or npm test, which builds it`);
   const port = await freePort();
   const host = options.host ?? "127.0.0.1";
-  const shown = host.includes(":") ? `[${host}]` : host;
+  const inUri = (address: string) => (address.includes(":") ? `[${address}]` : address);
+  const shown = inUri(host);
   const media = await mediaPorts(options.mediaPorts ?? 200);
   const ports = { tls: 0, ws: 0, wss: 0 };
   for (const transport of options.listen ?? []) ports[transport] = await freePort();
   const listeners = [
-    `udp://${shown}:${port}`,
-    `tcp://${shown}:${port}`,
+    ...[host, ...(options.hosts ?? [])].flatMap((address) => [
+      `udp://${inUri(address)}:${port}`,
+      `tcp://${inUri(address)}:${port}`,
+    ]),
     ...(options.listen ?? []).map((transport) => `${transport}://${shown}:${ports[transport]}`),
   ];
   const config = [
