@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const made: string[] = [];
-process.on("exit", () => {
-  // SIPROC_KEEP leaves logs, captures and recordings to be looked at.
-  if (process.env.SIPROC_KEEP) console.error(`kept:\n${made.join("\n")}`);
-  else for (const folder of made) rmSync(folder, { recursive: true, force: true });
-});
+
+/** Removes the folders of all tests so far; SIPROC_KEEP leaves logs, captures and recordings to be looked at. */
+export function removeFolders(): void {
+  const folders = made.splice(0);
+  if (process.env.SIPROC_KEEP) console.error(`kept:\n${folders.join("\n")}`);
+  else for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+process.on("exit", removeFolders);
 
 /** Makes a folder holding `files` (path inside it → content); what begins with `#!` becomes executable. */
 export function temporaryFolder(name: string, files: Readonly<Record<string, string | Uint8Array>> = {}): string {

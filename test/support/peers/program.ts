@@ -123,6 +123,7 @@ export class Program {
 
 /** A test run that is interrupted, or fails half-way, leaves no peer behind. */
 const running = new Set<Program>();
-process.on("exit", () => {
+export function endPrograms(): void {
   for (const program of running) program.signal("SIGKILL");
-});
+}
+process.on("exit", endPrograms);
