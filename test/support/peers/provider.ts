@@ -120,7 +120,8 @@ async function reference(options: ProviderOptions): Promise<Started> {
   const tls = server.tlsPort === 0 ? "" : `${server.host}:${server.tlsPort}`;
   return {
     ...server,
-    started: server,
+    started: { command: [], folder: "" },
+    stop: async () => await Promise.all([server.stop(), relay?.stop()]),
     at: {
       udp: server.address,
       tcp: server.address,
