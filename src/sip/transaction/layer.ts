@@ -73,6 +73,8 @@ export class TransactionLayer {
   readonly #invites = new Map<string, InviteServer>();
   /** By key and method. */
   readonly #others = new Map<string, Server>();
+  /** How many server transactions there are by method. Who serves one statelessly has none: no key is made to look for them. */
+  readonly #open = new Map<string, number>();
   readonly #user: TransactionUser;
   readonly #max: number;
   readonly #amplification: number;
@@ -98,7 +100,7 @@ export class TransactionLayer {
       timers: { ...defaultTimers, ...timers },
       request: (request, flow, clientUser) => this.request(request, flow, clientUser),
       clientGone: (client) => void this.#clients.delete(client.key),
-      serverGone: (server) => void (server instanceof InviteServer ? this.#invites : this.#others).delete(server.key),
+      serverGone: (server) => this.#gone(server),
       replyStateless: (request, flow, status, stateless) => this.replyStateless(request, flow, status, stateless),
       statelessResponse: (request, flow, status, stateless) =>
         this.#statelessResponse(request, flow, status, stateless),
@@ -158,15 +160,13 @@ export class TransactionLayer {
   }
 
   #receiveRequest(request: Request, flow: Flow): void {
-    const invite = request.method === "INVITE";
-    const key = invite ? serverKey(request) : serverKey(request) + request.method;
-    const existing = invite ? this.#invites.get(key) : this.#others.get(key);
+    const existing = this.#open.has(request.method) ? this.#find(request) : undefined;
     if (existing !== undefined) existing.again();
     else if (this.#refuses(request)) {
       this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter()]] });
       this.#user.refused?.(request, flow);
     } else {
-      const handle = new Handle(this.#around, key, request, flow);
+      const handle = new Handle(this.#around, request, flow);
       try {
         this.#user.request(handle, request);
       } finally {
@@ -176,19 +176,47 @@ export class TransactionLayer {
     }
   }
 
+  #find(request: Request): Server | undefined {
+    const key = serverKey(request);
+    return request.method === "INVITE" ? this.#invites.get(key) : this.#others.get(key + request.method);
+  }
+
   #serve(handle: Handle): Server {
-    const { key, request, flow } = handle;
-    const way = this.#responseFlow(request, flow);
-    if (request.method === "INVITE") {
-      const server = new InviteServer(this.#around, key, way, this.#octetsFor(request));
-      this.#invites.set(key, server);
-      server.bind(handle);
-      return server;
-    }
-    const server = new NonInviteServer(this.#around, key, way);
-    this.#others.set(key, server);
+    const server = this.#serverFor(handle);
     server.bind(handle);
     return server;
+  }
+
+  #serverFor({ request, flow }: Handle): InviteServer | NonInviteServer {
+    const { method } = request;
+    const way = this.#responseFlow(request, flow);
+    if (method === "INVITE") {
+      const server = new InviteServer(this.#around, serverKey(request), way, this.#octetsFor(request));
+      this.#invites.set(server.key, server);
+      this.#count(method, 1);
+      return server;
+    }
+    return this.#serveOther(serverKey(request), method, way);
+  }
+
+  #serveOther(key: string, method: string, way: Flow): NonInviteServer {
+    const server = new NonInviteServer(this.#around, key + method, way);
+    this.#others.set(server.key, server);
+    this.#count(method, 1);
+    return server;
+  }
+
+  #gone(server: Server): void {
+    const { key } = server;
+    const invite = server instanceof InviteServer;
+    if ((invite ? this.#invites : this.#others).delete(key))
+      this.#count(invite ? "INVITE" : key.slice(key.lastIndexOf("\n") + 1), -1);
+  }
+
+  #count(method: string, more: 1 | -1): void {
+    const count = (this.#open.get(method) ?? 0) + more;
+    if (count === 0) this.#open.delete(method);
+    else this.#open.set(method, count);
   }
 
   #octetsFor(invite: Request): number {
@@ -218,8 +246,7 @@ export class TransactionLayer {
       if (this.#user.strayCancel?.(cancel, flow) !== true) this.replyStateless(cancel, flow, 481);
       return;
     }
-    const server = new NonInviteServer(this.#around, `${key}CANCEL`, this.#responseFlow(cancel, flow));
-    this.#others.set(server.key, server);
+    const server = this.#serveOther(key, "CANCEL", this.#responseFlow(cancel, flow));
     const toTag = invite?.toTag ?? statelessTag(cancel, this.#secret);
     server.respond(buildResponse(cancel, 200, { toTag, source: flow.remote }));
     if (invite?.state === "proceeding" && invite.handle !== undefined) this.#user.cancel(invite.handle, cancel);

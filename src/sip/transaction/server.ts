@@ -111,14 +111,11 @@ export class Handle implements ServerTransaction {
   onTimeout: (() => void) | undefined = undefined;
   onTransportError: ((reason: string) => void) | undefined = undefined;
   onAck: ((ack: Request) => void) | undefined = undefined;
-  /** The key of the request's transaction: see `serverKey`. */
-  readonly key: string;
   readonly #around: ServerSurroundings;
   #machine: Server | "none yet" | "forgotten" = "none yet";
 
-  constructor(around: ServerSurroundings, key: string, request: Request, flow: Flow) {
+  constructor(around: ServerSurroundings, request: Request, flow: Flow) {
     this.#around = around;
-    this.key = key;
     this.request = request;
     this.flow = flow;
   }
