@@ -19,6 +19,8 @@ const usualFree = 8;
 const reading = 5;
 /** Then all are; later where one was dropped in this turn, since what it had in the socket's buffer is still to be read. */
 const mostReading = { allAlike: 15, oneDropped: 25 };
+/** So long between two datagrams that are only queued, in ms: it was not reading that took it, but the machine that had no time for us. */
+const stall = 1;
 /** What waits at most: about 200 ms of work. Beyond it datagrams are dropped, as a full socket buffer does. */
 const maxWaiting = 8_192;
 const maxWaitingOctets = 16 * 1024 * 1024;
@@ -121,6 +123,8 @@ export class DatagramTurns {
   #free: number;
   #inTurn = false;
   #turnEnds = 0;
+  /** When the datagram before this one was queued; undefined when it was handled. */
+  #queued: number | undefined;
 
   constructor(options: DatagramTurnsOptions) {
     this.#take = options.take;
@@ -141,10 +145,13 @@ export class DatagramTurns {
     if (this.#waiting === 0) {
       if (!this.#inTurn) this.#begin(now);
       if (now < this.#turnEnds) {
+        this.#queued = undefined;
         this.#take(octets, port, host);
         return;
       }
     }
+    if (this.#queued !== undefined && now - this.#queued > stall) this.#turnEnds += now - this.#queued;
+    this.#queued = now;
     const share = this.#share(host);
     if (now >= this.#turnEnds + reading) {
       const most = this.#refusedInTurn ? mostReading.oneDropped : mostReading.allAlike;
@@ -182,6 +189,7 @@ export class DatagramTurns {
     this.#inTurn = false;
     this.#refusedInTurn = false;
     this.#free = this.#mostFree;
+    this.#queued = undefined;
     if (this.#waiting > 0) {
       const now = this.#now();
       this.#begin(now);

@@ -26,7 +26,10 @@ function setUp(cost: number, reading = 0, free = 0) {
     }
   };
   const turn = () => turns.shift()?.();
-  return { taken, waits, turns, drops, queue, push, turn };
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { taken, pass, waits, turns, drops, queue, push, turn };
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -170,6 +173,18 @@ test("when everybody together does, all are dropped after 15 ms", () => {
   expect(drops).toEqual([]);
   push(1500, 1510);
   expect(drops).toEqual(["all"]);
+});
+
+test("time in which the machine had none for us is no reading: nobody is dropped for it", () => {
+  const { drops, push, pass, queue } = setUp(10, 0.01);
+  push(1, 300);
+  pass(40);
+  push(301, 400);
+  pass(40);
+  push(401, 450);
+  expect([drops, queue.dropped]).toEqual([[], 0]);
+  push(451, 510);
+  expect(drops).toEqual(["192.0.2.1"]);
 });
 
 test("what is forgotten is not taken", () => {
