@@ -231,7 +231,7 @@ const realSurroundings: Surroundings = {
     process.on("uncaughtException", uncaught);
     process.on("unhandledRejection", uncaught);
     const { startServer } = await import("../server/index.ts");
-    const server = await startServer(config, { log });
+    const server = await startServer(config, { log, rehearse: true });
     const socket = openSocket(config, server, log);
     return {
       ...server,

@@ -7,6 +7,8 @@ import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
 import { type MediaEngine, startMedia } from "../media/index.ts";
 import { chain, type Incoming, type Receiver } from "../routing/index.ts";
+import { rehearsal } from "../routing/rehearsal.ts";
+import { registrationRehearsal } from "../routing/rehearsal-registration.ts";
 import type { Flow } from "../sip/flow.ts";
 import { MergeGuard } from "../sip/merged.ts";
 import { checkRequest, checkResponse, type ParseFailure, type Request, type Response } from "../sip/message.ts";
@@ -27,6 +29,7 @@ import { compileRoutes } from "./routes.ts";
 import { Services } from "./services.ts";
 import { Unrouted } from "./unrouted.ts";
 import { UserAgentEntry } from "./user-agent-entry.ts";
+import { warmUp } from "./warm-up.ts";
 
 export interface Server {
   readonly listening: readonly Listening[];
@@ -72,6 +75,8 @@ export interface ServerOptions {
   /** When new calls are refused because we are late, and how late we are with the request at hand: for tests. */
   overload?: Partial<OverloadLimits> | undefined;
   waited?: (() => number) | undefined;
+  /** Plays calls and registrations that nobody makes after the start, so that the first real ones are as fast as the others. */
+  rehearse?: boolean | undefined;
 }
 
 /** Starts everything or nothing. Throws TransportError or MediaError, whose messages name the address or the ports. */
@@ -196,6 +201,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   apply(config);
   // Whoever starts a server may still give it its receivers in this turn.
   setTimeout(() => start.done(), 0);
+  const rehearsed = options.rehearse ? warmUp(rehearsalsFor(config, services)) : () => {};
 
   return {
     listening: transport.listening,
@@ -227,6 +233,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       return await settlesWithin(Promise.all([calls.idle(), forwarded]), graceMs);
     },
     async stop() {
+      rehearsed();
       calls.draining = true;
       if (calls.size > 0) {
         calls.endAll();
@@ -286,6 +293,12 @@ function receive(transactions: TransactionLayer, message: Request | Response, fl
 function refuse(transactions: TransactionLayer, failure: ParseFailure, flow: Flow): void {
   if (failure.request !== undefined && failure.status !== undefined)
     transactions.replyStateless(failure.request, flow, failure.status, { reason: failure.reason });
+}
+
+/** What this server will be asked for, as often as the compiler wants to see it. */
+function rehearsalsFor({ routes }: Config, services: Services): Generator<void, unknown, void>[] {
+  const proxies = routes.some(({ action }) => action.type === "location" || action.type === "proxy");
+  return [...(services.takesRegistrations ? [registrationRehearsal(2000)] : []), ...(proxies ? [rehearsal(1500)] : [])];
 }
 
 function callLimits(config: Config): { calls: number; callsPerSource: number } {

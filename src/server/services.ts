@@ -114,6 +114,7 @@ export class Services implements OnPath {
       log,
       relay: relay.calls,
       gruu,
+      ownRealm: (realm: string) => this.#isOwnRealm(realm),
     };
     this.stateless = new StatelessProxy({ ...proxyParts, secret: store.secret("stateless") });
     this.stateful = new StatefulProxy({
@@ -122,6 +123,13 @@ export class Services implements OnPath {
       random: secureRandom,
       record: (record) => store.records.append(record),
     });
+  }
+
+  /** Whether we ask for passwords in the name of this realm. Without domains any could be meant, and none is taken for ours. */
+  #isOwnRealm(realm: string): boolean {
+    const { accounts, auth, domains } = this.#config;
+    if (accounts === undefined) return false;
+    return realm === auth.realm || (domains.length > 0 && this.#domainOf(realm, undefined) !== undefined);
   }
 
   /** The domain of ours that a host stands for; undefined: none. */
