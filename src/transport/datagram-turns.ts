@@ -150,7 +150,9 @@ export class DatagramTurns {
         return;
       }
     }
-    if (this.#queued !== undefined && now - this.#queued > stall) this.#turnEnds += now - this.#queued;
+    // The reading counts from its first datagram on: what was handled before it may have taken longer than it should.
+    if (this.#queued === undefined) this.#turnEnds = Math.max(this.#turnEnds, now);
+    else if (now - this.#queued > stall) this.#turnEnds += now - this.#queued;
     this.#queued = now;
     const share = this.#share(host);
     if (now >= this.#turnEnds + reading) {

@@ -187,6 +187,12 @@ test("time in which the machine had none for us is no reading: nobody is dropped
   expect(drops).toEqual(["192.0.2.1"]);
 });
 
+test("a message that takes long to handle has nobody dropped", () => {
+  const { drops, push, queue } = setUp(80, 0.01);
+  push(1, 400);
+  expect([drops, queue.dropped]).toEqual([[], 0]);
+});
+
 test("what is forgotten is not taken", () => {
   const { taken, turns, queue, push, turn } = setUp(10);
   push(1, 5);
