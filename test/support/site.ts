@@ -81,7 +81,9 @@ export async function openSite(yaml: string, options: SiteOptions = {}): Promise
 
 /** The configuration that a YAML text says; relative paths count from a folder of temporary files. */
 export async function configOf(yaml: string): Promise<Config> {
-  const loaded = await readConfig(Buffer.from(yaml), join(tmpdir(), "siproc.yaml"), { environment: {} });
+  const loaded = await readConfig(Buffer.from(yaml), join(tmpdir(), "siproc.yaml"), {
+    environment: { PATH: process.env.PATH },
+  });
   if (loaded.ok) return loaded.config;
   throw new TypeError(loaded.problems.map(({ line, message }) => `line ${line}: ${message}`).join("\n"));
 }
