@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import type { Control, Status } from "../control/status.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
+import { withoutPassword } from "../sip/uri.ts";
 import type { Store } from "../store/index.ts";
 import { formatAddress, socketHost, type TransportLayer } from "../transport/index.ts";
 import { version } from "../version.ts";
