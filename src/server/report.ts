@@ -36,7 +36,7 @@ export function report(parts: ReportParts): Control {
         const { transport, remote } = binding.flow;
         contacts.push({
           user: decodeUtf8(binding.aor),
-          contact: decodeUtf8(binding.contact),
+          contact: withoutPassword(decodeUtf8(binding.contact)),
           transport,
           source: formatAddress(remote),
           expires: location.secondsLeft(binding),
