@@ -33,6 +33,8 @@ function normal(user: string): string {
 /** Accounts in memory: those of the configuration, of a file, of a program. */
 export class AccountTable implements Accounts {
   #byKey = new Map<string, Account>();
+  /** By domain and user; those that are good for all domains are under "". A look there makes no key. */
+  #byDomain = new Map<string, Map<string, Account>>();
 
   constructor(accounts: Iterable<Account> = []) {
     for (const account of accounts) this.put(account);
@@ -44,18 +46,24 @@ export class AccountTable implements Accounts {
 
   find(user: string, domain: string): Account | undefined {
     // Both are looked for whatever comes of the first, so that an account in a domain takes as long as none at all.
-    const own = this.#byKey.get(accountKey(user, domain));
-    const general = this.#byKey.get(accountKey(user, undefined));
+    const name = normal(user);
+    const own = this.#byDomain.get(domain.toLowerCase())?.get(name);
+    const general = this.#byDomain.get("")?.get(name);
     return own ?? general;
   }
 
   /** Adds an account, or puts it in the place of the one with its names. */
   put(account: Account): void {
     this.#byKey.set(accountKey(account.user, account.domain), account);
+    const domain = account.domain?.toLowerCase() ?? "";
+    const users = this.#byDomain.get(domain) ?? new Map<string, Account>();
+    this.#byDomain.set(domain, users);
+    users.set(normal(account.user), account);
   }
 
   /** False: there was none. */
   remove(user: string, domain: string | undefined): boolean {
+    this.#byDomain.get(domain?.toLowerCase() ?? "")?.delete(normal(user));
     return this.#byKey.delete(accountKey(user, domain));
   }
 
@@ -63,6 +71,7 @@ export class AccountTable implements Accounts {
   replace(accounts: Iterable<Account>): Change {
     const before = this.#byKey;
     this.#byKey = new Map();
+    this.#byDomain = new Map();
     for (const account of accounts) this.put(account);
     const change = { added: [] as Account[], removed: [] as Account[], changed: [] as Account[] };
     for (const [key, account] of this.#byKey) {
@@ -89,6 +98,7 @@ export function allAccounts(...sources: readonly Accounts[]): Accounts {
     find(user, domain) {
       let found: Account | undefined;
       for (const source of sources) {
+        if (source.size === 0) continue;
         const account = source.find(user, domain);
         found ??= account;
       }

@@ -99,12 +99,9 @@ export interface AuthorizerOptions {
   readonly hash?: Hash | undefined;
 }
 
-/** The header lines with credentials for our realms: nobody behind us needs them. */
-const ownLines = new WeakMap<Incoming, readonly number[]>();
-
 /** Removes the credentials that an authorizer has taken from a request that is sent on (RFC 3261 §22.3). */
 export function withoutOwnCredentials(splice: Splice, incoming: Incoming): void {
-  const lines = ownLines.get(incoming);
+  const lines = incoming.authenticated?.lines;
   if (lines !== undefined) for (const line of lines) splice.remove(line);
 }
 
@@ -128,7 +125,7 @@ const responseOverhead = 150;
 /** Stands for the password where there is none: nobody gets in with it. */
 const noPassword = "no such password";
 
-type Verdict = { outcome: "wrong" | "stale" | "right"; user: string; proved: boolean };
+type Verdict = { outcome: "wrong" | "stale" | "right"; user: string; proved: boolean; lines?: readonly number[] };
 
 /**
  * A receiver that passes requests with right credentials, which it notes in `authenticated`, and takes all others. ACK and
@@ -168,7 +165,7 @@ class Authorizer {
     if (isHopByHop(request)) return false;
     let outcome: AuthorizeOutcome = verdict?.outcome === "right" ? "accepted" : (verdict?.outcome ?? "challenged");
     if (verdict?.outcome === "right") {
-      incoming.authenticated = { user: verdict.user, realm };
+      incoming.authenticated = { user: verdict.user, realm, lines: verdict.lines };
       if (!this.#filters.every((filter) => filter(incoming, verdict.user, realm))) outcome = "forbidden";
     }
     tell?.({
@@ -201,7 +198,7 @@ class Authorizer {
       const one = this.#check(incoming, credentials);
       if (verdict === undefined || one.outcome !== "wrong") verdict = one;
     }
-    if (own.length > 0) ownLines.set(incoming, own);
+    if (verdict?.outcome === "right") verdict.lines = own;
     return verdict;
   }
 

@@ -26,6 +26,8 @@ export interface Incoming {
 export interface Authenticated {
   readonly user: string;
   readonly realm: string;
+  /** The header lines with credentials for us, which nobody behind us needs (RFC 3261 §22.3). */
+  readonly lines?: readonly number[] | undefined;
 }
 
 /**

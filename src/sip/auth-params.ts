@@ -44,27 +44,33 @@ type Token = "scheme" | "param" | "end" | "bad";
 
 /** Reads schemes and parameters one after the other. Each octet is looked at a fixed number of times. */
 class Scanner {
-  /** Of the scheme or the parameter read last. */
-  name = "";
+  readonly text: string;
+  /** Where the name of the scheme or the parameter read last begins and ends. */
+  nameStart = 0;
+  nameEnd = 0;
   /** Of the parameter read last, without quotes and escapes. */
   value = "";
-  readonly #text: string;
   #at = 0;
 
   constructor(text: string) {
-    this.#text = text;
+    this.text = text;
+  }
+
+  get name(): string {
+    return this.text.slice(this.nameStart, this.nameEnd);
   }
 
   next(): Token {
-    const text = this.#text;
+    const { text } = this;
     let at = this.#at;
     while (isLws(text.charCodeAt(at)) || text.charCodeAt(at) === 0x2c) at++;
     if (at === text.length) return "end";
     const start = at;
     while (isNameChar(text.charCodeAt(at))) at++;
     if (at === start) return "bad";
-    this.name = text.slice(start, at);
     const nameEnd = at;
+    this.nameStart = start;
+    this.nameEnd = nameEnd;
     while (isLws(text.charCodeAt(at))) at++;
     if (text.charCodeAt(at) !== 0x3d) {
       this.#at = at;
@@ -114,8 +120,15 @@ const slots: ReadonlyMap<string, number> = new Map(
   ].map((name, slot) => [name, slot]),
 );
 
-function slotOf(name: string): number | undefined {
-  return slots.get(name) ?? slots.get(name.toLowerCase());
+/** The names and slots of each length. */
+const slotsOfLength = Array.from({ length: 10 }, (_, length) => [...slots].filter(([name]) => name.length === length));
+
+/** The place of the parameter read last; its name is not cut out for it. */
+function slotOf({ text, nameStart, nameEnd }: Scanner): number | undefined {
+  const candidates = slotsOfLength[nameEnd - nameStart];
+  if (candidates === undefined) return undefined;
+  for (const candidate of candidates) if (text.startsWith(candidate[0], nameStart)) return candidate[1];
+  return slots.get(text.slice(nameStart, nameEnd).toLowerCase());
 }
 
 function isDigest(scheme: string): boolean {
@@ -134,7 +147,7 @@ export function parseCredentials(value: string): Credentials | undefined {
     const token = scanner.next();
     if (token === "end") break;
     if (token !== "param" || count === maxParams) return undefined;
-    const slot = slotOf(scanner.name);
+    const slot = slotOf(scanner);
     if (slot === undefined) continue;
     // Who reads the first and who reads the second would let different people in.
     if (found[slot] !== undefined) return undefined;
@@ -161,7 +174,7 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
     let token = scanner.next();
     for (let count = 0; count < maxParams * 4; count++) {
       if (token === "param") {
-        const slot = slotOf(scanner.name);
+        const slot = slotOf(scanner);
         if (found !== undefined && slot !== undefined) found[slot] ??= scanner.value;
       } else {
         if (found !== undefined && token !== "bad") keep(found, challenges);
