@@ -78,6 +78,7 @@ export class Peer {
   octets = 0;
   /** What is done with each request that comes: nothing by default. */
   onRequest: (request: Request) => void = () => {};
+  onResponse: (response: Response) => void = () => {};
   readonly #link: Link;
   readonly #client: DigestClient;
   readonly #waiting = new Set<() => void>();
@@ -276,6 +277,7 @@ export class Peer {
     if (message.type === "failure") return;
     this.came.push(message);
     if (message instanceof Request) this.onRequest(message);
+    else this.onResponse(message);
     for (const wake of this.#waiting) wake();
   }
 }
