@@ -4,7 +4,7 @@ import { formatHost } from "../../sip/host.ts";
 import type { Request, Response } from "../../sip/message.ts";
 import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import { splitList } from "../../sip/text.ts";
-import { withoutOwnCredentials } from "../authorize.ts";
+import { withoutCredentialsFor, withoutOwnCredentials } from "../authorize.ts";
 import { type Incoming, isDirect } from "../chain.ts";
 import { aliasContact, needsAlias } from "../contact-alias.ts";
 import type { RelayRefusal } from "../media-relay-seam.ts";
@@ -46,6 +46,7 @@ export function editRequest(
   decrementMaxForwards(splice, request);
   route(splice, request, course);
   if (incoming.authenticated !== undefined) withoutOwnCredentials(splice, incoming);
+  else if (around.ownRealm !== undefined) withoutCredentialsFor(around.ownRealm, splice, request);
   if (manner.contact !== false) contacts.rewrite(splice, request, from, to, manner);
   else if (targetRefreshing.has(request.method) && isDirect(request) && needsOne(request, from, manner.nat))
     aliasContact(splice, request, from);

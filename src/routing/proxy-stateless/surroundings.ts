@@ -29,6 +29,8 @@ export interface StatelessProxyOptions {
    * registered here. Undefined: it is not one, and is found like any URI.
    */
   readonly gruu?: ((uri: string) => ProxyTarget | undefined) | undefined;
+  /** Whether a realm is ours: what is said to its proxies is for no one behind us (RFC 3261 §22.3). */
+  readonly ownRealm?: ((realm: string) => boolean) | undefined;
   /** Asked for calls that are forwarded with `nat`. */
   readonly relay?: MediaRelay | undefined;
 }

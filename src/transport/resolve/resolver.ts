@@ -106,13 +106,14 @@ export class Resolver {
 
   /**
    * The hops for a request to `uri` (its Request-URI, or its topmost Route). Calls `done` exactly once; in the same turn
-   * for addresses and for names whose records are remembered. Never throws.
+   * for addresses and for names whose records are remembered. Never throws. `random` decides among equals (RFC 2782): a
+   * stateless proxy makes it of the request, so that what comes again goes the same way (RFC 3263 §4.4).
    */
-  resolve(uri: SipUri, done: (resolution: Resolution) => void): void {
+  resolve(uri: SipUri, done: (resolution: Resolution) => void, random?: Random): void {
     const target = targetOf(uri);
     if ("reason" in target) return done({ ok: false, reason: target.reason });
     if (target.family !== 0) return done(this.#literal(target, target.family));
-    this.#named(target, done);
+    this.#named(random === undefined ? this.#around : { ...this.#around, random }, target, done);
   }
 
   /**
@@ -149,7 +150,7 @@ export class Resolver {
     return { ok: true, hops: [{ transport, host, port, ...hop }] };
   }
 
-  #named(target: Target, done: (resolution: Resolution) => void): void {
+  #named(around: Locating, target: Target, done: (resolution: Resolution) => void): void {
     if (this.#waiting >= maxWaiting) return done({ ok: false, reason: "too many names are to be resolved" });
     this.#waiting++;
     let settled = false;
@@ -169,7 +170,7 @@ export class Resolver {
       }
     };
     let deadline: { cancel(): void } | undefined;
-    this.#inDomains(target, settle);
+    this.#inDomains(around, target, settle);
     sameTurn = false;
     if (settled) return;
     deadline = this.#around.clock.after(this.#timeout, () =>
@@ -178,16 +179,14 @@ export class Resolver {
   }
 
   /** A name of one label is looked for in the search domains first, as the system's resolver does (resolv.conf(5), ndots 1). */
-  #inDomains(target: Target, done: (resolution: Resolution) => void): void {
+  #inDomains(around: Locating, target: Target, done: (resolution: Resolution) => void): void {
     const { name } = target;
     const single = !name.includes(".") && name !== "localhost" && !this.#around.hosts().has(name);
     const candidates = single ? this.#search().map((domain) => `${name}.${domain}`) : [];
     const next = (at: number) => {
       const candidate = candidates[at];
-      if (candidate === undefined) return locate(this.#around, target, done);
-      locate(this.#around, { ...target, name: candidate }, (resolution) =>
-        resolution.ok ? done(resolution) : next(at + 1),
-      );
+      if (candidate === undefined) return locate(around, target, done);
+      locate(around, { ...target, name: candidate }, (resolution) => (resolution.ok ? done(resolution) : next(at + 1)));
     };
     next(0);
   }

@@ -66,6 +66,7 @@ export interface BenchOptions {
   /** Hops of names; addresses are their own. */
   names?: Readonly<Record<string, readonly Hop[]>>;
   relay?: MediaRelay;
+  ownRealm?: (realm: string) => boolean;
 }
 
 export const bob: ProxyTarget = { uri: "sip:bob@192.0.2.2:5060" };
@@ -120,6 +121,7 @@ export class Bench {
       secret,
       log: createLog({ level: "error", format: "pretty" }),
       relay: options.relay,
+      ownRealm: options.ownRealm,
     });
   }
 

@@ -95,6 +95,16 @@ describe("a request", () => {
     expect(sent.values("via")[1]).toBe("SIP/2.0/UDP 10.1.1.1:5060;rport=40001;branch=z9hG4bK1;received=198.51.100.7");
   });
 
+  test("credentials for our proxies go no further, those for others do", () => {
+    const bench = new Bench({ ownRealm: (realm) => realm === "example.com" });
+    const credentials = ["example.com", "elsewhere"].map(
+      (realm) => `Digest username="a", realm="${realm}", nonce="n", uri="sip:b", response="0"`,
+    );
+    const headers = credentials.map((value) => `Proxy-Authorization: ${value}`);
+    const sent = bench.one(requestFrom({ headers }), bench.wire("udp", "192.0.2.9"));
+    expect(sent.message.headers("proxy-authorization")).toEqual(credentials.slice(1));
+  });
+
   test("gets the Content-Length that a stream needs", () => {
     const bench = new Bench({ route: () => ({ uri: "sip:bob@192.0.2.2;transport=tcp" }) });
     const text = Buffer.from(requestFrom().bytes()).toString("latin1").replace("Content-Length: 0\r\n", "");
