@@ -12,6 +12,7 @@ import type { Request, Response } from "../sip/message.ts";
 import { type NameAddr, parseNameAddr } from "../sip/name-addr.ts";
 import { endOfElement, trimLws } from "../sip/text.ts";
 import { isSipUri } from "../sip/uri.ts";
+import { parseVia } from "../sip/via.ts";
 import { linkOf, parseLink } from "./link.ts";
 import { Mac, macLength } from "./mac.ts";
 import type { FlowRef, Ways } from "./ways.ts";
@@ -184,11 +185,17 @@ export class RecordRoute {
 
   /** Whether nobody stands between us and who sent this response, as far as its Record-Route tells. */
   isTop(response: Response): boolean {
-    const { lines } = response;
+    const { lines, callId } = response;
     const line = lines.find("record-route");
     if (line < 0) return true;
-    const user = userOf(parseRoute(elementAt(lines.value(line), 0)));
-    return user !== undefined && this.#genuine(user, response.callId) !== undefined;
+    const isOurs = (user: string | undefined) => user !== undefined && this.#genuine(user, callId) !== undefined;
+    if (!isOurs(userOf(parseRoute(elementAt(lines.value(line), 0))))) return false;
+    // A request that came to us again, by way of somebody else, has more passes than the response has Vias of ours left.
+    const users = response.values("record-route").map((value) => userOf(parseRoute(value)));
+    const passes = users.filter((user, at) => user !== users[at - 1] && isOurs(user)).length;
+    if (passes === 1) return true;
+    const vias = response.values("via").map(parseVia);
+    return passes <= vias.filter((via) => via !== undefined && this.#isOwn(via.host, via.port)).length;
   }
 
   #pass(text: string, callId: string): string {

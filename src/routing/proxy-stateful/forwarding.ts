@@ -145,6 +145,8 @@ export class Forwarding {
       response.status < 300 &&
       targetRefreshing.has(this.method) &&
       needsAlias(response, from, force) &&
+      // Who is behind a further Route within the dialog is found by it.
+      this.#routes.length === 0 &&
       this.around.recordRoute.isTop(response);
     const relayed = this.relay?.response(response, from, this.from, response.via.branch ?? "").body;
     if (!alias && relayed === undefined) return withoutTopVia(response);

@@ -27,6 +27,8 @@ export interface Manner {
 /** Where a response is to go. */
 export interface WayBack {
   readonly manner: Manner;
+  /** It went on by a Route of somebody else's. */
+  readonly routed: boolean;
   /** The flow on which the request came; UDP's goes to where its Via asks for. */
   readonly flow: FlowRef;
   /** Where to connect to when a stream is gone (RFC 3261 §18.2.2). */
@@ -63,9 +65,9 @@ export class StatelessBranches {
     this.#identity = new Hash64(derivedKey(secret, "transaction"));
   }
 
-  /** The branch for a request that came on `flow`; `mark`, the loop mark, becomes its end. */
-  make(request: Request, flow: Flow, manner: Manner, mark: string): string {
-    const rest = `${this.#identify(request)}${mannerText(manner)}-${wayBack(request, flow)}${mark}`;
+  /** The branch for a request that came on `flow`; `routed`: it has a further Route; `mark`, the loop mark, becomes its end. */
+  make(request: Request, flow: Flow, manner: Manner, routed: boolean, mark: string): string {
+    const rest = `${this.#identify(request)}${mannerText(manner)}${routed ? "r" : ""}-${wayBack(request, flow)}${mark}`;
     return magicCookie + this.#mac.of(rest) + rest;
   }
 
@@ -120,14 +122,15 @@ function readWay(text: string): WayBack | undefined {
   const [first = "", second = "", third = "", fourth = ""] = text.slice(dash + 2).split("~");
   if (dash < 0 || transport === undefined) return undefined;
   const manner = readManner(text.slice(0, dash));
+  const routed = text.slice(0, dash).endsWith("r");
   if (transport === "udp") {
     const remote = { host: fourth.replaceAll("!", ":"), port: Number(third) };
     const local = { host: second.replaceAll("!", ":"), port: Number(first) };
-    return { manner, flow: { id: "", transport, local, remote }, sentBy: remote };
+    return { manner, routed, flow: { id: "", transport, local, remote }, sentBy: remote };
   }
   const sentBy = { host: third.replaceAll("!", ":"), port: Number(second) };
   const id = Buffer.from(first, "hex").toString("latin1");
-  return { manner, flow: { id, transport, local: sentBy, remote: sentBy }, sentBy };
+  return { manner, routed, flow: { id, transport, local: sentBy, remote: sentBy }, sentBy };
 }
 
 function hex(text: string): string {

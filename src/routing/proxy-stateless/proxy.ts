@@ -85,7 +85,7 @@ export class StatelessProxy {
       to = ways.flowTo({ transport, ...(transport === "udp" ? back.flow.remote : back.sentBy) });
     if (to === undefined) return true;
     try {
-      to.send(editResponse(response, flow, to, back.manner, this.#around, this.#contacts).bytes());
+      to.send(editResponse(response, flow, to, back, this.#around, this.#contacts).bytes());
     } catch (error) {
       // A Contact that cannot be sent with an alias: nobody needs such an answer.
       if (!(error instanceof InvalidHeaderValue)) throw error;
@@ -148,7 +148,7 @@ export class StatelessProxy {
     const final = target.flow === undefined && target.nextHop === undefined ? courseOf(course.uri, routes) : named;
     if (final === undefined) return this.#refuse(incoming, 400, { reason: "Malformed Route" });
     const manner = { nat: mark.nat, contact: mark.contact ?? false };
-    const branch = this.#branches.make(request, flow, manner, loopMark);
+    const branch = this.#branches.make(request, flow, manner, course.routes.length > 0, loopMark);
     const forward: Forward = { incoming, course: final, mark, manner, branch, options };
     if (target.flow !== undefined) return this.#send(forward, target.flow, 430);
     const next = target.nextHop ?? (final.hop === request.uri ? sipTarget(request) : sipUri(final.hop));

@@ -3,7 +3,7 @@ import type { Flow } from "../../sip/flow.ts";
 import type { Response } from "../../sip/message.ts";
 import { Splice } from "../../sip/splice.ts";
 import { aliasContact } from "../contact-alias.ts";
-import type { Manner } from "./branch.ts";
+import type { WayBack } from "./branch.ts";
 import type { ContactRewriter } from "./contact.ts";
 import { needsOne, targetRefreshing } from "./request.ts";
 import type { StatelessProxyOptions } from "./surroundings.ts";
@@ -12,7 +12,7 @@ export function editResponse(
   response: Response,
   from: Flow,
   to: Flow,
-  manner: Manner,
+  { manner, routed }: Pick<WayBack, "manner" | "routed">,
   around: StatelessProxyOptions,
   contacts: ContactRewriter,
 ): Response {
@@ -24,6 +24,8 @@ export function editResponse(
     else if (
       response.status < 300 &&
       targetRefreshing.has(method) &&
+      // Who is behind a further Route within the dialog is found by it.
+      !routed &&
       needsOne(response, from, manner.nat) &&
       around.recordRoute.isTop(response)
     )
