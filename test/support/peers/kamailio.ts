@@ -113,8 +113,8 @@ const beginning = `
   t_check_trans();
   if (has_totag()) {
     if (loose_route()) {
-      handle_ruri_alias();
-      if (is_method("INVITE|UPDATE")) add_contact_alias();
+      if ($du == $null) handle_ruri_alias();
+      if (is_method("INVITE|UPDATE") && is_first_hop()) add_contact_alias();
       route(RELAY); exit;
     }
     if (is_method("ACK")) { if (t_check_trans()) route(RELAY); exit; }
@@ -169,7 +169,7 @@ ${passwords}
 ${passwords}
   if (!pv_proxy_authenticate("${domain}", "$var(password)", "0")) { proxy_challenge("${domain}", "1"); exit; }
   consume_credentials();
-  if (is_method("INVITE|SUBSCRIBE|REFER")) { record_route(); add_contact_alias(); }
+  if (is_method("INVITE|SUBSCRIBE|REFER")) { record_route(); if (is_first_hop()) add_contact_alias(); }
   if (!lookup("location")) { sl_send_reply("480", "Temporarily Unavailable"); exit; }
   route(RELAY);
 }
@@ -178,7 +178,7 @@ route[RELAY] {
   t_on_reply("ANSWER");
   if (!t_relay()) sl_reply_error();
 }
-onreply_route[ANSWER] { add_contact_alias(); ${relay} }
+onreply_route[ANSWER] { if (is_first_hop()) add_contact_alias(); ${relay} }
 `,
   };
 }

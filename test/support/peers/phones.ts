@@ -18,6 +18,8 @@ export interface Phone {
   /** Calls; resolves when the call is up. */
   dial(uri: string): Promise<void>;
   hangup(): Promise<void>;
+  /** Holds the call by a re-INVITE; resolves when that is answered. This baresip does not speak again after it. */
+  hold(): Promise<void>;
   /** Resolves when the call at hand is over, whoever ended it. */
   ended(): Promise<void>;
   /** The strongest frequency in Hz of the last 300 ms that it heard. */
@@ -54,6 +56,11 @@ export async function baresipAt(provider: Provider, options: PhoneOptions): Prom
       if (type === "CALL_CLOSED") throw new ProgramError(`${user}'s call to ${uri} failed: ${detail}`);
     },
     hangup: () => phone.hangup(),
+    async hold() {
+      const from = phone.events.length;
+      await phone.command("hold");
+      await phone.event("CALL_REMOTE_SDP", 10_000, from);
+    },
     async ended() {
       await until(`end of call ${calls + 1} of ${user}`, () => closed(phone) > calls);
       calls++;
@@ -87,6 +94,11 @@ export async function linphoneAt(provider: Provider, options: PhoneOptions): Pro
     },
     async hangup() {
       phone.type("terminate");
+    },
+    async hold() {
+      const before = count(/ paused/i);
+      phone.type("pause");
+      await until(`hold of ${user}`, () => count(/ paused/i) > before);
     },
     async ended() {
       await until(`end of call ${calls + 1} of ${user}`, () => count(/^(linphonec> )?Call \d+ with .* ended/) > calls);
