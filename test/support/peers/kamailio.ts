@@ -149,6 +149,8 @@ export function registrarAndProxy({ domain, users, rtpengine }: KamailioServer):
       "registrar|received_avp|$avp(received)",
       "nathelper|received_avp|$avp(received)",
       "registrar|method_filtering|0",
+      // It gives them out, but does not find them again within dialogs.
+      "registrar|gruu_enabled|0",
       ...(rtpengine === undefined ? [] : [`rtpengine|rtpengine_sock|${rtpengine}`]),
     ],
     routes: `
