@@ -216,7 +216,8 @@ export class Peer {
   }
 
   reply(request: Request, status: number, headers: HeaderList = [], toTag = `to-${this.user}`): void {
-    const contact: HeaderList = request.method === "INVITE" && status < 300 ? [["Contact", this.contact]] : [];
+    const own = request.method === "INVITE" && status < 300 && !headers.some(([name]) => name === "Contact");
+    const contact: HeaderList = own ? [["Contact", this.contact]] : [];
     const copyRecordRoute = request.method === "INVITE" && status > 100 && status < 300;
     this.send(buildResponse(request, status, { toTag, copyRecordRoute, headers: [...contact, ...headers] }));
   }
