@@ -8,6 +8,7 @@
 import type { Clock } from "./clock.ts";
 import type { Hash } from "./digest.ts";
 import { equalInConstantTime } from "./digest.ts";
+import { DigestUses } from "./digest-uses.ts";
 
 export interface NoncesOptions {
   readonly clock: Clock;
@@ -19,15 +20,9 @@ export interface NoncesOptions {
   readonly secret: Uint8Array;
   /** Milliseconds that a nonce is good for; 300,000 by default. */
   readonly lifetime?: number;
-  /** Used nonces that each of two generations remembers; 100,000 by default, some 12 MB. With more of them nonces live shorter. */
+  /** Uses that each of two generations remembers; 100,000 by default, some 12 MB in all. With more of them nonces live shorter. */
   readonly memory?: number;
 }
-
-/** How many uses of one nonce are told apart: requests that overtake each other on their way. */
-const window = 16;
-
-/** The uses of one nonce, three numbers each: nc, and the 104 bits of the mark that are kept. Numbers alone take little memory. */
-type Uses = number[];
 
 export class Nonces {
   readonly lifetime: number;
@@ -36,9 +31,9 @@ export class Nonces {
   readonly #secret: string;
   readonly #memory: number;
   #number = 0;
-  /** Uses by the number of the nonce: those since `#since`, and those from `#before` on until then. */
-  #current = new Map<number, Uses>();
-  #previous = new Map<number, Uses>();
+  /** Uses since `#since`, and those from `#before` on until then. */
+  #current = new DigestUses();
+  #previous = new DigestUses();
   #since: number;
   #before: number;
 
@@ -55,7 +50,7 @@ export class Nonces {
     this.#before = Math.floor(this.#since);
   }
 
-  /** Nonces of which uses are remembered. */
+  /** Uses that are remembered. */
   get size(): number {
     return this.#current.size + this.#previous.size;
   }
@@ -118,35 +113,17 @@ export class Nonces {
   #turn(now: number): void {
     if (this.#current.size < this.#memory && now - this.#since <= this.lifetime) return;
     this.#previous = this.#current;
-    this.#current = new Map();
+    this.#current = new DigestUses();
     this.#before = this.#since;
     this.#since = now;
   }
 
-  /** False: another request has used this nonce with this nc, or so much later ones that nobody can tell. */
+  /** False: another request has used this nonce with this nc. */
   #note(number: number, nc: number, mark: string): boolean {
-    // 52 bits are what a number holds exactly.
-    const [high, low] = [Number.parseInt(mark.slice(0, 13), 16), Number.parseInt(mark.slice(13, 26), 16)];
-    let uses = this.#current.get(number);
-    if (uses === undefined) {
-      uses = this.#previous.get(number);
-      if (uses === undefined) {
-        this.#current.set(number, [nc, high, low]);
-        return true;
-      }
-      this.#previous.delete(number);
-      this.#current.set(number, uses);
-    }
-    let place = 0;
-    for (let at = 0; at < uses.length; at += 3) {
-      if (uses[at] === nc) return uses[at + 1] === high && uses[at + 2] === low;
-      if ((uses[at] ?? 0) < (uses[place] ?? 0)) place = at;
-    }
-    if (uses.length < 3 * window) place = uses.length;
-    else if (nc < (uses[place] ?? 0)) return false;
-    uses[place] = nc;
-    uses[place + 1] = high;
-    uses[place + 2] = low;
+    let known = this.#current.look(number, nc, mark);
+    if (known === "unused") known = this.#previous.look(number, nc, mark);
+    if (known !== "unused") return known === "same";
+    this.#current.note(number, nc, mark);
     return true;
   }
 }
