@@ -62,7 +62,8 @@ export class StatefulProxy {
     const routed = targets.some(({ flow, nextHop }) => flow === undefined && nextHop === undefined);
     if (routed && incoming.authenticated === undefined && hasFurtherRoute(request, passage))
       return tx.respondStateless(403, { reason: "Route Not Allowed" });
-    this.#forward(incoming, passage, targets, options);
+    // Within a dialog media is turned elsewhere by who comes with its pass alone.
+    this.#forward(incoming, passage, targets, outside ? options : { ...options, nat: false });
   }
 
   /**

@@ -49,7 +49,10 @@ export class StatelessProxy {
     const routed = routes.length > 0 && way.flow === undefined && way.nextHop === undefined;
     if (routed && incoming.authenticated === undefined)
       return this.#refuse(incoming, 403, { reason: "Route Not Allowed" });
-    this.#forward(incoming, { routes, uri: way.uri }, way, markOf(options), options);
+    // Within a dialog media is turned elsewhere by who comes with its pass alone. An ACK must be sent on as its INVITE was.
+    const outside = request.to.tag === undefined || request.method === "ACK";
+    const given = outside || options.nat !== true ? options : { ...options, nat: false };
+    this.#forward(incoming, { routes, uri: way.uri }, way, markOf(given), given);
   }
 
   /** Sends a request within a dialog to where its Route says (RFC 3261 §16.4, §16.6 step 6). 403 without a genuine pass. */
