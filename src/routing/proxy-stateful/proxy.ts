@@ -24,9 +24,12 @@ export class StatefulProxy {
   /** The INVITEs without a final response, for their CANCELs. */
   readonly #invites = new Map<ServerTransaction, ResponseContext>();
   #size = 0;
+  /** Octets of these requests, as they came. */
+  #octets = 0;
   readonly #owner: ContextOwner = {
-    over: ({ forwarding: { tx } }) => {
+    over: ({ forwarding: { tx, request } }) => {
       this.#size--;
+      this.#octets -= request?.bytes().length ?? 0;
       if (tx !== undefined) this.#invites.delete(tx);
     },
   };
@@ -56,8 +59,7 @@ export class StatefulProxy {
     if (request.method === "CANCEL") return tx.respondStateless(481);
     const passage = this.#around.recordRoute.read(request, flow);
     const outside = request.to.tag === undefined;
-    if (outside && (this.draining || this.#size >= this.#around.limits.requests))
-      return tx.respondStateless(503, { headers: retryAfter });
+    if (outside && this.draining) return tx.respondStateless(503, { headers: retryAfter });
     // Who may call our users may not, by that alone, send through us to wherever a Route says.
     const routed = targets.some(({ flow, nextHop }) => flow === undefined && nextHop === undefined);
     if (routed && incoming.authenticated === undefined && hasFurtherRoute(request, passage))
@@ -103,6 +105,7 @@ export class StatefulProxy {
     if (targets.length === 0) return tx.respondStateless(480);
     const invite = request.method === "INVITE";
     const outside = request.to.tag === undefined;
+    if (!this.#hasRoom(outside)) return tx.respondStateless(503, { headers: retryAfter });
     const call = invite && outside ? this.#calls?.begin(incoming) : undefined;
     const ended = outside ? undefined : this.#calls?.passes(request);
     // RFC 3261 §16.2: within 200 ms, and nothing is gained by waiting.
@@ -110,8 +113,16 @@ export class StatefulProxy {
     const forwarding = new Forwarding(this.#around, incoming, passage, mark, options, ended);
     const context = new ResponseContext(forwarding, call, this.#owner);
     this.#size++;
+    this.#octets += request.bytes().length;
     if (invite) this.#invites.set(tx, context);
     context.start(targets);
+  }
+
+  /** What belongs to dialogs has a reserve as large as what everybody may use. */
+  #hasRoom(outside: boolean): boolean {
+    const { requests, octets } = this.#around.limits;
+    const share = outside ? 1 : 2;
+    return this.#size < share * requests && this.#octets < share * octets;
   }
 
   /** RFC 3261 §16.3. The mark for its loops; undefined: it was refused. */

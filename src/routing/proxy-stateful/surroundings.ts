@@ -45,8 +45,10 @@ export interface StatefulProxyOptions {
 }
 
 export interface StatefulProxyLimits {
-  /** Requests that are being forwarded at once; above, new ones outside of dialogs get 503. */
+  /** Requests that are being forwarded at once; above, new ones outside of dialogs get 503, with twice as many all. */
   readonly requests: number;
+  /** Octets of these requests in all, with the same consequence: what waits is in memory some three times. */
+  readonly octets: number;
   /** Branches of one request in all, those of redirections included. */
   readonly branches: number;
   /** Answered calls that are followed until their BYE; above, the record of the oldest is closed as lost. */
@@ -57,6 +59,7 @@ export interface StatefulProxyLimits {
 
 export const defaultLimits: StatefulProxyLimits = {
   requests: 50_000,
+  octets: 128 * 1024 * 1024,
   branches: 60,
   followed: 100_000,
   silence: 24 * 3_600_000,

@@ -81,12 +81,18 @@ describe("refusals (§16.3)", () => {
     expect(bench.responses.at(-1)?.header("retry-after")).toBe("10");
   });
 
-  test("the number of requests at once has a limit", () => {
-    const bench = new ProxyBench({ limits: { requests: 1 } });
+  test.each([{ requests: 1 }, { octets: 100 }])("what waits at once has a limit: %p", (limits) => {
+    const bench = new ProxyBench({ limits });
+    const another = (id: string) => {
+      bench.parts.callId = id;
+      bench.parts.branch = `z9hG4bK${id}`;
+    };
     expect(bench.do("a INVITE")).toBe("a: 100, b: INVITE");
-    bench.parts.callId = "other";
-    bench.parts.branch = "z9hG4bKother";
+    another("second");
     expect(bench.do("a INVITE")).toBe("a: 503");
+    expect(bench.do("b 486")).toContain("a: 486");
+    another("third");
+    expect(bench.do("a INVITE")).toBe("a: 100, b: INVITE");
   });
 });
 
