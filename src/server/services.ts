@@ -44,6 +44,7 @@ import type { Resolver } from "../transport/resolve/index.ts";
 import type { OnPath } from "./dispatch.ts";
 import { Forwarding } from "./forwarding.ts";
 import type { Relay } from "./relay.ts";
+import { WrongPasswords } from "./wrong-passwords.ts";
 
 export interface ServiceParts {
   clock: Clock;
@@ -74,6 +75,7 @@ export class Services implements OnPath {
   readonly recordRoute: RecordRoute;
   readonly gruus: Gruus;
   readonly #parts: ServiceParts;
+  readonly #wrongPasswords: WrongPasswords;
   #keepAlive: KeepAlive | undefined;
   #nonces: Nonces;
   #domainOf: DomainOf = () => undefined;
@@ -83,6 +85,7 @@ export class Services implements OnPath {
     const { clock, log, store, transport, transactions, resolver, relay } = parts;
     this.#parts = parts;
     this.#config = config;
+    this.#wrongPasswords = new WrongPasswords(clock, log);
     this.stored = new StoredAccounts(store.accounts);
     this.accounts = allAccounts(this.configured, this.stored);
     if (this.stored.unreadable.length > 0)
@@ -257,6 +260,7 @@ export class Services implements OnPath {
   }
 
   close(): void {
+    this.#wrongPasswords.stop();
     this.#keepAlive?.close();
     this.location.close();
   }
@@ -303,7 +307,7 @@ export class Services implements OnPath {
     if (outcome === "accepted") this.guard.trust(source);
     else if (outcome === "wrong") {
       this.guard.failed(source, "wrong passwords", proved);
-      this.#parts.log.info("a wrong password, or an unknown user", { user, source });
+      this.#wrongPasswords.tell(user, source);
     }
   }
 

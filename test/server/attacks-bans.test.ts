@@ -155,3 +155,14 @@ test("who floods gets 503 with Retry-After, and his neighbours do not", async ()
   expect(Number(refused.header("retry-after"))).toBeGreaterThan(0);
   expect(site.server.control.status().abuse.limited).toBeGreaterThan(20);
 });
+
+test("who guesses by the thousand does not fill the log", async () => {
+  const site = await open();
+  const attacker = await Peer.open(site.port.udp, "udp", { host: "127.0.0.40" });
+  const told = () => site.log.filter((line) => line.includes("wrong password"));
+  for (let i = 0; i < 200; i++) guess(attacker, "none", i === 0 ? "x".repeat(5000) : "alice");
+  const probe = await Peer.open(site.port.udp, "udp", { host: "127.0.0.41" });
+  await probe.settled();
+  expect(told().length).toBeWithin(1, 21);
+  expect(Math.max(...told().map((line) => line.length))).toBeLessThan(300);
+});
