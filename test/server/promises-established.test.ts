@@ -1,8 +1,10 @@
 /** R5, R6: above capacity, and while the server drains, proxied calls that stand go on; new ones are asked to come again. */
+
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Request, Response } from "../../src/sip/message.ts";
 import { fromCallee, fromCaller } from "../support/dialog.ts";
 import { Peer } from "../support/peer.ts";
+import { until } from "../support/peers/until.ts";
 import { openSite, type Site, type SiteOptions, stopSites } from "../support/site.ts";
 
 afterEach(stopSites);
@@ -85,7 +87,7 @@ describe.each(["stateful", "stateless"])("with a %s proxy", (mode) => {
     for (let n = 0; n < 150; n++) silent.send(silent.compose("INVITE", { uri: "sip:silent@example.com" }));
     await on.bob.register();
     if (mode === "stateful") {
-      expect(on.site.server.control.status().transactions).toBeGreaterThanOrEqual(100);
+      await until("a hundred transactions", () => on.site.server.control.status().transactions >= 100);
       asksToComeAgain(await on.alice.ask("INVITE", { uri: "sip:bob@example.com" }));
     }
     await goesOn(on, established);

@@ -41,6 +41,7 @@ ownPort = server.port ?? 0;
 const here = `http://127.0.0.1:${server.port}`;
 
 const bench = new Bench((folder) => ({
+  cpu: 2_000,
   allow: { read: [join(folder.path, "data")], write: [join(folder.path, "out")], net: [`127.0.0.1:${server.port}`] },
 }));
 bench.folder.write("data/menu.txt", "día");

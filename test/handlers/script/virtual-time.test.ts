@@ -4,7 +4,7 @@ import { VirtualEngine } from "./support.ts";
 
 let virtual: VirtualEngine;
 beforeAll(async () => {
-  virtual = await VirtualEngine.open({ limits: { timeout: 3_600_000 } });
+  virtual = await VirtualEngine.open({ limits: { timeout: 3_600_000, cpu: 10_000 } });
 });
 afterAll(() => virtual.folder.remove());
 
