@@ -62,7 +62,8 @@ async function siproc(...argv: string[]): Promise<{ code: number; out: string; e
 /** With a password on stdin. */
 async function add(whom: string, password: string, ...more: string[]): Promise<{ code: number; said: string[] }> {
   const command = [process.execPath, join(repository, "src/main.ts"), "account", "--add", whom, ...more, file];
-  const stdin = password === "" ? "ignore" : Buffer.from(password);
+  // Given an empty buffer, or nothing, Bun lets the program read what stderr leads to.
+  const stdin = password === "" ? Bun.file("/dev/null") : Buffer.from(password);
   const program = Bun.spawnSync(command, { stdin, env: { ...process.env } });
   return { code: program.exitCode, said: program.stderr.toString().trimEnd().split("\n") };
 }
