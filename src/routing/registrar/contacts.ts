@@ -4,7 +4,8 @@ import type { Flow } from "../../sip/flow.ts";
 import { canonicalHost, isIPv4 } from "../../sip/host.ts";
 import type { Request } from "../../sip/message.ts";
 import { type NameAddr, parseNameAddr } from "../../sip/name-addr.ts";
-import { isSipUri, parseUri, type Uri, uriEquals } from "../../sip/uri.ts";
+import type { Params } from "../../sip/params.ts";
+import { isSipUri, parseUri, type SipUri, type Uri, uriEquals } from "../../sip/uri.ts";
 import { socketHost } from "../../transport/address.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
 import { type Binding, formatFlow, instanceIn } from "./binding.ts";
@@ -38,6 +39,8 @@ export interface Asked {
   readonly direct: boolean;
   /** Whether the client says that it supports RFC 5626. */
   readonly outbound: boolean;
+  /** See `markOf`. */
+  readonly mark: number;
 }
 
 export interface Wanted {
@@ -54,40 +57,33 @@ const longestCallId = 256;
 const longestUserAgent = 100;
 
 const starAmongOthers: Refused = { status: 400, reason: "Contact * Needs Expires 0 And No Other Contact" };
+const tooMany: Refused = { status: 403, reason: "Too Many Contacts" };
 const tooLong: Refused = { status: 400, reason: "Contact Too Long" };
 
 /** The changes that the contacts of `asked` mean; all of them, or why none. */
 export function readContacts(asked: Asked, limits: RegistrarLimits, domainOf: DomainOf): Wanted | Refused {
-  const { request } = asked;
+  const { request, bindings } = asked;
   const first = request.contact;
-  if (first === undefined) {
-    if (request.header("contact") === undefined) return { changes: [], added: 0, outbound: false };
-    return removeAll(asked);
-  }
+  if (first === undefined) return request.lines.find("contact") < 0 ? nothing : removeAll(asked);
   if (request.callId.length > longestCallId) return { status: 400, reason: "Call-ID Too Long" };
-  const contacts = contactsOf(request, first);
-  if (contacts === undefined) return starAmongOthers;
-  const reader = new ContactReader(asked, limits, domainOf);
-  for (const contact of contacts) {
-    const refused = reader.add(contact);
-    if (refused !== undefined) return refused;
-  }
-  return reader.result();
-}
-
-/** Undefined when there is a `*` among others. */
-function contactsOf(request: Request, first: NameAddr): readonly NameAddr[] | undefined {
+  const expires = readSeconds(request.header("expires"));
   const { lines } = request;
   const line = lines.find("contact");
-  if (lines.find("contact", line) < 0 && !lines.value(line).includes(",")) return [first];
-  const contacts: NameAddr[] = [];
-  for (const value of request.values("contact")) {
-    const contact = value === "*" ? undefined : parseNameAddr(value);
-    if (contact === undefined) return undefined;
-    contacts.push(contact);
+  if (lines.find("contact", line) >= 0 || lines.value(line).includes(",")) {
+    const values = request.values("contact");
+    return values.includes("*") ? starAmongOthers : readSeveral(asked, values, expires, limits, domainOf);
   }
-  return contacts;
+  // Nearly every REGISTER is for one contact.
+  const change = readContact(asked, first, expires, limits, domainOf);
+  if (change === "done") return nothing;
+  if ("status" in change) return change;
+  const outbound = change.regId > 0 && change.expires > 0 && asked.outbound;
+  const added = change.binding === undefined && change.expires > 0 ? 1 : 0;
+  if (bindings.length + added > limits.maxContacts && added > 0) return tooMany;
+  return { changes: [change], added, outbound };
 }
+
+const nothing: Wanted = { changes: [], added: 0, outbound: false };
 
 /** `Contact: *` (§10.2.2, §10.3 step 6). */
 function removeAll({ request, bindings }: Asked): Wanted | Refused {
@@ -118,119 +114,100 @@ const removal = {
 /** §10.3 step 7: the update is aborted. */
 const outOfOrder: Refused = { status: 500, reason: "CSeq Out Of Order" };
 
-class ContactReader {
-  readonly #asked: Asked;
-  readonly #limits: RegistrarLimits;
-  readonly #domainOf: DomainOf;
-  readonly #changes: Change[] = [];
-  /** The URIs of new contacts, to find those that are named twice. */
-  readonly #added: { uri: Uri; at: number }[] = [];
-  readonly #mark: number;
-  readonly #expires: number | undefined;
-  readonly #flow: string;
-  readonly #userAgent: string;
-  #count: number;
-  #standing = 0;
-  #flows = 0;
-
-  constructor(asked: Asked, limits: RegistrarLimits, domainOf: DomainOf) {
-    const { request, flow, bindings } = asked;
-    this.#asked = asked;
-    this.#limits = limits;
-    this.#domainOf = domainOf;
-    this.#mark = markOf(request);
-    this.#expires = readSeconds(request.header("expires"));
-    this.#flow = formatFlow(flow);
-    this.#userAgent = (request.header("user-agent") ?? "").slice(0, longestUserAgent);
-    this.#count = bindings.length;
-  }
-
-  add(contact: NameAddr): Refused | undefined {
-    const { uri, uriText } = contact;
-    const asked = this.#asked;
-    const params = keptParams(contact);
-    if (uriText.length + params.length > longestContact) return tooLong;
-    const expires = this.#seconds(contact);
-    if (typeof expires !== "number") return expires;
-    const instance = instanceIn(contact.params);
-    const flowId = instance === undefined ? 0 : regIdOf(contact);
-    if (flowId > 0 && !isFirstHopOutbound(asked) && asked.outbound) return { status: 439 };
-    const regId = flowId > 0 && isFirstHopOutbound(asked) ? flowId : 0;
-    if (expires > 0) {
-      const loops = isSipUri(uri) ? this.#loops(uri) : instance !== undefined;
-      if (loops) return { status: 403, reason: "Contact Is No Place Of A Device" };
-      this.#standing++;
-      if (regId > 0) this.#flows++;
+function readSeveral(
+  asked: Asked,
+  values: readonly string[],
+  headerExpires: number | undefined,
+  limits: RegistrarLimits,
+  domainOf: DomainOf,
+): Wanted | Refused {
+  const changes: Change[] = [];
+  /** The URIs of new contacts and their places among the changes, to find those that are named twice. */
+  const added: { uri: Uri; at: number }[] = [];
+  let count = asked.bindings.length;
+  let standing = 0;
+  let flows = 0;
+  for (const value of values) {
+    const contact = parseNameAddr(value);
+    if (contact === undefined) return { status: 400, reason: "Malformed Contact" };
+    const change = readContact(asked, contact, headerExpires, limits, domainOf);
+    if (change === "done") continue;
+    if ("status" in change) return change;
+    const { expires, regId, binding } = change;
+    if (expires > 0) standing++;
+    if (expires > 0 && regId > 0) flows++;
+    // Of contacts that are named twice, the last counts.
+    if (binding !== undefined) {
+      const earlier = changes.findIndex((other) => other.binding === binding);
+      if (earlier < 0 || changes[earlier]?.expires !== 0) count -= expires === 0 ? 1 : 0;
+      else count += expires === 0 ? 0 : 1;
+      if (earlier >= 0) changes[earlier] = change;
+      else changes.push(change);
+      continue;
     }
-    const binding = find(asked.bindings, uri, uriText, instance, regId);
-    if (binding?.isOf(asked.request.callId) === true) {
-      const { number } = asked.request.cseq;
-      if (number < binding.cseq || (number === binding.cseq && this.#mark !== binding.mark)) return outOfOrder;
-      // The same request once more, after its transaction was forgotten: it is done already.
-      if (number === binding.cseq) return undefined;
+    const earlier = added.find((other) => uriEquals(other.uri, contact.uri));
+    if (earlier !== undefined) changes[earlier.at] = change;
+    else if (expires > 0) {
+      if (++count > limits.maxContacts) return tooMany;
+      added.push({ uri: contact.uri, at: changes.length });
+      changes.push(change);
     }
-    const change: Change = {
-      contact: uriText,
-      params,
-      callId: asked.request.callId,
-      path: asked.path,
-      regId,
-      flow: this.#flow,
-      userAgent: this.#userAgent,
-      expires,
-      q: readQ(contact),
-      natted: isNatted(asked, uri),
-      direct: asked.direct && asked.path === "",
-      binding,
-    };
-    return this.#note(change, uri);
   }
+  if (flows > 0 && standing > 1) return { status: 400, reason: "One Contact For Each Flow" };
+  return { changes, added: added.length, outbound: flows > 0 && asked.outbound };
+}
 
-  result(): Wanted | Refused {
-    if (this.#flows > 0 && this.#standing > 1) return { status: 400, reason: "One Contact For Each Flow" };
-    return { changes: this.#changes, added: this.#added.length, outbound: this.#flows > 0 && this.#asked.outbound };
+/** What one contact means; "done" when this very request has done it before. */
+function readContact(
+  asked: Asked,
+  contact: NameAddr,
+  headerExpires: number | undefined,
+  limits: RegistrarLimits,
+  domainOf: DomainOf,
+): Change | Refused | "done" {
+  const { uri, uriText, params: said } = contact;
+  const { request, flow, path, direct } = asked;
+  const params = said.size === 0 ? "" : keptParams(said);
+  if (uriText.length + params.length > longestContact) return tooLong;
+  // §10.3 step 7: the contact's own word, that of the request, or ours. A malformed one is none.
+  const own = said.size === 0 ? undefined : readSeconds(said.get("expires"));
+  const expires = Math.min(own ?? headerExpires ?? limits.defaultExpires, limits.maxExpires);
+  if (expires > 0 && expires < limits.minExpires)
+    return { status: 423, headers: [["Min-Expires", String(limits.minExpires)]] };
+  const instance = said.size === 0 ? undefined : instanceIn(said);
+  let regId = instance === undefined ? 0 : regIdOf(contact);
+  if (regId > 0 && !isFirstHopOutbound(asked)) {
+    if (asked.outbound) return { status: 439 };
+    regId = 0;
   }
+  if (expires > 0 && (isSipUri(uri) ? loops(asked, uri, domainOf) : instance !== undefined))
+    return { status: 403, reason: "Contact Is No Place Of A Device" };
+  const binding = find(asked.bindings, uri, uriText, instance, regId);
+  if (binding?.isOf(request.callId) === true) {
+    const { number } = request.cseq;
+    if (number < binding.cseq || (number === binding.cseq && asked.mark !== binding.mark)) return outOfOrder;
+    // The same request once more, after its transaction was forgotten.
+    if (number === binding.cseq) return "done";
+  }
+  return {
+    contact: uriText,
+    params,
+    callId: request.callId,
+    path,
+    regId,
+    flow: formatFlow(flow),
+    userAgent: (request.header("user-agent") ?? "").slice(0, longestUserAgent),
+    expires,
+    q: readQ(contact),
+    natted: isNatted(asked, uri),
+    direct: direct && path === "",
+    binding,
+  };
+}
 
-  /** Of contacts that are named twice, the last counts. */
-  #note(change: Change, uri: Uri): Refused | undefined {
-    const changes = this.#changes;
-    if (change.binding !== undefined) {
-      const earlier = changes.findIndex(({ binding }) => binding === change.binding);
-      if (earlier < 0 || changes[earlier]?.expires !== 0) this.#count -= change.expires === 0 ? 1 : 0;
-      else this.#count += change.expires === 0 ? 0 : 1;
-      if (earlier >= 0) {
-        changes[earlier] = change;
-        return undefined;
-      }
-    } else {
-      const earlier = this.#added.find((other) => uriEquals(other.uri, uri));
-      if (earlier !== undefined) {
-        changes[earlier.at] = change;
-        return undefined;
-      }
-      if (change.expires === 0) return undefined;
-      if (++this.#count > this.#limits.maxContacts) return { status: 403, reason: "Too Many Contacts" };
-      this.#added.push({ uri, at: changes.length });
-    }
-    changes.push(change);
-    return undefined;
-  }
-
-  /** §10.3 step 7: the contact's own word, that of the request, or ours. A malformed one is none. */
-  #seconds({ params }: NameAddr): number | Refused {
-    const { minExpires, maxExpires, defaultExpires } = this.#limits;
-    const asked = (params.size === 0 ? undefined : readSeconds(params.get("expires"))) ?? this.#expires;
-    const seconds = asked ?? defaultExpires;
-    if (seconds > 0 && seconds < minExpires) return { status: 423, headers: [["Min-Expires", String(minExpires)]] };
-    return Math.min(seconds, maxExpires);
-  }
-
-  /** Would a request for the contact come back to the same address-of-record (RFC 5627 §5.1)? */
-  #loops(uri: Uri): boolean {
-    if (!isSipUri(uri)) return false;
-    const { aor, domain } = this.#asked;
-    return uri.port === undefined && this.#domainOf(uri.host, uri.port) === domain && aorOf(uri, domain) === aor;
-  }
+/** Would a request for the contact come back to the same address-of-record (RFC 5627 §5.1)? */
+function loops({ aor, domain }: Asked, uri: SipUri, domainOf: DomainOf): boolean {
+  return uri.port === undefined && domainOf(uri.host, uri.port) === domain && aorOf(uri, domain) === aor;
 }
 
 function find(
@@ -256,8 +233,7 @@ function find(
 
 const notKept = ["expires", "q", "pub-gruu", "temp-gruu"];
 
-function keptParams({ params }: NameAddr): string {
-  if (params.size === 0) return "";
+function keptParams(params: Params): string {
   if (!notKept.some((name) => params.has(name))) return params.toString();
   const kept = params.clone();
   for (const name of notKept) kept.delete(name);

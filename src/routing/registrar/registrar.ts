@@ -84,14 +84,15 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   if (typeof path !== "string") return path;
   const supported = lines.find("supported") < 0 ? none : request.values("supported").map((tag) => tag.toLowerCase());
   const bindings = location.lookup(aor);
+  const mark = markOf(request);
   const wanted = readContacts(
-    { request, flow, aor, domain, bindings, path, direct, outbound: supported.includes("outbound") },
+    { request, flow, aor, domain, bindings, path, direct, outbound: supported.includes("outbound"), mark },
     limits,
     domainOf,
   );
   if (!("changes" in wanted)) return wanted;
   if (wanted.added > 0 && location.isFull(wanted.added)) return { status: 503, headers: [["Retry-After", "60"]] };
-  if (wanted.changes.length > 0) location.apply(aor, wanted.changes, request.cseq.number, markOf(request));
+  if (wanted.changes.length > 0) location.apply(aor, wanted.changes, request.cseq.number, mark);
 
   if (flow.reliable && direct) holdConnection(options, wanted.changes, flow);
   const headers: [string, string][] = [];
