@@ -1,6 +1,7 @@
 /** What this user agent can do, as its responses and requests say it (RFC 3261 §11, §20). */
 import type { HeaderList, Request } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
+import { isToken } from "../sip/text.ts";
 
 export const methods = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "MESSAGE"] as const;
 /** Option tags that a peer may require of us. */
@@ -44,7 +45,7 @@ export function refuse(request: Request, routed?: ReadonlySet<string>): Refusal 
     const required = request.values("require");
     const missing =
       required.length === 0 ? required : required.filter((tag) => !extensions.includes(tag.toLowerCase()));
-    if (missing.length > 0) return { status: 420, headers: [["Unsupported", missing.join(", ")]] };
+    if (missing.length > 0) return { status: 420, headers: [["Unsupported", missing.filter(isToken).join(", ")]] };
   }
   return refuseBody(request);
 }

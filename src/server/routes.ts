@@ -65,6 +65,9 @@ function compileRoute(rule: Route, targets: RouteTargets): Receiver {
     if (authorize?.(incoming) !== true) act(incoming, groups);
   });
   if (action.type === "proxy" || action.type === "drop") return receiver;
+  if (action.type === "location")
+    // A domain without a user is registered nowhere: that is us.
+    return (incoming) => hasUser(incoming.request) && isOurs(incoming.request, targets.domainOf) && receiver(incoming);
   return (incoming) => isOurs(incoming.request, targets.domainOf) && receiver(incoming);
 }
 
@@ -103,6 +106,10 @@ function asUserAgent(targets: RouteTargets, act: Act): Act {
   return (incoming, groups) => {
     if (targets.comesToUserAgent(incoming)) act(incoming, groups);
   };
+}
+
+function hasUser({ target }: Request): boolean {
+  return target === undefined || !isSipUri(target) || target.user !== undefined;
 }
 
 function isOurs({ target }: Request, domainOf: DomainOf): boolean {

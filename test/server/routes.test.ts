@@ -59,6 +59,19 @@ test.each([
   expect((await peer.response(request.callId, "INVITE")).status).toBe(status);
 });
 
+test("OPTIONS to the domain itself is for us, whatever users a route is for", async () => {
+  const { port } = await openServer({
+    domains: ["example.com"],
+    routes: [
+      { action: { type: "location", mode: "stateful", relay: false, recordRoute: true, rewriteContact: false } },
+    ],
+  });
+  const peer = await UdpPeer.open(port.udp);
+  const request = peer.compose("OPTIONS", { uri: "sip:example.com" });
+  peer.send(request.bytes());
+  expect((await peer.response(request.callId, "OPTIONS")).status).toBe(200);
+});
+
 test("the first call that no route takes is logged, the further ones are not, and no password is", async () => {
   const { port, log } = await openServer({ routes: [] });
   const peer = await UdpPeer.open(port.udp);
@@ -71,4 +84,17 @@ test("the first call that no route takes is logged, the further ones are not, an
   expect(told).toHaveLength(1);
   expect(told[0]).toContain("to=sip:lost@example.com");
   expect(log.join("\n")).not.toContain("secret");
+});
+
+test.each([
+  ["OPTIONS", "Require"],
+  ["INVITE", "Require"],
+])("a %s whose %s no header can repeat gets 420 all the same", async (method, header) => {
+  const { port, log } = await openServer({ routes: [{ action: reply(486) }] });
+  const peer = await UdpPeer.open(port.udp);
+  const request = peer.compose(method);
+  const octets = Buffer.from(request.bytes()).toString("latin1").replace("\r\n\r\n", `\r\n${header}: a\0b\r\n\r\n`);
+  peer.send(Buffer.from(octets, "latin1"));
+  expect((await peer.response(request.callId, method)).status).toBe(420);
+  expect(log.filter((line) => line.includes("could not be handled"))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** The stateful proxy (RFC 3261 §16): what it refuses, and how what it takes begins. The rest is the response context's. */
 import { buildResponse, type HeaderList, Request } from "../../sip/message.ts";
+import { isToken } from "../../sip/text.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
 import type { Incoming } from "../chain.ts";
 import { takeAlias } from "../contact-alias.ts";
@@ -134,7 +135,7 @@ export class StatefulProxy {
     const mark = this.#loops.of(request, flow.remote);
     if (this.#loops.isLoop(request, mark)) return void tx.respondStateless(482);
     if (lines.find("proxy-require") >= 0) {
-      const headers: HeaderList = [["Unsupported", request.values("proxy-require").join(", ")]];
+      const headers: HeaderList = [["Unsupported", request.values("proxy-require").filter(isToken).join(", ")]];
       return void tx.respondStateless(420, { headers });
     }
     return mark;

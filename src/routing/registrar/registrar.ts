@@ -3,6 +3,7 @@
 import type { Flow } from "../../sip/flow.ts";
 import type { Request } from "../../sip/message.ts";
 import { parseNameAddr } from "../../sip/name-addr.ts";
+import { isToken } from "../../sip/text.ts";
 import { isSipUri } from "../../sip/uri.ts";
 import type { Authenticated, Incoming, Receiver } from "../chain.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
@@ -133,7 +134,9 @@ function ownsItself(authenticated: Authenticated | undefined, user: string): boo
 /** §8.2.2.3. */
 function unsupported(request: Request): Refused | undefined {
   const unknown = request.values("require").filter((tag) => !extensions.includes(tag.toLowerCase()));
-  return unknown.length === 0 ? undefined : { status: 420, headers: [["Unsupported", unknown.join(", ")]] };
+  return unknown.length === 0
+    ? undefined
+    : { status: 420, headers: [["Unsupported", unknown.filter(isToken).join(", ")]] };
 }
 
 /** RFC 3327 §5.3. */
