@@ -1,10 +1,11 @@
 /** Sources that are not answered for a while: in memory, where each packet asks, and in a store, where they outlive us. */
 
 import type { Ban as StoredBan, Table } from "../store/types.ts";
+import { sourceKey } from "./networks.ts";
 
-/** One banned IP address. */
+/** One banned IPv4 address, or IPv6 network. */
 export interface Ban {
-  /** As sockets report it: IPv6 without brackets, in lower case. */
+  /** As sockets report it; of IPv6 the /64, such as `2001:db8:1:2::/64`. */
   readonly source: string;
   /** When it ends, in ms since 1970. */
   readonly until: number;
@@ -35,15 +36,17 @@ export class Bans {
   /** Whether the source is banned now. Asked for each datagram. */
   has(source: string): boolean {
     if (this.#bans.size === 0) return false;
-    const ban = this.#bans.get(source);
+    const key = sourceKey(source);
+    const ban = this.#bans.get(key);
     if (ban === undefined) return false;
     if (ban.until > this.#now()) return true;
-    this.lift(source);
+    this.lift(key);
     return false;
   }
 
   /** Bans a source for `ms`; a ban that lasts longer stays. */
-  add(source: string, ms: number, why: string): Ban {
+  add(address: string, ms: number, why: string): Ban {
+    const source = sourceKey(address);
     const until = this.#now() + ms;
     const old = this.#bans.get(source);
     if (old !== undefined && old.until >= until) return old;
@@ -59,7 +62,8 @@ export class Bans {
   }
 
   /** Ends a ban; false when there was none. */
-  lift(source: string): boolean {
+  lift(address: string): boolean {
+    const source = sourceKey(address);
     if (!this.#bans.delete(source)) return false;
     this.#store?.delete(source);
     return true;

@@ -10,7 +10,7 @@ import type { Flow } from "../sip/flow.ts";
 import type { Request } from "../sip/message.ts";
 import type { Bans } from "./bans.ts";
 import { isDirect } from "./chain.ts";
-import { Networks } from "./networks.ts";
+import { Networks, sourceKey } from "./networks.ts";
 
 export interface GuardSettings {
   /** Failures of one source within `within` ms until it is banned; 0: never. */
@@ -88,9 +88,10 @@ export class Guard {
   }
 
   /** Whether a source may send one more request outside of dialogs now. */
-  admits(source: string): boolean {
+  admits(address: string): boolean {
     const rate = this.#settings.requestsPerSource;
-    if (rate === 0 || this.#never.has(source)) return true;
+    if (rate === 0 || this.#never.has(address)) return true;
+    const source = sourceKey(address);
     const now = this.#clock.now();
     const allowed = (this.#trusted.get(source) ?? 0) > now ? rate * trust : rate;
     const bucket = this.#buckets.get(source);
@@ -110,7 +111,8 @@ export class Guard {
   }
 
   /** A source has shown a right password. */
-  trust(source: string): void {
+  trust(address: string): void {
+    const source = sourceKey(address);
     const now = this.#clock.now();
     // Most come from where the last came from: written once in a while, not for each request.
     if ((this.#trusted.get(source) ?? 0) > now + trusted / 2) return;
@@ -127,14 +129,15 @@ export class Guard {
     const { failures, within } = this.#settings;
     if (failures === 0 || !proved || this.#never.has(source)) return;
     const now = this.#clock.now();
-    const count = this.#failures.get(source);
+    const key = sourceKey(source);
+    const count = this.#failures.get(key);
     if (count === undefined || now - count.since > within) {
-      this.#failures.delete(source);
+      this.#failures.delete(key);
       forgetFirst(this.#failures);
-      this.#failures.set(source, { count: 1, since: now });
+      this.#failures.set(key, { count: 1, since: now });
       if (failures > 1) return;
     } else if (++count.count < failures) return;
-    this.#failures.delete(source);
+    this.#failures.delete(key);
     this.#ban(source, why);
   }
 

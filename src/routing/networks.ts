@@ -56,6 +56,30 @@ export class Networks {
   }
 }
 
+const keys = new Map<string, string>();
+
+/**
+ * Whom an address stands for where sources are counted and banned: an IPv4 address for itself, an IPv6 address for its /64,
+ * which is what one customer has at least (RFC 6177 §2).
+ */
+export function sourceKey(address: string): string {
+  if (!address.includes(":") || address.includes("/")) return address;
+  const known = keys.get(address);
+  if (known !== undefined) return known;
+  const groups = ipv6Groups(address.split("%", 1)[0] ?? "");
+  const loopback = address === "::1";
+  const key =
+    groups === undefined || loopback
+      ? address
+      : `${groups
+          .slice(0, 4)
+          .map((group) => group.toString(16))
+          .join(":")}::/64`;
+  if (keys.size >= mostRemembered) keys.clear();
+  keys.set(address, key);
+  return key;
+}
+
 function numberOf(address: string, family: 4 | 6): bigint | undefined {
   if (family === 4) return address.split(".").reduce((sum, octet) => (sum << 8n) | BigInt(octet), 0n);
   return ipv6Groups(address.split("%", 1)[0] ?? "")?.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);

@@ -83,6 +83,16 @@ describe("bans", () => {
     expect(kept.size).toBe(0);
   });
 
+  test("of an IPv6 address are for its network of 64 bits, which is one customer", () => {
+    const { guard } = guarded({ failures: 2, requestsPerSource: 1 });
+    guard.failed("2001:db8:1:2::1", "wrong passwords", true);
+    guard.failed("2001:db8:1:2:ffff::2", "wrong passwords", true);
+    expect(guard.hears("2001:db8:1:2:a:b:c:d")).toBe(false);
+    expect(guard.hears("2001:db8:1:3::1")).toBe(true);
+    expect(guard.bans.list()[0]?.source).toBe("2001:db8:1:2::/64");
+    expect([1, 2, 3].map((host) => guard.admits(`2001:db8:9:9::${host}`))).toEqual([true, true, false]);
+  });
+
   test("are bounded in number", () => {
     const { bans, kept } = guarded();
     for (let i = 0; i < 50_010; i++) bans.add(`host ${i}`, 1000, "test");
