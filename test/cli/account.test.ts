@@ -62,10 +62,11 @@ async function siproc(...argv: string[]): Promise<{ code: number; out: string; e
 /** With a password on stdin. */
 async function add(whom: string, password: string, ...more: string[]): Promise<{ code: number; said: string[] }> {
   const command = [process.execPath, join(repository, "src/main.ts"), "account", "--add", whom, ...more, file];
-  // Given an empty buffer, or nothing, Bun lets the program read what stderr leads to.
-  const stdin = password === "" ? Bun.file("/dev/null") : Buffer.from(password);
-  const program = Bun.spawnSync(command, { stdin, env: { ...process.env } });
-  return { code: program.exitCode, said: program.stderr.toString().trimEnd().split("\n") };
+  const program = Bun.spawn(command, { stdin: "pipe", stdout: "ignore", stderr: "pipe", env: { ...process.env } });
+  program.stdin.write(password);
+  await program.stdin.end();
+  const said = await new Response(program.stderr).text();
+  return { code: await program.exited, said: said.trimEnd().split("\n") };
 }
 
 /** The status that a registration fails with. */
