@@ -1,4 +1,5 @@
 /** The location service against a simple model of it, over a restart, and in bulk. */
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import { type Binding, Location, servedDomains } from "../../../src/routing/registrar/index.ts";
 import { VirtualClock } from "../../../src/sip/clock.ts";
@@ -155,6 +156,30 @@ test("a hundred thousand that expire in one second are let go a thousand at a ti
   expect(location.lookup("u5@example.com")).toEqual([]);
   clock.advance(200);
   expect(location.size).toBe(0);
+});
+
+test("a binding takes less than 1 KB, and keeps nothing of the message that made it", () => {
+  const clock = new VirtualClock();
+  const location = new Location({ clock });
+  const weigh = () => {
+    Bun.gc(true);
+    return heapStats().heapSize;
+  };
+  /** As cut out of a message of 2 KB. */
+  const add = (user: number) => {
+    const message = `${"x".repeat(2000)} sip:u${user}@192.168.178.21:5080;transport=tcp ${user}-8f3c5d2e1b7a9f60@192.168.178.21`;
+    const [, contact = "", callId = ""] = message.split(" ");
+    const params = `;+sip.instance="<urn:uuid:00000000-0000-1000-8000-${user + 100_000_000_000}>"`;
+    const facts = { contact, params, callId, path: "", regId: 0, userAgent: "A Telephone X12/4.5.6" };
+    const flow = "tcp 192.0.2.1 5060 198.51.100.7 40000 8f3c5d2e1b7a9f60";
+    const state = { expires: 3600, q: 1, natted: true, direct: true, binding: undefined };
+    location.apply(`u${user}@example.com`, [{ ...facts, ...state, flow }], 1, user);
+  };
+  for (let user = 0; user < 5000; user++) add(user);
+  const before = weigh();
+  for (let user = 5000; user < 25_000; user++) add(user);
+  expect((weigh() - before) / 20_000).toBeLessThan(1000);
+  expect(location.size).toBe(25_000);
 });
 
 describe("domains", () => {
