@@ -58,6 +58,6 @@ scripts: { allow: { read: [scripts/sounds] } }`,
       rate: 12,
     });
     expect(`${caller.successful} ${caller.errors}`).toStartWith(`${calls} `);
-    expect(caller.retransmissions).toBeGreaterThan(2);
+    expect(caller.retransmissions).toBeGreaterThan(0);
   });
 });

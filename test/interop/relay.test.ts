@@ -69,9 +69,12 @@ describe.skipIf(!has("baresip", "sox") || !canCapture())("relayed media", () => 
         .read("rtp && ip.src != 127.0.0.66", ["udp.srcport", "udp.dstport", "frame.time_epoch"])
         .map((line) => line.split("\t"));
       expect(packets.length).toBeGreaterThan(200);
-      expect(packets.filter(([from = "", to = ""]) => ours(from) === ours(to))).toEqual([]);
+      // Others on this machine may be heard as well: the phones are who exchanges packets with us.
+      const relayed = packets.filter(([from = "", to = ""]) => ours(from) !== ours(to));
+      const phones = new Set(relayed.map(([from = "", to = ""]) => (ours(from) ? to : from)));
+      expect(packets.filter(([from = "", to = ""]) => phones.has(from) && phones.has(to))).toEqual([]);
       // From both phones, and to both.
-      const late = packets.filter(([, , time]) => Number(time) > resumed).map(([from, to]) => `${from} ${to}`);
+      const late = relayed.filter(([, , time]) => Number(time) > resumed).map(([from, to]) => `${from} ${to}`);
       const flows = [...new Set(late)].map((flow) => late.filter((other) => other === flow).length);
       expect(flows.filter((count) => count > 25)).toHaveLength(4);
       expect(heard).toBe(0);

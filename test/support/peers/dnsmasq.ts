@@ -50,7 +50,8 @@ export async function dnsmasq(records: DnsRecords): Promise<Dnsmasq> {
     ),
   ];
   const program = new Program({ command: ["dnsmasq", ...options] });
-  await Promise.race([untilBound(port, "udp", 5000, program.pid), program.exited]);
+  await program.line(/started, version/);
+  await untilBound(port, "udp", 5000, program.pid);
   return {
     address: { host: "127.0.0.1", port },
     server: `127.0.0.1:${port}`,
