@@ -101,7 +101,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     retryAfter: () => admission.retryAfter(),
     maxTransactions: config.limits.transactions,
     overloaded: (request) => admission.refuses(request),
-    established: (request) => parts.agent.owns(request) || services.isOnPath(request),
+    // A REGISTER keeps no transaction: a flood of calls that fills them must not lock phones out.
+    established: (request) => request.method === "REGISTER" || parts.agent.owns(request) || services.isOnPath(request),
   });
   const start = new Start();
   let closed = (_flow: Flow): void => {};
