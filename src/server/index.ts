@@ -93,6 +93,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   let parts: DispatchParts;
   const dispatch = new Dispatch(() => parts);
   const store = await openStore(config.store, { log, clock });
+  /** What is open by now, and is closed again when a later part cannot be had. */
+  const closing: (() => Promise<void>)[] = [() => store.close()];
+  const closeAll = async (error: unknown): Promise<never> => {
+    await Promise.all(closing.map((close) => close()));
+    throw error;
+  };
   const transactions: TransactionLayer = new TransactionLayer({
     clock,
     random: secureRandom,
@@ -126,18 +132,16 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       failure: (failure, flow) => start.after(() => refuse(transactions, failure, flow)),
       closed: (flow) => closed(flow),
     },
-  });
-  const closing: (() => Promise<void>)[] = [() => transport.close(), () => store.close()];
+  }).catch(closeAll);
+  closing.push(() => transport.close());
   const ports = mediaPorts(config, options.mayRelay);
   const media = await startMedia({
     ports: ports.calls,
     log,
     families: familiesOf(transport),
     latch: config.media.latch,
-  }).catch(async (error) => {
-    await Promise.all(closing.map((close) => close()));
-    throw error;
-  });
+  }).catch(closeAll);
+  closing.push(() => closeQuietly(media, log));
   const resolver = Resolver.fromSystem({
     clock,
     random: secureRandom,
@@ -160,10 +164,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   });
   const relay = new Relay(config, { transport, families: familiesOf(transport), log, ports: ports.relay });
   closing.push(() => relay.close());
-  await relay.use(config).catch(async (error) => {
-    await Promise.all(closing.map((close) => close()));
-    throw error;
-  });
+  await relay.use(config).catch(closeAll);
   const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
