@@ -1,0 +1,88 @@
+/** How the words of the vocabulary are described: kinds of arguments, and what the entries of the tables hold. */
+
+/** How an argument reads: on a line, in a script, in the reference. */
+export interface Kind<T> {
+  /** TypeScript's name for it in the script API. */
+  type: string;
+  /** What a good value looks like, for error messages. */
+  expected: string;
+  /** A value as a script gives it; undefined when it is not one. */
+  fromValue(value: unknown): T | undefined;
+  /** A value as one word (or, as the last argument, the rest) of a line gives it. */
+  fromText(text: string): T | undefined;
+}
+
+const asText = (accept: (text: string) => boolean) => (value: unknown) =>
+  typeof value === "string" && accept(value) ? value : undefined;
+
+function textKind(expected: string, accept: (text: string) => boolean): Kind<string> {
+  return { type: "string", expected, fromValue: asText(accept), fromText: asText(accept) };
+}
+
+function numberKind(expected: string, accept: (n: number) => boolean): Kind<number> {
+  const fromValue = (value: unknown) => (typeof value === "number" && accept(value) ? value : undefined);
+  return {
+    type: "number",
+    expected,
+    fromValue,
+    fromText: (text) => (/^\d+$/.test(text) ? fromValue(Number(text)) : undefined),
+  };
+}
+
+const integer = (from: number, to: number) => (n: number) => Number.isInteger(n) && n >= from && n <= to;
+
+/** The longest text that a command or event carries, in UTF-16 units: a MESSAGE larger than this is refused. */
+export const maxText = 65_536;
+
+export const kinds = {
+  text: textKind(`text of at most ${maxText} characters`, (t) => t.length <= maxText),
+  file: textKind("a file name", (t) => t.length > 0 && t.length <= 4096 && !t.includes("\0")),
+  uri: textKind("a sip:, sips: or tel: URI", (t) => /^(sips?|tel):[\x21-\x7e]+$/i.test(t) && t.length <= 2048),
+  digits: textKind("digits out of 0-9 * # A-D", (t) => /^[0-9*#A-Da-d]{1,256}$/.test(t)),
+  terminator: textKind("one or more of 0-9 * # A-D, or `none`", (t) => /^([0-9*#A-Da-d]{1,16}|none)$/.test(t)),
+  failure: numberKind("a code from 400 to 699", integer(400, 699)),
+  status: numberKind("a SIP status code", integer(100, 699)),
+  reason: textKind("a phrase on one line", (t) => t.length <= 256 && !/[\x00-\x1f\x7f]/.test(t)),
+  count: numberKind("a number from 1 to 256", integer(1, 256)),
+  milliseconds: numberKind("milliseconds from 0 to 3600000", integer(0, 3_600_000)),
+  flag: {
+    type: "boolean",
+    expected: "`on` or `off`",
+    fromValue: (value: unknown) => (typeof value === "boolean" ? value : undefined),
+    fromText: (text: string) => (text === "on" ? true : text === "off" ? false : undefined),
+  } satisfies Kind<boolean>,
+} as const;
+export type KindName = keyof typeof kinds;
+export type Value<K extends KindName> = NonNullable<ReturnType<(typeof kinds)[K]["fromValue"]>>;
+
+export interface Argument {
+  readonly kind: KindName;
+  readonly summary: string;
+  readonly optional?: true;
+  /** What an omitted optional argument means. */
+  readonly default?: string;
+}
+
+export interface CommandEntry {
+  readonly summary: string;
+  /** In order. With `named`, the line writes `name=value` and a script passes one object. */
+  readonly args: Readonly<Record<string, Argument>>;
+  readonly named?: true;
+  /** What the script's promise resolves to, as TypeScript; and when it does. */
+  readonly result: string;
+  readonly settles: string;
+}
+
+export interface EventEntry {
+  readonly summary: string;
+  readonly args: Readonly<Record<string, Argument & { readonly ours?: true }>>;
+}
+
+/** The arguments of a command or event as a list, in order. */
+export function argumentsOf(entry: CommandEntry | EventEntry): [name: string, argument: Argument & { ours?: true }][] {
+  return Object.entries(entry.args);
+}
+
+export function kindOf(argument: Argument): Kind<unknown> {
+  return kinds[argument.kind];
+}

@@ -1,0 +1,74 @@
+/** What the words of tables/basic.ts do. */
+import { encodeUtf8 } from "../../sip/text.ts";
+import { failed } from "../call.ts";
+import type { basicCommands } from "../tables/basic.ts";
+import { ok, type Performers, settled } from "./performer.ts";
+
+export const basicPerformers: Performers<keyof typeof basicCommands> = {
+  RINGING: (call, command, done) => call.session.ring(settled(command, done)),
+  EARLY: (call, command, done) => call.session.early(settled(command, done)),
+  ANSWER: (call, command, done) => call.session.accept(settled(command, done)),
+  REJECT: (call, command, done) => {
+    const reason = command.reason === undefined ? undefined : encodeUtf8(command.reason);
+    call.session.reject(command.code ?? 603, reason, settled(command, done));
+  },
+  REDIRECT: (call, command, done) => call.session.redirect(command.uri, settled(command, done)),
+  HANGUP: (call, command, done) => {
+    call.track(command, done);
+    call.session.end({ by: "local", cause: "hangup", code: 480 });
+  },
+  PLAY: (call, command, done) => {
+    call.withAudio(command, done, (audio) => audio.play(call.track(command, done), command.file));
+  },
+  STOP: (call, _command, done) => {
+    call.audio?.stop();
+    done(ok);
+  },
+  DTMF: (call, command, done) => {
+    call.withAudio(command, done, (audio) => audio.dtmf(call.track(command, done), command.digits.toUpperCase()));
+  },
+  RECORD: (call, command, done) => {
+    call.withAudio(command, done, (audio) => {
+      if (command.file === undefined && call.recordings.size === 0) return done(ok);
+      if (command.file !== undefined) call.recordings.add(command.file);
+      call.track(command, done);
+      audio.record(command.file, call.stereo ? "stereo" : "mono");
+    });
+  },
+  STEREO: (call, command, done) => {
+    call.stereo = command.on ?? true;
+    done(ok);
+  },
+  MESSAGE: (call, command, done) => call.session.message(command.text, settled(command, done)),
+  HOLD: (call, command, done) => call.session.hold(true, settled(command, done)),
+  RESUME: (call, command, done) => call.session.hold(false, settled(command, done)),
+  MUTE: (call, command, done) => {
+    call.withAudio(command, done, (audio) => {
+      audio.mute(command.on ?? true);
+      done(ok);
+    });
+  },
+  ECHO: (call, command, done) => {
+    call.withAudio(command, done, (audio) => {
+      audio.echo(command.on ?? true);
+      done(ok);
+    });
+  },
+  GATHER: (call, command, done) => {
+    if (call.gatherer.busy) return done(failed(command, "another GATHER is still running"));
+    const id = call.track(command, done);
+    const terminator = command.terminator ?? "#";
+    call.gatherer.start(
+      {
+        max: command.max ?? 32,
+        terminator: terminator === "none" ? "" : terminator.toUpperCase(),
+        timeout: command.timeout ?? 10_000,
+        interdigit: command.interdigit ?? 4_000,
+      },
+      (gathered) => {
+        call.emit({ name: "GATHERED", ...gathered });
+        call.settle(id, { ok: true, value: gathered });
+      },
+    );
+  },
+};
