@@ -16,12 +16,13 @@ import { allow, supported } from "./capabilities.ts";
 import { type AgentContext, contactOn, familyOf, flowTo, flowToward, hopsTo, isSecure, topVia } from "./context.ts";
 import { bye } from "./end.ts";
 import { HopWalk, type Sent } from "./hop-walk.ts";
+import { type PreloadedRoute, preloadedRoute, type RouteOptions } from "./preloaded-route.ts";
 import { acknowledge, fitted, request } from "./request.ts";
 import { Session, type SessionEnd, type SessionUser } from "./session.ts";
 import { noteInterval } from "./session-refresh.ts";
 import { sessionId } from "./user-agent.ts";
 
-export interface InviteOptions {
+export interface InviteOptions extends RouteOptions {
   /** Whom to call: a `sip:` or `sips:` URI. */
   uri: string;
   /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`. By default siproc at our own address. */
@@ -29,8 +30,8 @@ export interface InviteOptions {
   headers?: HeaderList | undefined;
   /** Who we are to those who ask for a password, in the call's first request and in all that follow. */
   auth?: Identities | undefined;
-  /** A server to send the INVITE through. With `lr` it stands in Route as well: `sip:edge.example.com;lr`. */
-  proxy?: string | undefined;
+  /** The one way to send it, whatever the URI says: where a phone of ours has registered from. */
+  flow?: Flow | undefined;
 }
 
 /** The INVITE as one hop got it. */
@@ -61,19 +62,25 @@ export function invite(
   const { from } = options;
   if (from !== undefined && (/[\x00-\x1f\x7f]/.test(from) || parseNameAddr(encodeUtf8(from)) === undefined))
     return { failure: `${from} is nobody who can call; expected such as "Alice" <sip:alice@example.com>` };
-  const proxy = options.proxy === undefined ? uri : parseUri(options.proxy);
-  if (proxy === undefined || !isSipUri(proxy)) return { failure: `${options.proxy} is no sip: URI of a proxy` };
+  const route = preloadedRoute(options.uri, uri, options);
+  if ("failure" in route) return route;
   let found: Resolution | undefined;
   let invitation: Invitation | undefined;
-  hopsTo(context, proxy, (resolution) => {
-    found = resolution;
-    invitation?.take(resolution);
-  });
+  if (options.flow !== undefined) found = { ok: true, hops: [hopOf(options.flow)] };
+  else
+    hopsTo(context, route.nextHop, (resolution) => {
+      found = resolution;
+      invitation?.take(resolution);
+    });
   if (found?.ok === false) return { failure: `${options.uri} cannot be called: ${found.reason}` };
-  invitation = new Invitation(context, uri, proxy, options);
+  invitation = new Invitation(context, uri, route, options);
   invitation.start(serve);
   if (found !== undefined) invitation.take(found);
   return invitation.session;
+}
+
+function hopOf({ transport, remote }: Flow): Hop {
+  return { transport, host: remote.host, port: remote.port };
 }
 
 /** The user of a From, as it stands in the URI. */
@@ -89,8 +96,7 @@ class Invitation {
   readonly session: Session;
   readonly #uri: SipUri;
   readonly #options: InviteOptions;
-  /** The outbound proxy, where it is to read that it is on the way. */
-  readonly #route: HeaderList;
+  readonly #route: PreloadedRoute;
   /** The user of our Contact. */
   readonly #user: string;
   readonly #callId: string;
@@ -101,10 +107,10 @@ class Invitation {
   #walk: HopWalk<Sending> | undefined;
   #answered: string | undefined;
 
-  constructor(context: AgentContext, uri: SipUri, proxy: SipUri, options: InviteOptions) {
-    const flow = flowToward(context, proxy);
+  constructor(context: AgentContext, uri: SipUri, route: PreloadedRoute, options: InviteOptions) {
+    const flow = options.flow ?? flowToward(context, route.nextHop);
     this.#uri = uri;
-    this.#route = proxy !== uri && proxy.params.has("lr") ? [["Route", `<${options.proxy}>`]] : [];
+    this.#route = route;
     this.#user = userOf(options.from);
     this.#options = options;
     this.#callId = newCallId(context.random);
@@ -166,7 +172,7 @@ class Invitation {
   #prepare(hop: Hop): Sending | undefined {
     const { session } = this;
     const { context } = session;
-    const flow = flowTo(context, hop);
+    const flow = this.#options.flow ?? flowTo(context, hop);
     const { host } = session.flow.local;
     session.flow = flow;
     // Audio has one address: who was offered another one can no longer be heard.
@@ -194,14 +200,14 @@ class Invitation {
   #build(sdp: string | undefined): Request {
     const { context, flow, localTag, contact, timer } = this.session;
     const body = sdp === undefined ? undefined : new TextEncoder().encode(sdp);
-    const credentials = this.#attempt?.headers("INVITE", this.#options.uri, body) ?? [];
+    const credentials = this.#attempt?.headers("INVITE", this.#route.requestUri, body) ?? [];
     this.session.credentials = credentials;
     return buildRequest({
       method: "INVITE",
-      uri: this.#options.uri,
+      uri: this.#route.requestUri,
       headers: [
         ["Via", topVia(context, flow)],
-        ...this.#route,
+        ...this.#route.headers,
         ["Max-Forwards", "70"],
         ["From", `${this.#from};tag=${localTag}`],
         ["To", `<${this.#options.uri}>`],

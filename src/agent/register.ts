@@ -13,6 +13,7 @@ import { formatUri, isSipUri, parseUri, type SipUri, uriEquals } from "../sip/ur
 import { digestClient, type Identities, isAnswerable } from "./authenticate.ts";
 import { type AgentContext, contactOn, flowTo, hopsTo, topVia } from "./context.ts";
 import { HopWalk, type Sent } from "./hop-walk.ts";
+import { type PreloadedRoute, preloadedRoute } from "./preloaded-route.ts";
 import { fitted } from "./request.ts";
 
 export interface RegisterOptions {
@@ -27,6 +28,12 @@ export interface RegisterOptions {
   expires?: number | undefined;
   /** A server to send everything through: `sip:edge.example.com;lr`. */
   proxy?: string | undefined;
+  /** The proxy is a strict router, of RFC 2543. */
+  strictRoute?: boolean | undefined;
+  /** Parameters of the Contact, where `contact` is not given: `;line=7`. */
+  contactParams?: string | undefined;
+  /** Milliseconds of the first pause after a failure, and of the longest; half a minute and half an hour by default. */
+  retry?: { readonly first: number; readonly longest: number } | undefined;
   headers?: HeaderList | undefined;
 }
 
@@ -72,29 +79,32 @@ export function register(
     return { failure: `${options.registrar} is no sip: URI of a registrar` };
   if (/[\x00-\x1f\x7f]/.test(options.aor) || parseNameAddr(encodeUtf8(options.aor)) === undefined)
     return { failure: `${options.aor} is nobody who can register; expected such as "Alice" <sip:alice@example.com>` };
-  const { contact, proxy, expires } = options;
+  const { contact, expires } = options;
   if (contact !== undefined && parseUri(contact) === undefined) return { failure: `${contact} is no URI of a contact` };
-  const edge = proxy === undefined ? undefined : parseUri(proxy);
-  if (proxy !== undefined && (edge === undefined || !isSipUri(edge)))
-    return { failure: `${proxy} is no sip: URI of a proxy` };
+  const route = routeTo(registrar, options);
+  if ("failure" in route) return route;
   if (expires !== undefined && !(expires >= 1 && expires <= longestExpires))
     return { failure: `a registration lasts from 1 to ${longestExpires} seconds, not ${expires}` };
-  const registration = new Registration(
-    context,
-    options,
-    registrar,
-    edge !== undefined && isSipUri(edge) ? edge : registrar,
-    changed,
-  );
+  const registration = new Registration(context, options, route, changed);
   context.clock.after(0, () => registration.start());
   return registration;
+}
+
+/** The way to the registrar. A proxy that is not strict is named in Route, with `lr` or without it. */
+function routeTo(
+  { scheme, host, port, params }: SipUri,
+  { proxy, strictRoute }: RegisterOptions,
+): PreloadedRoute | RegisterFailure {
+  const registrar: SipUri = { scheme, host, port, params };
+  const route = preloadedRoute(formatUri(registrar), registrar, { proxy, strictRoute });
+  if ("failure" in route || proxy === undefined || strictRoute) return route;
+  return { ...route, headers: [["Route", `<${proxy}>`]] };
 }
 
 export class Registration {
   readonly #context: AgentContext;
   readonly #options: RegisterOptions;
-  readonly #registrar: SipUri;
-  readonly #nextHop: SipUri;
+  readonly #route: PreloadedRoute;
   readonly #changed: (state: RegistrationState) => void;
   readonly #digest: DigestClient | undefined;
   readonly #callId: string;
@@ -116,14 +126,12 @@ export class Registration {
   constructor(
     context: AgentContext,
     options: RegisterOptions,
-    registrar: SipUri,
-    nextHop: SipUri,
+    route: PreloadedRoute,
     changed: (state: RegistrationState) => void,
   ) {
     this.#context = context;
     this.#options = options;
-    this.#registrar = registrar;
-    this.#nextHop = nextHop;
+    this.#route = route;
     this.#changed = changed;
     this.#digest = digestClient(context, options.auth);
     this.#callId = newCallId(context.random);
@@ -181,7 +189,7 @@ export class Registration {
     const round = this.#round;
     const current = () => round === this.#round;
     this.#sequence++;
-    hopsTo(context, this.#nextHop, (found) => {
+    hopsTo(context, this.#route.nextHop, (found) => {
       if (!current()) return;
       if (!found.ok) return this.#failed(503, found.reason, undefined);
       new HopWalk(context, found.hops, {
@@ -203,17 +211,17 @@ export class Registration {
     const context = this.#context;
     const aor = parseNameAddr(encodeUtf8(this.#options.aor));
     const user = aor !== undefined && isSipUri(aor.uri) ? aor.uri.user : undefined;
-    const { contact, proxy, headers = [] } = this.#options;
+    const { contact, contactParams = "", headers = [] } = this.#options;
     this.#flow = flow;
-    this.#contact = contact === undefined ? contactOn(context, flow, user) : `<${contact}>`;
-    const { params, scheme, host, port } = this.#registrar;
-    const uri = formatUri({ scheme, host, port, params });
+    this.#contact =
+      contact === undefined ? `${contactOn(context, flow, user).slice(0, -1)}${contactParams}>` : `<${contact}>`;
+    const uri = this.#route.requestUri;
     const request = buildRequest({
       method: "REGISTER",
       uri,
       headers: [
         ["Via", topVia(context, flow)],
-        ...(proxy === undefined ? [] : [["Route", `<${proxy}>`] as const]),
+        ...this.#route.headers,
         ["Max-Forwards", "70"],
         ["From", `${withoutParams(this.#options.aor)};tag=${this.#tag}`],
         ["To", withoutParams(this.#options.aor)],
@@ -269,9 +277,10 @@ export class Registration {
     if (this.#stopping) return this.#to({ name: "ended" });
     this.#failures++;
     const temporary = status === 408 || status === 480 || status >= 500;
-    const base = (temporary ? pauses.first : pauses.refused) * 2 ** Math.min(this.#failures - 1, 10);
+    const { first, longest } = this.#options.retry ?? pauses;
+    const base = (temporary ? first : Math.max(first, pauses.refused)) * 2 ** Math.min(this.#failures - 1, 10);
     const asked = readSeconds(response?.header("retry-after"));
-    const own = Math.min(base, pauses.longest) * (0.5 + 0.5 * this.#fraction());
+    const own = Math.min(base, longest) * (0.5 + 0.5 * this.#fraction());
     const retry = Math.round(asked === undefined ? own : Math.max(own, Math.min(asked * 1000, mostRetryAfter)));
     this.#timer = this.#context.clock.after(retry, () => this.start());
     this.#to({ name: "failed", status, reason, retry });
