@@ -16,6 +16,7 @@ import {
   type EventEntry,
   events,
   kindOf,
+  parametersOf,
 } from "../src/call/vocabulary.ts";
 import { commandNames, commandOf, exitCodeMeanings } from "../src/cli/commands.ts";
 import { commandHelp } from "../src/cli/help.ts";
@@ -62,11 +63,16 @@ export function documentText(name: (typeof generatedDocuments)[number]): { curre
 
 function commandPart(name: string, entry: CommandEntry): string {
   const args = argumentsOf(entry);
+  const { positional, options } = parametersOf(entry);
   const words = args.map(([arg, { optional }]) => {
-    const word = entry.named ? `${arg}=…` : arg;
+    const word = options.includes(arg) ? `${arg}=…` : arg;
     return optional ? `[${word}]` : word;
   });
-  const list = args.map(([arg, { optional }]) => arg + (optional ? "?" : "")).join(", ");
+  const listed = (wanted: readonly string[]) =>
+    args.filter(([arg]) => wanted.includes(arg)).map(([arg, { optional }]) => arg + (optional ? "?" : ""));
+  const list = [...listed(positional), ...(options.length === 0 ? [] : [`{ ${listed(options).join(", ")} }`])].join(
+    ", ",
+  );
   const result = entry.result === "void" ? "" : ` It gives a \`${entry.result}\`.`;
   return [
     `### ${name}`,
@@ -74,7 +80,7 @@ function commandPart(name: string, entry: CommandEntry): string {
     entry.summary,
     "",
     `- On a line: \`${[name, ...words].join(" ")}\``,
-    `- In a script: \`await call.${name.toLowerCase()}(${entry.named ? `{ ${list} }` : list})\`, done ${entry.settles}.${result}`,
+    `- In a script: \`await call.${name.toLowerCase()}(${list})\`, done ${entry.settles}.${result}`,
     ...argumentTable(args),
   ].join("\n");
 }

@@ -12,6 +12,7 @@ import type { Family } from "../sip/sdp.ts";
 import { isIpLiteral } from "../transport/index.ts";
 import { performers } from "./commands.ts";
 import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
+import type { Dialer, Peers } from "./dialer.ts";
 import { Gatherer } from "./gather.ts";
 import type { CallEvent, Command } from "./vocabulary.ts";
 
@@ -21,6 +22,10 @@ export interface CallSurroundings {
   log: Log;
   /** The address of a host name in SDP; the system's resolver by default. */
   lookup?: Lookup;
+  /** Calls others for this call; without one it can call nobody. */
+  dialer?: Dialer;
+  /** The calls that it can be joined to. */
+  peers?: Peers;
 }
 
 type Lookup = (host: string, family: Family) => Promise<string>;
@@ -38,6 +43,9 @@ export class Call implements CallControl, SessionUser {
   readonly log: Log;
   readonly session: Session;
   readonly gatherer: Gatherer;
+  readonly clock: Clock;
+  readonly dialer: Dialer | undefined;
+  readonly peers: Peers | undefined;
   /** Recordings get a channel for each side. */
   stereo = false;
   /** Files that are being recorded to. */
@@ -63,6 +71,9 @@ export class Call implements CallControl, SessionUser {
     this.session = session;
     this.facts = facts;
     this.log = surroundings.log.with({ call: facts.id });
+    this.clock = surroundings.clock;
+    this.dialer = surroundings.dialer;
+    this.peers = surroundings.peers;
     this.gatherer = new Gatherer(surroundings.clock);
     this.#media = surroundings.media;
     this.#lookup = surroundings.lookup ?? systemLookup;

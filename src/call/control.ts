@@ -1,5 +1,5 @@
 /** A call as its handler sees it: facts, a stream of events, and one way to perform a command. */
-import type { CallEvent, Command, CommandFailure, Gathered } from "./vocabulary.ts";
+import type { CallEvent, Command, CommandFailure, CommandValue } from "./vocabulary.ts";
 
 /** What is known of a call before its handler starts. Texts are what the peer sent: untrusted, control characters included. */
 export interface CallFacts {
@@ -28,7 +28,7 @@ export interface CallFacts {
 /** Why a command fails that comes, or is still under way, when its call has ended: no fault of the handler's. */
 export const callOver = "the call is over";
 
-export type Outcome = { ok: true; value?: Gathered | undefined } | { ok: false; failure: CommandFailure };
+export type Outcome = { ok: true; value?: CommandValue | undefined } | { ok: false; failure: CommandFailure };
 
 /** How a handler ended. `logged`: the log has its failure already, and in more words. */
 export type Finish = { type: "returned" } | { type: "failed"; reason: string; logged?: true };

@@ -61,11 +61,13 @@ export interface Argument {
   readonly optional?: true;
   /** What an omitted optional argument means. */
   readonly default?: string;
+  /** Follows the arguments that stand in order: `name=value` at the end of a line, one object of options in a script. */
+  readonly option?: true;
 }
 
 export interface CommandEntry {
   readonly summary: string;
-  /** In order. With `named`, the line writes `name=value` and a script passes one object. */
+  /** In order, options last. With `named`, all are options. */
   readonly args: Readonly<Record<string, Argument>>;
   readonly named?: true;
   /** What the script's promise resolves to, as TypeScript; and when it does. */
@@ -81,6 +83,16 @@ export interface EventEntry {
 /** The arguments of a command or event as a list, in order. */
 export function argumentsOf(entry: CommandEntry | EventEntry): [name: string, argument: Argument & { ours?: true }][] {
   return Object.entries(entry.args);
+}
+
+/** The names of the arguments that stand in order, and of those that are named. */
+export function parametersOf(entry: CommandEntry): { positional: string[]; options: string[] } {
+  const isOption = ([, argument]: [string, Argument]) => entry.named === true || argument.option === true;
+  const args = argumentsOf(entry);
+  return {
+    positional: args.filter((arg) => !isOption(arg)).map(([name]) => name),
+    options: args.filter(isOption).map(([name]) => name),
+  };
 }
 
 export function kindOf(argument: Argument): Kind<unknown> {

@@ -1,7 +1,7 @@
 /**
  * The vocabulary as lines of text, for handlers that are programs: one line is one command, or one event.
  *
- *     NAME argument argument rest of the line        GATHER name=value name=value
+ *     NAME argument argument rest of the line        GATHER name=value name=value        NAME argument name=value
  *
  * Whatever could end a line, or be taken for the end of one, is written with a backslash, both ways, so that a peer's text can
  * never forge an event, nor a handler's text a second command.
@@ -17,6 +17,7 @@ import {
   events,
   isCommandName,
   maxText,
+  parametersOf,
   readCommand,
 } from "./vocabulary.ts";
 
@@ -43,7 +44,7 @@ export function parseLine(line: string): ParsedLine | undefined {
   }
   const entry: CommandEntry = commands[name];
   const rest = space < 0 ? undefined : text.slice(space + 1);
-  const words = entry.named ? namedArguments(rest ?? "") : positionalArguments(entry, rest);
+  const words = wordsOf(entry, rest);
   if (!words.ok) return fail(words.reason);
   return readCommand(name, words.args, (kind, value) => (typeof value === "string" ? kind.fromText(value) : undefined));
 }
@@ -92,9 +93,25 @@ type Words = { ok: true; args: Readonly<Record<string, string>> } | { ok: false;
 
 const badEscape = "a backslash is written \\\\; there are also \\n, \\r and \\uXXXX";
 
-function positionalArguments(entry: CommandEntry, rest: string | undefined): Words {
+function wordsOf(entry: CommandEntry, rest: string | undefined): Words {
+  if (entry.named) return namedArguments(rest ?? "");
+  const { positional, options } = parametersOf(entry);
+  if (rest === undefined || options.length === 0) return positionalArguments(entry, positional, rest);
+  // Options stand at the end: the words there that begin with an option's name and `=`.
+  const words = rest.trimEnd().split(/(?<=[ \t])(?=[^ \t])/);
+  const isOption = (word: string | undefined) => options.includes(word?.split("=", 1)[0] ?? "") && word?.includes("=");
+  let from = words.length;
+  while (from > 0 && isOption(words[from - 1])) from--;
+  const before = words.slice(0, from).join("").trimEnd();
+  const first = positionalArguments(entry, positional, before === "" ? undefined : before);
+  const then = namedArguments(words.slice(from).join(""));
+  if (!first.ok || !then.ok) return first.ok ? then : first;
+  return { ok: true, args: { ...first.args, ...then.args } };
+}
+
+function positionalArguments(entry: CommandEntry, positional: readonly string[], rest: string | undefined): Words {
   const args: Record<string, string> = {};
-  const wanted = argumentsOf(entry);
+  const wanted = argumentsOf(entry).filter(([name]) => positional.includes(name));
   if (wanted.length === 0 && rest?.trim()) return { ok: false, reason: "it takes no argument" };
   let left = rest;
   for (const [i, [name, argument]] of wanted.entries()) {

@@ -22,6 +22,7 @@ export {
   type KindName,
   kindOf,
   maxText,
+  parametersOf,
 } from "./kinds.ts";
 
 export const commands = {
@@ -47,6 +48,12 @@ export interface Gathered {
   digits: string;
   reason: "count" | "terminator" | "timeout";
 }
+
+/** What a script's promise resolves to, for commands that tell more than that they are done. */
+export interface CommandValues {
+  GATHER: Gathered;
+}
+export type CommandValue = CommandValues[keyof CommandValues];
 
 /** Why a command could not be done, in words that a script's author can act on. */
 export interface CommandFailure {

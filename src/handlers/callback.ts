@@ -3,17 +3,18 @@
  * iterator. It is what scripts see, without the sandbox.
  */
 import {
-  argumentsOf,
   type CallControl,
   type CallEvent,
   type CallFacts,
   type Command,
   type CommandEntry,
   type CommandName,
+  type CommandValue,
+  type CommandValues,
   callOver,
   commands,
-  type Gathered,
   type Handler,
+  parametersOf,
   readCommand,
 } from "../call/index.ts";
 import { decodeUtf8 } from "../sip/text.ts";
@@ -44,22 +45,32 @@ type Table = typeof commands;
 /** One argument stands by itself, named ones in an object, several in their order. */
 type Parameters<N extends CommandName> = Table[N] extends { named: true }
   ? [options?: Arguments<N>]
-  : keyof Table[N]["args"] extends never
-    ? []
-    : keyof Table[N]["args"] extends infer K
-      ? IsOne<K> extends true
-        ? object extends Arguments<N>
-          ? [value?: Arguments<N>[keyof Arguments<N>]]
-          : [value: Arguments<N>[keyof Arguments<N>]]
-        : Arguments<N>[keyof Arguments<N>][]
-      : never;
+  : [OptionNames<N>] extends [never]
+    ? Ordered<Arguments<N>>
+    : [
+        ...Ordered<Omit<Arguments<N>, OptionNames<N>>>,
+        options?: Pick<Arguments<N>, OptionNames<N> & keyof Arguments<N>>,
+      ];
+/** Those arguments that the table calls options. */
+type OptionNames<N extends CommandName> = {
+  [A in keyof Table[N]["args"]]: Table[N]["args"][A] extends { option: true } ? A : never;
+}[keyof Table[N]["args"]];
+type Ordered<A> = keyof A extends never
+  ? []
+  : keyof A extends infer K
+    ? IsOne<K> extends true
+      ? object extends A
+        ? [value?: A[keyof A]]
+        : [value: A[keyof A]]
+      : A[keyof A][]
+    : never;
 /** A union of one member. */
 type IsOne<T, U = T> = T extends U ? ([U] extends [T] ? true : false) : never;
 
 type Commands = {
   readonly [N in CommandName as Lowercase<N>]: (
     ...values: Parameters<N>
-  ) => Promise<N extends "GATHER" ? Gathered : void>;
+  ) => Promise<N extends keyof CommandValues ? CommandValues[N] : void>;
 };
 
 type Told<E> = E extends { name: infer N extends string } ? { readonly type: Lowercase<N> } & Omit<E, "name"> : never;
@@ -192,17 +203,18 @@ class Headers implements CallHeaders {
 }
 
 function named(entry: CommandEntry, values: readonly unknown[]): Readonly<Record<string, unknown>> {
-  if (!entry.named) return Object.fromEntries(argumentsOf(entry).map(([name], i) => [name, values[i]]));
-  const [options] = values;
-  return typeof options === "object" && options !== null ? { ...options } : {};
+  const { positional } = parametersOf(entry);
+  const options = values[positional.length];
+  const first = positional.map((name, i) => [name, values[i]]);
+  return { ...(typeof options === "object" && options !== null ? options : {}), ...Object.fromEntries(first) };
 }
 
 function perform(
   control: CallControl,
   name: string,
   args: Readonly<Record<string, unknown>>,
-): Promise<Gathered | undefined> {
-  const performed = new Promise<Gathered | undefined>((resolve, reject) => {
+): Promise<CommandValue | undefined> {
+  const performed = new Promise<CommandValue | undefined>((resolve, reject) => {
     const read = readCommand(name, args);
     if (!read.ok) return reject(new CallError(name, read.failure.reason));
     control.perform(read.command, (outcome) => {

@@ -7,7 +7,7 @@ import {
   type SessionEnd,
   type UserAgent,
 } from "../agent/index.ts";
-import { Call, type CallFacts, type Handler } from "../call/index.ts";
+import { Call, type CallFacts, type Dialer, type Handler, type Peers } from "../call/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine } from "../media/index.ts";
 import { userOf } from "../routing/index.ts";
@@ -46,11 +46,14 @@ type Refusal =
   | "too many calls of one source are up"
   | "no media ports are free";
 
-export class Calls {
+export class Calls implements Peers {
   limits: CallLimits;
   /** Set while the server is stopping: new calls get 503. */
   draining = false;
+  /** What calls the handlers' calls for them. */
+  dialer: Dialer = { dial: (_by, uri, { handler, ...options }) => this.place({ uri, ...options }, handler) };
   readonly #calls = new Set<Call>();
+  readonly #byId = new Map<string, Call>();
   readonly #perSource = new Map<string, number>();
   #idle: (() => void)[] = [];
   readonly #around: Surroundings;
@@ -93,6 +96,10 @@ export class Calls {
     if (call === undefined) return { failure: "the call could not be made" };
     this.#start(call, handler);
     return call;
+  }
+
+  find(id: string): Call | undefined {
+    return this.#byId.get(id);
   }
 
   /** Resolves when no call is up any more. */
@@ -161,12 +168,14 @@ export class Calls {
     ended: (end: SessionEnd) => void = () => {},
   ): Call {
     const { clock, media, log } = this.#around;
-    const call = new Call(session, facts, { clock, media, log });
+    const call = new Call(session, facts, { clock, media, log, dialer: this.dialer, peers: this });
     const started = clock.now();
     this.#calls.add(call);
+    this.#byId.set(facts.id, call);
     if (source !== undefined) this.#perSource.set(source, this.#from(source) + 1);
     call.onEnded = (_, end) => {
       this.#calls.delete(call);
+      this.#byId.delete(facts.id);
       if (source !== undefined) this.#release(source);
       const seconds = Math.round((clock.now() - started) / 100) / 10;
       call.log.info("the call has ended", { by: end.by, cause: end.cause, code: end.code, seconds });

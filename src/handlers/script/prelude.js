@@ -76,13 +76,14 @@
     },
     [Symbol.asyncIterator]: () => iterator,
   };
-  // [name, its parameters in order, or null for one object that names them]
-  for (const [name, parameters] of commands)
+  // [name, its parameters in order, whether an object with further ones follows them]
+  for (const [name, parameters, options] of commands)
     call[name.toLowerCase()] = (...given) => {
-      let args = given[0] ?? {};
-      if (parameters !== null) {
-        args = {};
-        for (let i = 0; i < given.length; i++) args[parameters[i] ?? `number ${i + 1}`] = given[i];
+      let args = {};
+      for (let i = 0; i < given.length; i++) {
+        if (i !== parameters.length || !options) args[parameters[i] ?? `number ${i + 1}`] = given[i];
+        else if (i === 0) args = given[i] ?? {};
+        else Object.assign(args, given[i]);
       }
       return ask("command", name, guardedStringify(args));
     };

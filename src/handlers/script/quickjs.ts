@@ -11,7 +11,7 @@ import {
   type QuickJSHandle,
   type QuickJSRuntime,
 } from "quickjs-emscripten";
-import { commands } from "../../call/vocabulary.ts";
+import { commands, parametersOf } from "../../call/vocabulary.ts";
 import { ScriptHostError } from "./errors.ts";
 import {
   type BaseImage,
@@ -95,11 +95,11 @@ export async function probeLayout(compiled: CompiledQuickJs): Promise<Layout | u
   );
 }
 
-/** The prelude's view of the vocabulary: names, and parameters in order or null for one object. */
-const commandParameters = Object.entries(commands).map(([name, entry]) => [
-  name,
-  "named" in entry ? null : Object.keys(entry.args),
-]);
+/** The prelude's view of the vocabulary: names, the parameters that stand in order, and whether an object of options follows. */
+const commandParameters = Object.entries(commands).map(([name, entry]) => {
+  const { positional, options } = parametersOf(entry);
+  return [name, positional, options.length > 0];
+});
 
 export class World {
   /** Set once an error of the host went through QuickJS: its memory is not to be trusted any more. */

@@ -7,6 +7,7 @@ import {
   type EventEntry,
   events,
   kindOf,
+  parametersOf,
 } from "../../call/vocabulary.ts";
 
 /** Declares globals only: `export default async function (call: Call)` then type-checks with no import. */
@@ -29,12 +30,18 @@ export function scriptTypes(): string {
 
 function commandLines(name: string, entry: CommandEntry): string[] {
   const args = argumentsOf(entry);
+  const { positional, options } = parametersOf(entry);
   const doc = args.map(
-    ([argName, argument]) => `   * @param ${entry.named ? "options." : ""}${argName} ${describe(argument)}`,
+    ([argName, argument]) =>
+      `   * @param ${options.includes(argName) ? "options." : ""}${argName} ${describe(argument)}`,
   );
-  const list = args.map(([argName, argument]) => `${argName}${argument.optional ? "?" : ""}: ${kindOf(argument).type}`);
-  const optional = args.every(([, { optional }]) => optional);
-  const parameters = entry.named ? `options${optional ? "?" : ""}: { ${list.join("; ")} }` : list.join(", ");
+  const list = (wanted: readonly string[]) =>
+    args
+      .filter(([argName]) => wanted.includes(argName))
+      .map(([argName, argument]) => `${argName}${argument.optional ? "?" : ""}: ${kindOf(argument).type}`);
+  const optional = args.every(([argName, argument]) => !options.includes(argName) || argument.optional);
+  const object = options.length === 0 ? [] : [`options${optional ? "?" : ""}: { ${list(options).join("; ")} }`];
+  const parameters = [...list(positional), ...object].join(", ");
   return [
     "  /**",
     `   * ${entry.summary}`,

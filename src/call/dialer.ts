@@ -1,0 +1,29 @@
+/** How a call calls others, and finds those that are up: what a handler can reach beyond its own call. */
+import type { InviteFailure } from "../agent/index.ts";
+import type { HeaderList } from "../sip/message.ts";
+import type { Call } from "./call.ts";
+import type { Handler } from "./control.ts";
+
+export interface DialOptions {
+  /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`; by default as the server sees fit. */
+  from?: string | undefined;
+  /** Further header fields of the INVITE. */
+  headers?: HeaderList | undefined;
+  /** Runs the new call. It is started before the INVITE leaves. */
+  handler: Handler;
+}
+
+/** The one way by which handlers cause calls: whoever stands behind it decides who may be called, and through whom. */
+export interface Dialer {
+  /**
+   * Calls `target`, a URI, because the handler of `by` asked for it.
+   * @returns the new call, or why there is none: not allowed, no URI, no room
+   */
+  dial(by: Call, target: string, options: DialOptions): Call | InviteFailure;
+}
+
+/** The calls of this process. */
+export interface Peers {
+  /** The call of that id, while it is up. */
+  find(id: string): Call | undefined;
+}
