@@ -3,6 +3,7 @@ import { Pacer, type PacerClock } from "./pacer.ts";
 import { type PortPair, Ports } from "./ports.ts";
 import type { ToMain, ToWorker } from "./protocol.ts";
 import { Session, type SessionWorld } from "./session.ts";
+import { TapPort } from "./tap-port.ts";
 import { Tracks } from "./tracks.ts";
 import type { Family } from "./types.ts";
 
@@ -25,9 +26,17 @@ export class Engine {
   #ports: Ports;
   #world: SessionWorld;
   #entries = new Map<number, Entry>();
+  readonly #taps: TapPort;
 
-  constructor(start: ToWorker & { type: "start" }, world: EngineWorld, post: (message: ToMain) => void) {
+  /** @param postSound takes what taps give out: see `tap-channel.ts` */
+  constructor(
+    start: ToWorker & { type: "start" },
+    world: EngineWorld,
+    post: (message: ToMain) => void,
+    postSound: (message: Uint8Array) => void = () => {},
+  ) {
     this.#post = post;
+    this.#taps = new TapPort((session) => this.#entries.get(session)?.session, postSound);
     const failed = (session: object, error: unknown) => this.#failed(session, error);
     this.#pacer = new Pacer(world.clock, failed);
     this.#ports = new Ports(start.ports, failed);
@@ -39,6 +48,11 @@ export class Engine {
       latch: start.latch,
       mediaTimeout: start.mediaTimeout,
     };
+  }
+
+  /** Takes a message of taps. */
+  receiveSound(message: Uint8Array): void {
+    this.#taps.receive(message);
   }
 
   receive(message: ToWorker): void {

@@ -2,6 +2,8 @@
 import type { Log } from "../log.ts";
 import { pairsIn } from "./ports.ts";
 import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
+import { TapBatch } from "./tap-channel.ts";
+import { MainTaps } from "./tap-main.ts";
 import {
   type Configuration,
   type EngineStats,
@@ -11,13 +13,17 @@ import {
   type MediaEvent,
   type MediaOptions,
   type MediaSession,
+  type MediaTap,
   type RtpStats,
+  type TapListener,
+  type TapSettings,
 } from "./types.ts";
 
 /** What of a Worker is used here, so that tests can stand in for one. */
 export interface WorkerPort {
-  postMessage(batch: string): void;
-  onmessage: ((event: MessageEvent<string>) => void) | null;
+  /** A batch of messages, or sound of taps. */
+  postMessage(batch: string | Uint8Array): void;
+  onmessage: ((event: MessageEvent<string | Uint8Array>) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
   /** Fires when the thread has ended and its sockets are closed. */
   addEventListener(type: "close", listener: () => void): void;
@@ -61,6 +67,7 @@ export class MainThread implements MediaEngine {
   #createWorker: () => WorkerPort;
   #worker: WorkerPort | undefined;
   #batch = new Batch<ToWorker>((batch) => this.#worker?.postMessage(batch));
+  #taps = new MainTaps(new TapBatch((sound) => this.#worker?.postMessage(sound)));
   #pools = new Map<Family, Pool>();
   #sessions = new Map<number, Session>();
   #lastSession = 0;
@@ -86,6 +93,7 @@ export class MainThread implements MediaEngine {
     const worker = this.#createWorker();
     this.#worker = worker;
     worker.onmessage = ({ data }) => {
+      if (typeof data !== "string") return this.#taps.receive(data);
       for (const message of readBatch<ToMain>(data)) this.#receive(message);
     };
     worker.onerror = (event) => this.#workerFailed(worker, errorLine(event.message));
@@ -168,7 +176,7 @@ export class MainThread implements MediaEngine {
       throw new MediaError("no-ports", `all media ports between ${first} and ${last} are in use`);
     }
     const id = ++this.#lastSession;
-    const session = new Session(id, rtpPort, (message) => this.#batch.add(message));
+    const session = new Session(id, rtpPort, (message) => this.#batch.add(message), this.#taps);
     this.#sessions.set(id, session);
     this.#batch.add({ type: "open", session: id, family, rtpPort });
     return session;
@@ -246,8 +254,10 @@ class Session implements MediaSession {
   listener: (event: MediaEvent) => void = () => {};
   #id: number;
   #send: (message: ToWorker) => void;
+  readonly #taps: MainTaps;
 
-  constructor(id: number, rtpPort: number, send: (message: ToWorker) => void) {
+  constructor(id: number, rtpPort: number, send: (message: ToWorker) => void, taps: MainTaps) {
+    this.#taps = taps;
     this.#id = id;
     this.rtpPort = rtpPort;
     this.rtcpPort = rtpPort + 1;
@@ -286,7 +296,12 @@ class Session implements MediaSession {
     this.#send({ type: "echo", session: this.#id, on });
   }
 
+  tap(settings: TapSettings, listener: TapListener): MediaTap {
+    return this.#taps.open(this.#id, settings, listener);
+  }
+
   close(): void {
+    this.#taps.forget(this.#id);
     this.#send({ type: "close", session: this.#id });
   }
 }

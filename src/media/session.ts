@@ -5,9 +5,10 @@ import { Receiver } from "./receiver.ts";
 import { RtcpSession } from "./rtcp-session.ts";
 import { clockRate, frameMs, frameSamples } from "./rtp.ts";
 import { Sender } from "./sender.ts";
+import { type TapEvents, Taps } from "./tap.ts";
 import { EventSender } from "./telephone-event.ts";
 import type { Tracks } from "./tracks.ts";
-import type { Configuration, LatchRule, MediaEvent, RtpStats } from "./types.ts";
+import type { Configuration, LatchRule, MediaEvent, RtpStats, TapSettings } from "./types.ts";
 import { WavWriter } from "./wav-writer.ts";
 
 /** What a session needs of the world. */
@@ -42,6 +43,7 @@ export class Session {
   #receiver: Receiver;
   #rtcp: RtcpSession;
   #keys = new EventSender();
+  readonly taps = new Taps();
   #playout: Playout;
   #muted = false;
   #echoing = false;
@@ -106,9 +108,19 @@ export class Session {
     this.#listen();
   }
 
-  /** What comes in is decoded only while it is recorded or echoed. */
+  openTap(id: number, settings: TapSettings, events: TapEvents): void {
+    this.taps.open(id, settings, events);
+    this.#listen();
+  }
+
+  closeTap(id: number): void {
+    this.taps.close(id);
+    this.#listen();
+  }
+
+  /** What comes in is decoded only while it is recorded, echoed or tapped. */
   #listen(): void {
-    const wanted = this.#echoing || this.#recorder !== undefined;
+    const wanted = this.#echoing || this.#recorder !== undefined || this.taps.hearing;
     this.#heard = wanted ? (this.#heard ?? new Int16Array(frameSamples)) : undefined;
     this.#receiver.listen(wanted);
   }
@@ -165,8 +177,11 @@ export class Session {
       this.#recorder?.writer.add(undefined, undefined, skipped * frameSamples);
     }
     const heard = this.#heard;
-    if (heard !== undefined) this.#receiver.pull(heard);
-    this.#playout.next(law, this.#echoing ? heard : undefined);
+    if (heard !== undefined) {
+      this.#receiver.pull(heard);
+      this.taps.hear(heard, clockRate);
+    }
+    this.#playout.next(law, this.taps.speak(this.#echoing ? heard : undefined, clockRate));
     const silent = this.#muted || !this.#sends;
     const octets = silent ? silentFrame(law) : this.#playout.octets;
     const offset = silent ? 0 : this.#playout.offset;

@@ -93,10 +93,42 @@ export interface MediaSession {
   mute(on: boolean): void;
   /** Sends back what is received, mixed with what plays, or stops doing so. */
   echo(on: boolean): void;
+  /** Gives out what is heard, and plays what is written to it; see `tap.ts`. Ends with the session. */
+  tap(settings: TapSettings, listener: TapListener): MediaTap;
   /** Ends the session with an RTCP BYE. `closed` follows and is the last event. May be called again. */
   close(): void;
   /** Takes events; set it in the same turn as `open`. */
   listener: (event: MediaEvent) => void;
+}
+
+export interface TapSettings {
+  /** L16 is little-endian, one channel. */
+  readonly encoding: "L16" | Codec;
+  /** Hz: 8000, 16000 or 24000; 8000 for G.711. */
+  readonly rate: number;
+  /** Whether what is heard is wanted. */
+  readonly hear: boolean;
+}
+
+/** What a tap tells, on the thread that opened it. */
+export interface TapListener {
+  /** 20 ms of what is heard; a view that is valid during the call. */
+  sound(sound: Uint8Array): void;
+  /** What was written before the mark has been played, or was cleared. */
+  mark?(id: number, cleared: boolean): void;
+  /** Two minutes of sound wait to be played: what came now is lost. Once, until something fits again. */
+  overflow?(): void;
+}
+
+/** A way into and out of a session's sound. */
+export interface MediaTap {
+  /** Adds sound, of any length, to what waits to be played. */
+  write(sound: Uint8Array): void;
+  /** Has the listener told when what was written so far has been played. @param id 32 bits */
+  mark(id: number): void;
+  /** Forgets what waits to be played. */
+  clear(): void;
+  close(): void;
 }
 
 export type MediaEvent =

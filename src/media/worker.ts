@@ -36,7 +36,12 @@ let relay: RelayWorker | undefined;
 function takeCall(message: ToWorker): void {
   if (message.type !== "start") return void engine?.receive(message);
   const world = { clock, wall: (now: number) => performance.timeOrigin + now, random };
-  engine = new Engine(message, world, (out) => toMain.add(out));
+  engine = new Engine(
+    message,
+    world,
+    (out) => toMain.add(out),
+    (sound) => self.postMessage(sound),
+  );
 }
 
 /** What the relay says is rare, and its thread gives no timer its time: nothing is kept back to go with other things. */
@@ -50,7 +55,8 @@ function takeRelay(message: ToRelay): void {
 /** What this worker is for, as its first message says. */
 let receive: ((batch: string) => void) | undefined;
 
-self.onmessage = ({ data }: MessageEvent<string>) => {
+self.onmessage = ({ data }: MessageEvent<string | Uint8Array>) => {
+  if (typeof data !== "string") return engine?.receiveSound(data);
   receive ??=
     readBatch<{ type: string }>(data)[0]?.type === "relay"
       ? (batch) => readBatch<ToRelay>(batch).forEach(takeRelay)

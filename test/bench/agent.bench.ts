@@ -57,6 +57,7 @@ const silence: MediaSession = {
   dtmf() {},
   mute() {},
   echo() {},
+  tap: () => ({ write() {}, mark() {}, clear() {}, close() {} }),
   close() {},
 };
 const media: MediaEngine = {

@@ -1,5 +1,13 @@
 /** A media engine that notes what it is told; tests let its events happen. */
-import type { Configuration, MediaEngine, MediaEvent, MediaSession } from "../../src/media/index.ts";
+import type {
+  Configuration,
+  MediaEngine,
+  MediaEvent,
+  MediaSession,
+  MediaTap,
+  TapListener,
+  TapSettings,
+} from "../../src/media/index.ts";
 
 export class FakeMediaSession implements MediaSession {
   readonly rtpPort = 20_000;
@@ -29,6 +37,20 @@ export class FakeMediaSession implements MediaSession {
   }
   echo(on: boolean): void {
     this.told.push(`echo ${on}`);
+  }
+  /** The listeners of its taps, those closed among them. */
+  readonly taps: TapListener[] = [];
+  /** What is written to its taps. */
+  readonly written: Uint8Array[] = [];
+  tap(settings: TapSettings, listener: TapListener): MediaTap {
+    this.told.push(`tap ${settings.encoding} ${settings.rate}`);
+    this.taps.push(listener);
+    return {
+      write: (sound) => void this.written.push(sound.slice()),
+      mark: (id) => void this.told.push(`mark ${id}`),
+      clear: () => void this.told.push("clear"),
+      close: () => void this.told.push("close tap"),
+    };
   }
   close(): void {
     this.told.push("close");

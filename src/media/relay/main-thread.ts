@@ -76,6 +76,8 @@ export class RelayEngine {
     const worker = this.#createWorker();
     this.#worker = worker;
     worker.onmessage = ({ data }) => {
+      // A relay has no taps, whose sound is all that is no text.
+      if (typeof data !== "string") return;
       for (const message of readBatch<FromRelay>(data)) this.#receive(message);
     };
     worker.onerror = (event) => this.#workerFailed(worker, event.message);

@@ -1,0 +1,89 @@
+/** Sound of a stream from one rate to another, frame by frame, without ever holding a frame back: 20 ms in, 20 ms out. */
+
+/** Zero crossings of the sinc on each side. */
+const crossings = 16;
+/** Of the lower rate's band; above it the stop band begins. */
+const cutoff = 0.92;
+
+interface Filter {
+  readonly up: number;
+  readonly down: number;
+  readonly taps: number;
+  /** `up` rows of `taps`, each summing up to one. */
+  readonly rows: Float32Array;
+}
+
+const filters = new Map<string, Filter>();
+
+/** A causal windowed-sinc filter in polyphase form; it delays by half its length, some 2 ms. */
+export class StreamResampler {
+  readonly #filter: Filter | undefined;
+  #held: Float32Array;
+  #rest = 0;
+
+  /** @param from, to Hz, both out of the few rates that codecs and streams have */
+  constructor(from: number, to: number) {
+    this.#filter = from === to ? undefined : filterFor(from, to);
+    this.#held = new Float32Array(this.#filter === undefined ? 0 : this.#filter.taps - 1);
+  }
+
+  /**
+   * Takes all of `samples` and puts what comes out at the beginning of `out`, which has room for it.
+   * @returns how many samples that were: exactly in proportion as long as what goes in is whole milliseconds
+   */
+  push(samples: Int16Array, out: Int16Array): number {
+    const filter = this.#filter;
+    if (filter === undefined) {
+      out.set(samples);
+      return samples.length;
+    }
+    const { taps, up, down, rows } = filter;
+    const line = new Float32Array(taps - 1 + samples.length);
+    line.set(this.#held);
+    line.set(samples, taps - 1);
+    let made = 0;
+    for (let at = Math.floor(this.#rest / up); at < samples.length; at = Math.floor(this.#rest / up)) {
+      const row = (this.#rest % up) * taps;
+      let sum = 0;
+      for (let i = 0; i < taps; i++) sum += (line[at + i] ?? 0) * (rows[row + i] ?? 0);
+      out[made++] = sum > 32767 ? 32767 : sum < -32768 ? -32768 : Math.round(sum);
+      this.#rest += down;
+    }
+    this.#rest -= samples.length * up;
+    this.#held = line.slice(samples.length);
+    return made;
+  }
+}
+
+function filterFor(from: number, to: number): Filter {
+  const key = `${from} ${to}`;
+  const known = filters.get(key);
+  if (known !== undefined) return known;
+  const divisor = gcd(from, to);
+  const up = to / divisor;
+  const down = from / divisor;
+  const half = Math.ceil(crossings * Math.max(1, from / to));
+  const taps = 2 * half;
+  const bandwidth = cutoff * Math.min(1, to / from);
+  const rows = new Float32Array(up * taps);
+  for (let phase = 0; phase < up; phase++) {
+    let sum = 0;
+    for (let i = 0; i < taps; i++) {
+      const distance = i - half + 1 - phase / up;
+      const x = Math.PI * distance * bandwidth;
+      const turn = (Math.PI * distance) / half;
+      const window = 0.42 + 0.5 * Math.cos(turn) + 0.08 * Math.cos(2 * turn);
+      const value = (Math.abs(x) < 1e-9 ? 1 : Math.sin(x) / x) * window;
+      rows[phase * taps + i] = value;
+      sum += value;
+    }
+    for (let i = 0; i < taps; i++) rows[phase * taps + i] = (rows[phase * taps + i] ?? 0) / sum;
+  }
+  const filter = { up, down, taps, rows };
+  filters.set(key, filter);
+  return filter;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
