@@ -8,7 +8,21 @@
  * Bun reads a socket until it is empty before the loop turns: a flood would stop all timers and sockets. What is more
  * than the loop can bear is therefore dropped by the kernel (see udp-filter.ts, udp-turn.ts).
  */
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
+import { networkInterfaces } from "node:os";
+import {
+  IP_RECVERR,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_RECVERR,
+  libc,
+  SO_ATTACH_FILTER,
+  SO_DETACH_FILTER,
+  SO_RCVBUF,
+  SOL_SOCKET,
+} from "./libc.ts";
+import { UdpBatch } from "./udp-batch.ts";
+import { bursts } from "./udp-burst.ts";
 import { type Dropped, filterProgram } from "./udp-filter.ts";
 import { ReadGuard } from "./udp-turn.ts";
 
@@ -26,14 +40,23 @@ export interface UdpOptions {
    * at a steady pace, as with RTP. Who takes bursts says false and bounds the reading himself, by `drop`.
    */
   guarded?: boolean;
+  /**
+   * Reads and sends in batches while datagrams come by the thousand a second (see udp-burst.ts). What is sent in answer
+   * to one of a batch goes out with the batch: when the kernel then refuses it, this is called with the context that it
+   * was sent with.
+   */
+  onUnsent?(datagram: Uint8Array, port: number, host: string, context: unknown): void;
 }
 
 export interface UdpSocket {
   /** The address that is bound, with the real port where 0 was asked. */
   readonly host: string;
   readonly port: number;
-  /** Sends one datagram to an IP address. Never throws: false means that it was not sent (bad address, no route, full buffer). */
-  send(datagram: Uint8Array, port: number, host: string): boolean;
+  /**
+   * Sends one datagram to an IP address. Never throws: false means that it was not sent (bad address, no route, full
+   * buffer). `context` comes back with `onUnsent`.
+   */
+  send(datagram: Uint8Array, port: number, host: string, context?: unknown): boolean;
   /** From now on the kernel drops what comes from these sources, and from no others. Linux; elsewhere nothing happens. */
   drop(sources: Dropped): void;
   close(): void;
@@ -57,6 +80,7 @@ const isIpv6 = (host: string) => host.includes(":");
 export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
   const ipv6 = isIpv6(options.host);
   const { onPacket } = options;
+  let took = () => {};
   const guard = options.guarded === false ? undefined : new ReadGuard((sources) => filter(socket, sources));
   const request: Bun.udp.SocketOptions<"buffer"> & { flags: number } = {
     hostname: options.host,
@@ -65,7 +89,10 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
     socket: {
       data:
         guard === undefined
-          ? (_socket, datagram, port, host) => onPacket(datagram, port, host)
+          ? (_socket, datagram, port, host) => {
+              took();
+              onPacket(datagram, port, host);
+            }
           : (_socket, datagram, port, host) => {
               if (guard.admits()) onPacket(datagram, port, host);
             },
@@ -85,51 +112,73 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
   }
   // What came before this is read after it: nothing awaits in between.
   setSocketOptions(socket, ipv6, options.receiveBuffer);
-  return {
-    host: socket.hostname,
-    port: socket.port,
-    send(datagram, port, host) {
+  const batched = options.onUnsent === undefined ? undefined : joinBursts(socket, onPacket, options.onUnsent);
+  if (batched !== undefined) took = batched.came;
+  const now = (datagram: Uint8Array, port: number, host: string): boolean => {
+    try {
+      return socket.send(datagram, port, host);
+    } catch {
       try {
         return socket.send(datagram, port, host);
       } catch {
-        try {
-          return socket.send(datagram, port, host);
-        } catch {
-          return false;
-        }
+        return false;
       }
-    },
+    }
+  };
+  return {
+    host: socket.hostname,
+    port: socket.port,
+    send: (datagram, port, host, context) => batched?.send(datagram, port, host, context) || now(datagram, port, host),
     drop: (sources) => filter(socket, sources),
     close: () => {
       guard?.close();
+      batched?.close();
       socket.close();
     },
   };
 }
 
-// Numbers of Linux's headers: <linux/in.h>, <linux/in6.h>, <asm-generic/socket.h>.
-const SOL_IP = 0;
-const IP_RECVERR = 11;
-const SOL_IPV6 = 41;
-const IPV6_RECVERR = 25;
-const SOL_SOCKET = 1;
-const SO_RCVBUF = 8;
-const SO_ATTACH_FILTER = 26;
-const SO_DETACH_FILTER = 27;
+/** Undefined where bursts cannot be had. `send` is false for what it did not send; Bun may try. */
+function joinBursts(
+  socket: Bun.udp.Socket<"buffer">,
+  take: UdpOptions["onPacket"],
+  unsent: NonNullable<UdpOptions["onUnsent"]>,
+) {
+  const descriptor = descriptorOf(socket);
+  const [own, of] = [bursts(), libc()];
+  if (own === undefined || of === undefined || descriptor < 0) return undefined;
+  const batch = new UdpBatch(of, { descriptor, take, unsent, zone: interfaceName });
+  const member = own.join(descriptor, batch);
+  if (member === undefined) return undefined;
+  return {
+    came: member.came,
+    send: (datagram: Uint8Array, port: number, host: string, context: unknown) =>
+      own.inTurn ? batch.push(datagram, port, host, context) : batch.sendNow(datagram, port, host),
+    close: () => {
+      member.leave();
+      batch.close();
+    },
+  };
+}
+
+/** The name of a network interface, as it stands behind the `%` of a link-local address. */
+function interfaceName(index: number): string {
+  for (const [name, addresses] of Object.entries(networkInterfaces()))
+    if (addresses?.some((each) => each.family === "IPv6" && each.scopeid === index)) return name;
+  return String(index);
+}
 
 function setSocketOptions(socket: Bun.udp.Socket<"buffer">, ipv6: boolean, receiveBuffer: number | undefined): void {
   const fd = descriptorOf(socket);
-  const set = setsockopt();
-  if (fd < 0 || set === undefined) return;
-  set(fd, SOL_IP, IP_RECVERR, int(0));
-  if (ipv6) set(fd, SOL_IPV6, IPV6_RECVERR, int(0));
+  if (fd < 0) return;
+  set(fd, IPPROTO_IP, IP_RECVERR, int(0));
+  if (ipv6) set(fd, IPPROTO_IPV6, IPV6_RECVERR, int(0));
   if (receiveBuffer !== undefined) set(fd, SOL_SOCKET, SO_RCVBUF, int(receiveBuffer));
 }
 
 function filter(socket: Bun.udp.Socket<"buffer">, sources: Dropped): void {
   const fd = descriptorOf(socket);
-  const set = setsockopt();
-  if (fd < 0 || set === undefined) return;
+  if (fd < 0) return;
   if (sources.length === 0) {
     set(fd, SOL_SOCKET, SO_DETACH_FILTER, int(0));
     return;
@@ -151,26 +200,6 @@ function int(value: number): Int32Array {
   return Int32Array.of(value);
 }
 
-type SetOption = (fd: number, level: number, name: number, value: Int32Array | BigUint64Array) => boolean;
-let loaded: { set: SetOption | undefined } | undefined;
-
-/** libc's setsockopt; undefined where it cannot be loaded (not Linux, no FFI). */
-function setsockopt(): SetOption | undefined {
-  loaded ??= { set: load() };
-  return loaded.set;
-}
-
-function load(): SetOption | undefined {
-  if (process.platform !== "linux") return undefined;
-  for (const library of ["libc.so.6", "libc.so", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]) {
-    try {
-      const { symbols } = dlopen(library, {
-        setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-      });
-      return (fd, level, name, value) => symbols.setsockopt(fd, level, name, ptr(value), value.byteLength) === 0;
-    } catch {
-      // The next name.
-    }
-  }
-  return undefined;
+function set(fd: number, level: number, name: number, value: Int32Array | BigUint64Array): void {
+  libc()?.setsockopt(fd, level, name, ptr(value), value.byteLength);
 }

@@ -43,6 +43,7 @@ export class UdpTransport {
       receiveBuffer,
       guarded: false,
       onPacket: (datagram, port, host) => transport?.turns.push(datagram, port, host),
+      onUnsent: (bytes, port, host, failed) => transport?.takeBack(bytes, { host, port }, failed),
     });
     transport = new UdpTransport(socket, bind.host, context);
     return transport;
@@ -101,21 +102,30 @@ export class UdpTransport {
       failLater(failed, "message too large for UDP", "lost");
       return;
     }
-    if (this.#backlog.length === 0 && this.#socket.send(bytes, target.port, target.host)) return;
-    // A full buffer, most likely: tried once more at the clock's next tick, in order with what comes meanwhile.
+    if (this.#backlog.length === 0 && this.#socket.send(bytes, target.port, target.host, failed)) return;
+    this.#wait({ bytes, target, failed });
+  }
+
+  /** A datagram that went into a batch was refused; `failed` is what `send` was called with. */
+  takeBack(bytes: Uint8Array, target: Address, failed: unknown): void {
+    this.#wait({ bytes, target, failed: failed as Failed | undefined });
+  }
+
+  /** A full buffer, most likely: tried once more at the clock's next tick, in order with what comes meanwhile. */
+  #wait(waiting: Waiting): void {
     if (this.#backlog.length >= maxBacklog) {
-      failLater(failed, "the UDP send buffer is full", "lost");
+      failLater(waiting.failed, "the UDP send buffer is full", "lost");
       return;
     }
     if (this.#backlog.length === 0) this.context.clock.after(0, () => this.#retry());
-    this.#backlog.push({ bytes, target, failed });
+    this.#backlog.push(waiting);
   }
 
   #retry(): void {
     const waiting = this.#backlog;
     this.#backlog = [];
     for (const { bytes, target, failed } of waiting) {
-      if (this.#closed || !this.#socket.send(bytes, target.port, target.host)) {
+      if (this.#closed || !this.#socket.send(bytes, target.port, target.host, failed)) {
         failLater(failed, `cannot send to ${formatAddress(target)}`, "lost");
       }
     }

@@ -6,23 +6,29 @@
  * else to do, and who sends it a message sends a datagram to `wakePort`, too. One datagram of each ready socket is read per round, so that a flooded one
  * takes no more than its share.
  */
-import { dlopen, ptr, read } from "bun:ffi";
-import { canonicalHost } from "../address.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLLIN,
+  epollEventData,
+  epollEventWords,
+  errno,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  type Libc,
+  libc,
+  MSG_DONTWAIT,
+  memory,
+  type Pointer,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+} from "../../libc.ts";
+import { largestSocketAddress, readSocketHost, readSocketPort, writeSocketAddress } from "../../socket-address.ts";
 import type { Family } from "../types.ts";
 import type { Receiver, RelaySocket, Sockets } from "./socket.ts";
-
-// Numbers of Linux's headers, the same on x86-64 and ARM64.
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const EPOLL_CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLLIN = 1;
-const MSG_DONTWAIT = 0x40;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
 
 const errors: Readonly<Record<number, string>> = {
   13: "EACCES",
@@ -43,46 +49,6 @@ const maxDatagram = 65_536;
 /** Datagrams dropped when a socket is taken into use again. */
 const maxStale = 1024;
 
-function load() {
-  const names = ["libc.so.6", "libc.so", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
-  for (const name of names) {
-    try {
-      return dlopen(name, {
-        socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-        bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-        getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-        setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-        close: { args: ["i32"], returns: "i32" },
-        epoll_create1: { args: ["i32"], returns: "i32" },
-        epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-        epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
-        recvfrom: { args: ["i32", "ptr", "usize", "i32", "ptr", "ptr"], returns: "i32" },
-        sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
-        __errno_location: { args: [], returns: "ptr" },
-      }).symbols;
-    } catch {
-      // The next name.
-    }
-  }
-  return undefined;
-}
-
-type Libc = NonNullable<ReturnType<typeof load>>;
-type Pointer = ReturnType<typeof ptr>;
-
-/**
- * Memory that C writes to, and where it is. With a buffer of its own, because the collector may move the octets of a small
- * typed array that has none.
- */
-function memory(size: number): { octets: Uint8Array; at: Pointer } {
-  const octets = new Uint8Array(new ArrayBuffer(size));
-  return { octets, at: ptr(octets) };
-}
-
-/** `struct epoll_event` is packed on x86-64. */
-const eventWords = process.arch === "x64" ? 3 : 4;
-const eventFd = process.arch === "x64" ? 1 : 2;
-
 export class LibcSockets implements Sockets {
   readonly #libc: Libc;
   readonly #epoll: number;
@@ -93,7 +59,7 @@ export class LibcSockets implements Sockets {
   readonly #sourceWords = new Uint32Array(this.#source.octets.buffer);
   readonly #sourceLength = memory(4);
   readonly #sourceLengthWord = new Uint32Array(this.#sourceLength.octets.buffer);
-  readonly #events = memory(maxEvents * eventWords * 4);
+  readonly #events = memory(maxEvents * epollEventWords * 4);
   readonly #eventWords = new Int32Array(this.#events.octets.buffer);
   readonly wakePort: number | undefined;
   readonly descriptors: readonly number[];
@@ -109,11 +75,10 @@ export class LibcSockets implements Sockets {
     failed: (receiver: Receiver, error: unknown) => void,
     stale: readonly number[] = [],
   ): LibcSockets | undefined {
-    if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) return undefined;
-    const libc = load();
-    for (const fd of stale) libc?.close(fd);
-    const epoll = libc?.epoll_create1(EPOLL_CLOEXEC) ?? -1;
-    return libc === undefined || epoll < 0 ? undefined : new LibcSockets(libc, epoll, failed);
+    const of = libc();
+    for (const fd of stale) of?.close(fd);
+    const epoll = of?.epoll_create1(EPOLL_CLOEXEC) ?? -1;
+    return of === undefined || epoll < 0 ? undefined : new LibcSockets(of, epoll, failed);
   }
 
   private constructor(libc: Libc, epoll: number, failed: (receiver: Receiver, error: unknown) => void) {
@@ -144,12 +109,12 @@ export class LibcSockets implements Sockets {
     const one = memory(4);
     one.octets[0] = 1;
     if (ipv6) libc.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, one.at, 4);
-    const address = memory(28);
-    const length = writeAddress(address.octets, host, port);
-    const event = memory(eventWords * 4);
+    const address = memory(largestSocketAddress);
+    const length = writeSocketAddress(address.octets, 0, host, port);
+    const event = memory(epollEventWords * 4);
     const words = new Int32Array(event.octets.buffer);
     words[0] = EPOLLIN;
-    words[eventFd] = fd;
+    words[epollEventData] = fd;
     if (libc.bind(fd, address.at, length) < 0 || libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, event.at) < 0) {
       const error = this.#error();
       libc.close(fd);
@@ -158,7 +123,7 @@ export class LibcSockets implements Sockets {
     const size = memory(4);
     size.octets[0] = length;
     libc.getsockname(fd, address.at, size.at);
-    const bound = ((address.octets[2] ?? 0) << 8) | (address.octets[3] ?? 0);
+    const bound = readSocketPort(address.octets, 0);
     const socket = new LibcSocket(this.#libc, fd, family, bound, this.#packet.at, () => {
       this.#sockets[fd] = undefined;
     });
@@ -167,8 +132,7 @@ export class LibcSockets implements Sockets {
   }
 
   #error(): string {
-    const at = this.#libc.__errno_location();
-    const number = at === null ? 0 : read.i32(at, 0);
+    const number = errno(this.#libc);
     return errors[number] ?? `errno ${number}`;
   }
 
@@ -187,7 +151,7 @@ export class LibcSockets implements Sockets {
       const count = this.#libc.epoll_wait(this.#epoll, this.#events.at, maxEvents, this.#rest);
       now = performance.now();
       for (let i = 0; i < count; i++) {
-        const socket = this.#sockets[this.#eventWords[i * eventWords + eventFd] ?? -1];
+        const socket = this.#sockets[this.#eventWords[i * epollEventWords + epollEventData] ?? -1];
         if (socket === undefined) continue;
         if (socket.port === this.wakePort) woken = true;
         this.#receive(socket, now);
@@ -197,7 +161,7 @@ export class LibcSockets implements Sockets {
   };
 
   #receive(socket: LibcSocket, now: number): void {
-    this.#sourceLengthWord[0] = 28;
+    this.#sourceLengthWord[0] = largestSocketAddress;
     const length = this.#libc.recvfrom(
       socket.descriptor,
       this.#packet.at,
@@ -213,8 +177,7 @@ export class LibcSockets implements Sockets {
       if (!socket.isAim(this.#sourceWords)) {
         if (receiver.locked) return receiver.stranger();
         const source = this.#source.octets;
-        const port = ((source[2] ?? 0) << 8) | (source[3] ?? 0);
-        if (!receiver.learn(packet, length, port, readHost(source, socket.family))) return;
+        if (!receiver.learn(packet, length, readSocketPort(source, 0), readSocketHost(source, 0))) return;
       }
       if (receiver.take(packet, length, now)) receiver.out.send(packet, length);
     } catch (error) {
@@ -239,7 +202,7 @@ class LibcSocket implements RelaySocket {
   readonly #closed: () => void;
   readonly #ipv6: boolean;
   /** `struct sockaddr_in` or `sockaddr_in6`. */
-  readonly #aim = memory(28);
+  readonly #aim = memory(largestSocketAddress);
   readonly #words = new Uint32Array(this.#aim.octets.buffer);
   #aimed = false;
   /** 0: nothing is sent. */
@@ -258,7 +221,9 @@ class LibcSocket implements RelaySocket {
 
   aim(host: string | undefined, port: number, silent: boolean): void {
     this.#aimed = host !== undefined;
-    this.#length = host === undefined ? 0 : writeAddress(this.#aim.octets, host, port);
+    // Without the zone of a link-local address.
+    const [bare] = host?.split("%", 1) ?? [];
+    this.#length = bare === undefined ? 0 : writeSocketAddress(this.#aim.octets, 0, bare, port);
     if (silent) this.#length = 0;
   }
 
@@ -289,48 +254,4 @@ class LibcSocket implements RelaySocket {
     this.#closed();
     this.#libc.close(this.descriptor);
   }
-}
-
-/** Writes a socket address, whose octets are all set; answers its length. */
-function writeAddress(into: Uint8Array, host: string, port: number): number {
-  into.fill(0);
-  into[2] = port >> 8;
-  into[3] = port & 0xff;
-  if (!host.includes(":")) {
-    into[0] = AF_INET;
-    host.split(".").forEach((part, i) => {
-      into[4 + i] = Number(part);
-    });
-    return 16;
-  }
-  into[0] = AF_INET6;
-  groupsOf(host).forEach((group, i) => {
-    into[8 + 2 * i] = group >> 8;
-    into[9 + 2 * i] = group & 0xff;
-  });
-  return 28;
-}
-
-/** The groups of an IPv6 address in the kernel's form; one of an interface (`%eth0`) is taken without it. */
-function groupsOf(host: string): number[] {
-  const [head = "", tail] = (host.split("%", 1)[0] ?? "").split("::", 2);
-  const read = (text: string) =>
-    text.split(":").flatMap((part) => {
-      if (part === "") return [];
-      if (!part.includes(".")) return [Number.parseInt(part, 16)];
-      const [a = 0, b = 0, c = 0, d = 0] = part.split(".").map(Number);
-      return [a * 256 + b, c * 256 + d];
-    });
-  const front = read(head);
-  if (tail === undefined) return front;
-  const back = read(tail);
-  return [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
-}
-
-function readHost(source: Uint8Array, family: Family): string {
-  if (family === "ipv4") return `${source[4]}.${source[5]}.${source[6]}.${source[7]}`;
-  const groups: string[] = [];
-  for (let at = 8; at < 24; at += 2) groups.push((((source[at] ?? 0) << 8) | (source[at + 1] ?? 0)).toString(16));
-  const host = groups.join(":");
-  return canonicalHost(host) ?? host;
 }

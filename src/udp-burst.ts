@@ -1,0 +1,200 @@
+/**
+ * Bursts of datagrams, read and sent in batches by a turn of our own in Bun's event loop.
+ *
+ * Bun reads a UDP socket itself: eight datagrams a system call, an object and a text for each, and one system call for
+ * each that is sent. While datagrams come faster than one a millisecond, the sockets that joined are therefore taken out
+ * of what Bun waits for (their descriptors stay in its epoll, with no events asked for) and each turn of the loop reads and
+ * answers them in batches. Between two turns it waits on them and on Bun's epoll alike, at most a millisecond, so that
+ * timers and other sockets are served as ever. When the burst is over, Bun has them back.
+ *
+ * Linux; where libc or Bun's epoll cannot be found, joining does nothing.
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { EPOLL_CTL_MOD, epollEventData, epollEventWords, type Libc, libc, memory, POLLIN } from "./libc.ts";
+import { batchSize, type UdpBatch } from "./udp-batch.ts";
+
+/** A burst is looked for, and its end, in so many ms. */
+const span = 20;
+/** It begins when so many datagrams came in one span, and ends when fewer than half of them did. */
+const usualStart = 20;
+/** ms that a turn waits for the next datagram. */
+const wait = 1;
+/** ms of reading in one turn, after which the loop has its say: longer than what a flood is dropped after (datagram-turns.ts). */
+const longestReading = 30;
+
+interface Member {
+  readonly descriptor: number;
+  readonly batch: UdpBatch;
+  readonly watch: Watch;
+}
+
+/** How Bun waits for a socket: the descriptor of its epoll, and what it has registered there. */
+interface Watch {
+  readonly epoll: number;
+  readonly events: number;
+  readonly data: bigint;
+}
+
+export class Bursts {
+  readonly #libc: Libc;
+  readonly #start: number;
+  readonly #members = new Set<Member>();
+  #poll = memory(8);
+  #polled = 0;
+  /** Datagrams of this span. */
+  #count = 0;
+  #spanEnds = 0;
+  #scheduled = false;
+  #active = false;
+  #inTurn = false;
+
+  constructor(of: Libc, options: { start?: number } = {}) {
+    this.#libc = of;
+    this.#start = options.start ?? usualStart;
+  }
+
+  /** Whether the sockets are read by turns of ours. */
+  get active(): boolean {
+    return this.#active;
+  }
+
+  /** Whether a turn is under way, at whose end all batches are flushed. */
+  get inTurn(): boolean {
+    return this.#inTurn;
+  }
+
+  /**
+   * Takes part in bursts, until `leave` is called, which is to be done before the socket is closed. Undefined where
+   * that cannot be had. `came` is to be told of each datagram that Bun gave.
+   */
+  join(descriptor: number, batch: UdpBatch): { came(): void; leave(): void } | undefined {
+    const watch = findWatch(descriptor);
+    if (watch === undefined) return undefined;
+    const member: Member = { descriptor, batch, watch };
+    if (this.#active) this.#watch(member, false);
+    this.#members.add(member);
+    this.#arrange();
+    return {
+      came: () => this.#came(),
+      leave: () => {
+        if (this.#active) this.#watch(member, true);
+        this.#members.delete(member);
+        if (this.#members.size === 0) this.#active = false;
+        this.#arrange();
+      },
+    };
+  }
+
+  /** The array of `struct pollfd`: Bun's epoll, then the sockets. */
+  #arrange(): void {
+    const descriptors = new Set<number>();
+    for (const { watch, descriptor } of this.#members) descriptors.add(watch.epoll).add(descriptor);
+    this.#poll = memory(8 * Math.max(1, descriptors.size));
+    const words = new Int32Array(this.#poll.octets.buffer);
+    [...descriptors].forEach((descriptor, i) => {
+      words[2 * i] = descriptor;
+      words[2 * i + 1] = POLLIN;
+    });
+    this.#polled = descriptors.size;
+  }
+
+  #came(): void {
+    this.#count++;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    const now = performance.now();
+    if (now >= this.#spanEnds) {
+      this.#judge(this.#count);
+      this.#count = 0;
+      this.#spanEnds = now + span;
+    } else if (!this.#active && this.#count >= this.#start) this.#judge(this.#count);
+    if (!this.#active) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+    this.#inTurn = true;
+    try {
+      let count = this.#receive(now);
+      if (count === 0 && this.#libc.poll(this.#poll.at, this.#polled, wait) > 0)
+        count = this.#receive(performance.now());
+      this.#count += count;
+    } finally {
+      this.#inTurn = false;
+    }
+  };
+
+  #receive(began: number): number {
+    let all = 0;
+    for (const { batch } of this.#members) {
+      let count: number;
+      do {
+        count = batch.receive();
+        if (count > 0) all += count;
+      } while (count === batchSize && performance.now() < began + longestReading);
+    }
+    // Those that have nothing new may have been sent on by those that have.
+    for (const { batch } of this.#members) batch.flush();
+    return all;
+  }
+
+  #judge(count: number): void {
+    const active = this.#active ? 2 * count >= this.#start : count >= this.#start;
+    if (active === this.#active) return;
+    for (const member of this.#members) {
+      if (this.#watch(member, !active)) continue;
+      // As it was: it stays with Bun for good.
+      this.#watch(member, true);
+      this.#members.delete(member);
+      this.#arrange();
+    }
+    this.#active = active && this.#members.size > 0;
+  }
+
+  /** Lets Bun wait for this socket, or not. */
+  #watch({ descriptor, watch }: Member, on: boolean): boolean {
+    const event = memory(epollEventWords * 4);
+    const words = new Uint32Array(event.octets.buffer);
+    words[0] = on ? watch.events : 0;
+    words[epollEventData] = Number(watch.data & 0xffff_ffffn);
+    words[epollEventData + 1] = Number(watch.data >> 32n);
+    return this.#libc.epoll_ctl(watch.epoll, EPOLL_CTL_MOD, descriptor, event.at) === 0;
+  }
+}
+
+/** The kernel tells of each epoll what waits in it (proc(5), /proc/pid/fdinfo). */
+function findWatch(descriptor: number): Watch | undefined {
+  const line = new RegExp(`^tfd:\\s*${descriptor} events:\\s*([0-9a-f]+) data:\\s*([0-9a-f]+)`, "m");
+  let open: string[];
+  try {
+    open = readdirSync("/proc/self/fd");
+  } catch {
+    return undefined;
+  }
+  for (const name of open) {
+    try {
+      if (readlinkSync(`/proc/self/fd/${name}`) !== "anon_inode:[eventpoll]") continue;
+      const found = line.exec(readFileSync(`/proc/self/fdinfo/${name}`, "latin1"));
+      if (found === null) continue;
+      const [, events = "0", data = "0"] = found;
+      return { epoll: Number(name), events: Number.parseInt(events, 16), data: BigInt(`0x${data}`) };
+    } catch {
+      // It was closed meanwhile.
+    }
+  }
+  return undefined;
+}
+
+let own: { bursts: Bursts | undefined } | undefined;
+
+/** Those of this thread; undefined where there is no libc. */
+export function bursts(): Bursts | undefined {
+  if (own === undefined) {
+    const of = libc();
+    own = { bursts: of === undefined ? undefined : new Bursts(of) };
+  }
+  return own.bursts;
+}
