@@ -2,6 +2,7 @@
 import { Pacer, type PacerClock } from "./pacer.ts";
 import { type PortPair, Ports } from "./ports.ts";
 import type { ToMain, ToWorker } from "./protocol.ts";
+import { Rooms } from "./rooms.ts";
 import { Session, type SessionWorld } from "./session.ts";
 import { TapPort } from "./tap-port.ts";
 import { Tracks } from "./tracks.ts";
@@ -27,6 +28,7 @@ export class Engine {
   #world: SessionWorld;
   #entries = new Map<number, Entry>();
   readonly #taps: TapPort;
+  readonly #rooms = new Rooms();
 
   /** @param postSound takes what taps give out: see `tap-channel.ts` */
   constructor(
@@ -101,6 +103,18 @@ export class Engine {
       case "mute":
         session.mute(message.on);
         return;
+      case "tone":
+        session.tone(message.tone);
+        return;
+      case "join":
+        this.#rooms.join(session, message);
+        return;
+      case "leave":
+        this.#rooms.leave(session, message.announced);
+        return;
+      case "listen-only":
+        if (session.seat !== undefined) session.seat.heard = !message.on;
+        return;
       case "close":
         void this.#close(entry);
     }
@@ -126,6 +140,7 @@ export class Engine {
   async #close(entry: Entry): Promise<void> {
     if (!this.#entries.delete(entry.id)) return;
     if (entry.paced) this.#pacer.remove(entry.session);
+    this.#rooms.leave(entry.session, false);
     const closing = entry.session.close();
     entry.pair.user = undefined;
     this.#post({ type: "free", family: entry.pair.family, rtpPort: entry.pair.rtp.port });

@@ -14,9 +14,11 @@ import {
   type MediaOptions,
   type MediaSession,
   type MediaTap,
+  type RoomEntry,
   type RtpStats,
   type TapListener,
   type TapSettings,
+  type ToneName,
 } from "./types.ts";
 
 /** What of a Worker is used here, so that tests can stand in for one. */
@@ -294,6 +296,22 @@ class Session implements MediaSession {
 
   echo(on: boolean): void {
     this.#send({ type: "echo", session: this.#id, on });
+  }
+
+  tone(tone: ToneName | undefined): void {
+    this.#send({ type: "tone", session: this.#id, tone });
+  }
+
+  join(room: string, { listenOnly = false, announced = false }: RoomEntry = {}): void {
+    this.#send({ type: "join", session: this.#id, room, listenOnly, announced });
+  }
+
+  leave(announced = false): void {
+    this.#send({ type: "leave", session: this.#id, announced });
+  }
+
+  listenOnly(on: boolean): void {
+    this.#send({ type: "listen-only", session: this.#id, on });
   }
 
   tap(settings: TapSettings, listener: TapListener): MediaTap {

@@ -1,4 +1,5 @@
 /** What main thread and media worker say to each other. Each message is a batch of these, in order. */
+import type { ToneName } from "./tones.ts";
 import type { Configuration, Family, LatchRule, MediaEvent } from "./types.ts";
 
 export type ToWorker =
@@ -13,6 +14,11 @@ export type ToWorker =
   | { type: "dtmf"; session: number; id: number; digits: string }
   | { type: "mute"; session: number; on: boolean }
   | { type: "echo"; session: number; on: boolean }
+  | { type: "tone"; session: number; tone: ToneName | undefined }
+  /** Enters the room of that name, and leaves the one before. */
+  | { type: "join"; session: number; room: string; listenOnly: boolean; announced: boolean }
+  | { type: "leave"; session: number; announced: boolean }
+  | { type: "listen-only"; session: number; on: boolean }
   | { type: "close"; session: number }
   /** Ends all sessions; answered by `ended`. */
   | { type: "end" };

@@ -2,11 +2,13 @@
 import { decode, g711 } from "./codecs/g711.ts";
 import { Playout, silentFrame } from "./playout.ts";
 import { Receiver } from "./receiver.ts";
+import { mixed, type Seat } from "./room.ts";
 import { RtcpSession } from "./rtcp-session.ts";
 import { clockRate, frameMs, frameSamples } from "./rtp.ts";
 import { Sender } from "./sender.ts";
 import { type TapEvents, Taps } from "./tap.ts";
 import { EventSender } from "./telephone-event.ts";
+import { Tone, type ToneName } from "./tones.ts";
 import type { Tracks } from "./tracks.ts";
 import type { Configuration, LatchRule, MediaEvent, RtpStats, TapSettings } from "./types.ts";
 import { WavWriter } from "./wav-writer.ts";
@@ -45,6 +47,9 @@ export class Session {
   #keys = new EventSender();
   readonly taps = new Taps();
   #playout: Playout;
+  readonly #tone = new Tone();
+  /** Where it meets others. */
+  #seat: Seat | undefined;
   #muted = false;
   #echoing = false;
   /** What was heard in this step; kept while somebody wants it. */
@@ -108,6 +113,22 @@ export class Session {
     this.#listen();
   }
 
+  /** Sends a tone, again and again, mixed with what plays; undefined ends it. */
+  tone(name: ToneName | undefined): void {
+    this.#tone.set(name);
+  }
+
+  /** Takes a seat in a room, or with undefined none any more. */
+  sit(seat: Seat | undefined): void {
+    this.#seat?.leave();
+    this.#seat = seat;
+    this.#listen();
+  }
+
+  get seat(): Seat | undefined {
+    return this.#seat;
+  }
+
   openTap(id: number, settings: TapSettings, events: TapEvents): void {
     this.taps.open(id, settings, events);
     this.#listen();
@@ -118,9 +139,9 @@ export class Session {
     this.#listen();
   }
 
-  /** What comes in is decoded only while it is recorded, echoed or tapped. */
+  /** What comes in is decoded only while it is recorded, echoed, tapped or heard by others. */
   #listen(): void {
-    const wanted = this.#echoing || this.#recorder !== undefined || this.taps.hearing;
+    const wanted = this.#echoing || this.#recorder !== undefined || this.taps.hearing || this.#seat !== undefined;
     this.#heard = wanted ? (this.#heard ?? new Int16Array(frameSamples)) : undefined;
     this.#receiver.listen(wanted);
   }
@@ -181,7 +202,8 @@ export class Session {
       this.#receiver.pull(heard);
       this.taps.hear(heard, clockRate);
     }
-    this.#playout.next(law, this.taps.speak(this.#echoing ? heard : undefined, clockRate));
+    const met = this.#meet(heard, 1 + skipped);
+    this.#playout.next(law, this.taps.speak(met, clockRate));
     const silent = this.#muted || !this.#sends;
     const octets = silent ? silentFrame(law) : this.#playout.octets;
     const offset = silent ? 0 : this.#playout.offset;
@@ -195,6 +217,15 @@ export class Session {
     if (this.#rtcp.due(now)) this.#report(now, false);
     this.#watch(now);
     this.#sender.advance(1);
+  }
+
+  /** What goes out besides what plays: our own echo, a tone, and who is met. */
+  #meet(heard: Int16Array | undefined, ticks: number): Int16Array | undefined {
+    const echo = this.#echoing ? heard : undefined;
+    const tone = this.#tone.next(clockRate);
+    const own = tone !== undefined && echo !== undefined ? mixed(tone, echo) : (tone ?? echo);
+    if (this.#seat === undefined || heard === undefined) return own;
+    return this.#seat.exchange(heard, own, clockRate, ticks);
   }
 
   #send(configuration: Configuration, octets: Uint8Array, offset: number): void {
@@ -279,6 +310,7 @@ export class Session {
     this.#closed = true;
     // Without anything sent there is nobody to say goodbye to (RFC 3550 §6.3.7).
     if (this.#sender.packets > 0) this.#report(this.#world.now(), true);
+    this.sit(undefined);
     this.#playout.stopAll();
     this.record(undefined, "mono");
     if (this.#writers.size > 0) await Promise.all([...this.#writers].map((writer) => writer.end()));

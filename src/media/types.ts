@@ -1,7 +1,11 @@
 /** What the rest of the program and the media engine say to each other: the types of `media/index.ts`. */
 import type { Log } from "../log.ts";
+import type { ToneName } from "./tones.ts";
 
-export type Codec = "PCMU" | "PCMA";
+export type { ToneName };
+
+export type G711Name = "PCMU" | "PCMA";
+export type Codec = G711Name | "G722" | "opus";
 /** Which way RTP may flow, seen from us (RFC 3264 §5.1). */
 export type Direction = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 export type Family = "ipv4" | "ipv6";
@@ -59,6 +63,8 @@ export interface Configuration {
   /** Undefined: nothing is sent yet, and everything that comes is dropped. */
   remote: RemoteAddress | undefined;
   codec: Codec;
+  /** The peer's format parameters for it (`a=fmtp`): what it wishes of our sound. */
+  fmtp?: string | undefined;
   /** RTP payload type that the codec is sent with. */
   payloadType: number;
   /** What the peer may send; by default the same. */
@@ -67,6 +73,8 @@ export interface Configuration {
   dtmfPayloadType?: number | undefined;
   /** RTP payload type of the peer's telephone-events; by default the same. */
   dtmfReceivePayloadType?: number | undefined;
+  /** The clock that the durations of telephone-events count in, Hz; 8000 by default. */
+  dtmfClockRate?: number | undefined;
   direction: Direction;
   /** Packet length that we send, ms: 10 to 60 in steps of 10; 20 by default. What comes in may have any. */
   ptime?: number | undefined;
@@ -93,6 +101,14 @@ export interface MediaSession {
   mute(on: boolean): void;
   /** Sends back what is received, mixed with what plays, or stops doing so. */
   echo(on: boolean): void;
+  /** Sends a tone again and again, mixed with what plays; undefined ends it. */
+  tone(tone: ToneName | undefined): void;
+  /** Enters the room of that name, where all hear each other, and leaves the one before. Two joined calls are a room of two. */
+  join(room: string, entry?: RoomEntry): void;
+  /** Leaves the room that it is in. `announced`: the others hear a tone. */
+  leave(announced?: boolean): void;
+  /** Hears the room and is not heard in it, or is heard again. */
+  listenOnly(on: boolean): void;
   /** Gives out what is heard, and plays what is written to it; see `tap.ts`. Ends with the session. */
   tap(settings: TapSettings, listener: TapListener): MediaTap;
   /** Ends the session with an RTCP BYE. `closed` follows and is the last event. May be called again. */
@@ -101,9 +117,16 @@ export interface MediaSession {
   listener: (event: MediaEvent) => void;
 }
 
+export interface RoomEntry {
+  /** Hears, and is not heard. */
+  readonly listenOnly?: boolean;
+  /** Everybody in the room hears a tone. */
+  readonly announced?: boolean;
+}
+
 export interface TapSettings {
   /** L16 is little-endian, one channel. */
-  readonly encoding: "L16" | Codec;
+  readonly encoding: "L16" | G711Name;
   /** Hz: 8000, 16000 or 24000; 8000 for G.711. */
   readonly rate: number;
   /** Whether what is heard is wanted. */

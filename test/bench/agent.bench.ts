@@ -57,6 +57,10 @@ const silence: MediaSession = {
   dtmf() {},
   mute() {},
   echo() {},
+  tone() {},
+  join() {},
+  leave() {},
+  listenOnly() {},
   tap: () => ({ write() {}, mark() {}, clear() {}, close() {} }),
   close() {},
 };

@@ -5,8 +5,10 @@ import type {
   MediaEvent,
   MediaSession,
   MediaTap,
+  RoomEntry,
   TapListener,
   TapSettings,
+  ToneName,
 } from "../../src/media/index.ts";
 
 export class FakeMediaSession implements MediaSession {
@@ -37,6 +39,18 @@ export class FakeMediaSession implements MediaSession {
   }
   echo(on: boolean): void {
     this.told.push(`echo ${on}`);
+  }
+  tone(tone: ToneName | undefined): void {
+    this.told.push(tone === undefined ? "no tone" : `tone ${tone}`);
+  }
+  join(room: string, { listenOnly = false, announced = false }: RoomEntry = {}): void {
+    this.told.push(`join ${room}${listenOnly ? " listen-only" : ""}${announced ? " announced" : ""}`);
+  }
+  leave(announced = false): void {
+    this.told.push(announced ? "leave announced" : "leave");
+  }
+  listenOnly(on: boolean): void {
+    this.told.push(`listen-only ${on}`);
   }
   /** The listeners of its taps, those closed among them. */
   readonly taps: TapListener[] = [];
