@@ -3,16 +3,28 @@ import type { HeaderList, Request } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import { isToken } from "../sip/text.ts";
 
-export const methods = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "MESSAGE"] as const;
+export const methods = [
+  "INVITE",
+  "ACK",
+  "CANCEL",
+  "BYE",
+  "OPTIONS",
+  "PRACK",
+  "UPDATE",
+  "MESSAGE",
+  "REFER",
+  "NOTIFY",
+] as const;
 /** Option tags that a peer may require of us. */
-export const extensions: readonly string[] = ["100rel", "timer"];
+export const extensions: readonly string[] = ["100rel", "timer", "replaces", "norefersub"];
 export const acceptedBodies = ["application/sdp"] as const;
 
 const ourMethods: ReadonlySet<string> = new Set(methods);
 
 export const allow = methods.join(", ");
-/** The methods that need no dialog; MESSAGE is taken within calls alone. */
-export const allowOutside = methods.filter((method) => method !== "MESSAGE").join(", ");
+const insideOnly: readonly string[] = ["MESSAGE", "REFER", "NOTIFY"];
+/** The methods that need no dialog; texts, transfers and their news are taken within calls alone. */
+export const allowOutside = methods.filter((method) => !insideOnly.includes(method)).join(", ");
 export const supported = extensions.join(", ");
 
 /** The headers of an answer to OPTIONS: Allow, Accept, Accept-Encoding, Accept-Language, Supported. */
@@ -55,7 +67,7 @@ function refuseBody(request: Request): Refusal | undefined {
   const type = request.contentType;
   if (request.method === "MESSAGE" && type !== undefined && type !== "text/plain")
     return { status: 415, headers: [["Accept", "text/plain"]] };
-  const carriesSession = request.method !== "MESSAGE" && request.method !== "OPTIONS" && request.method !== "BYE";
+  const carriesSession = sessionMethods.has(request.method);
   if (request.body.length > 0 && carriesSession && !optional(request)) {
     if (type === undefined || sessionDescription(request).length === 0)
       return { status: 415, headers: [["Accept", acceptedBodies.join(", ")]] };
@@ -78,9 +90,12 @@ function refuseBody(request: Request): Refusal | undefined {
   return undefined;
 }
 
+/** Methods whose bodies, where they have any, describe a session. */
+const sessionMethods: ReadonlySet<string> = new Set(["INVITE", "ACK", "CANCEL", "PRACK", "UPDATE"]);
+
 function optional(request: Request): boolean {
   return /;\s*handling\s*=\s*optional/i.test(request.header("content-disposition") ?? "");
 }
 
 /** Methods of RFCs that we know of and do not offer: 405, not 501. */
-const knownMethods = new Set(["REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "REFER"]);
+const knownMethods = new Set(["REGISTER", "SUBSCRIBE", "PUBLISH", "INFO"]);

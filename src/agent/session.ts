@@ -10,6 +10,7 @@ import type { HeaderList, Message, Request } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import type { LocalMedia, Negotiated, OfferAnswer } from "../sip/offer-answer.ts";
 import type { ReliableSender } from "../sip/reliable.ts";
+import type { Referred, Replaces } from "../sip/replaces.ts";
 import type { SessionTimer } from "../sip/session-timer.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { type AgentContext, familyOf } from "./context.ts";
@@ -18,6 +19,15 @@ import { accept, early, receiveAck, receivePrack, redirect, reject, ring } from 
 import { receiveMessage, sendMessage } from "./message.ts";
 import { hold, receiveReinvite, receiveUpdate } from "./modify.ts";
 import type { OkRetransmission } from "./ok-retransmission.ts";
+import {
+  type Progress,
+  type ReceivedReferral,
+  type Referral,
+  receiveNotify,
+  receiveRefer,
+  refer,
+  type SentReferral,
+} from "./refer.ts";
 import { respond } from "./respond.ts";
 import { createTimer } from "./session-refresh.ts";
 
@@ -26,6 +36,7 @@ export type EndCause =
   | "cancelled"
   | "rejected"
   | "redirected"
+  | "transferred"
   | "unanswered"
   | "timeout"
   | "expired"
@@ -53,6 +64,10 @@ export interface SessionUser {
   connected(): void;
   held(on: boolean): void;
   message(text: string): void;
+  /** The peer asks us to call somebody else instead; without this method it is refused (603). */
+  referred?(referral: Referral): void;
+  /** A call that came in takes this one's place (RFC 3891) and is answered at once: its user. Without it: 603. */
+  replaced?(by: Session): SessionUser;
   /** Once, last. */
   ended(end: SessionEnd): void;
 }
@@ -108,6 +123,11 @@ export class Session {
   credentials: HeaderList | undefined;
   /** Whether we have put the peer on hold. */
   holding = false;
+  /** Our REFER that is under way, and the peer's that waits or is followed. */
+  referral: SentReferral | undefined;
+  asked: ReceivedReferral | undefined;
+  /** How many REFERs the peer has sent. */
+  referrals = 0;
 
   constructor(
     context: AgentContext,
@@ -166,6 +186,18 @@ export class Session {
     sendMessage(this, text, done);
   }
 
+  /** Asks the peer to call somebody else instead of us. Throws InvalidHeaderValue where `to` is no URI. */
+  refer(to: Referred, progress: Progress, done: Done): void {
+    refer(this, to, progress, done);
+  }
+
+  /** This session as the peer has to name it, for who is to take our place in it (RFC 3891 §4). */
+  get replaceable(): Replaces | undefined {
+    const { dialog } = this;
+    if (dialog === undefined || this.phase.name === "over") return undefined;
+    return { callId: dialog.callId, toTag: dialog.remoteTag, fromTag: dialog.localTag, earlyOnly: false };
+  }
+
   /** Ends the session by what its state asks for: BYE, CANCEL, or a final response (`how.code` from 400 on, else 480). */
   end(how: SessionEnd): void {
     end(this, how);
@@ -187,6 +219,10 @@ export class Session {
         return receivePrack(this, tx, request);
       case "MESSAGE":
         return receiveMessage(this, tx, request);
+      case "REFER":
+        return receiveRefer(this, tx, request);
+      case "NOTIFY":
+        return receiveNotify(this, tx, request);
       default:
         respond(this, tx, 501);
     }
@@ -264,6 +300,11 @@ export class Session {
     if (this.change.by === "them") this.change.ok.stop();
     this.change = { by: "none" };
     this.timer.stop();
+    this.asked?.cancel();
+    const { referral } = this;
+    // RFC 5589 §6: a transferee that has agreed may leave at once; it need not say how it fared.
+    const left = referral?.accepted === true && how.by === "remote";
+    referral?.settle(left ? undefined : "the call is over");
     this.user.ended(how);
     if (!byeFollows) this.forget();
   }

@@ -2,14 +2,15 @@
  * The user agent: gives requests within dialogs to their sessions, makes sessions of new INVITEs, and answers what needs
  * no session. It is the last receiver of the routing chain: `invite` and `reply` are what routes ask of it.
  */
-import { Dialog, dialogKeyOf } from "../sip/dialog.ts";
+import { Dialog, dialogKey, dialogKeyOf } from "../sip/dialog.ts";
 import { buildResponse, type HeaderList, type Request } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newTag } from "../sip/random.ts";
+import { parseReplaces } from "../sip/replaces.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri } from "../sip/uri.ts";
-import { acceptedBodies, allow, optionsHeaders, refuse } from "./capabilities.ts";
+import { acceptedBodies, allow, optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
 import { type AgentContext, contactOn, familyOf, isSecure } from "./context.ts";
 import { prepareIncoming } from "./incoming.ts";
 import { refusalHeaders } from "./respond.ts";
@@ -91,6 +92,34 @@ export class UserAgent {
     this.context.sessions.set(dialog.key, session);
     this.#incoming.set(tx, session);
     session.user = serve(session, request);
+  }
+
+  /**
+   * The session that an INVITE wants to take the place of (RFC 3891 §3), or how to refuse it. Undefined: it names none.
+   * Whoever knows a dialog's tags was told them by one of its ends.
+   */
+  replacedBy(request: Request): Session | Refusal | undefined {
+    const values = request.headers("replaces");
+    if (values.length === 0) return undefined;
+    const replaces = values.length === 1 ? parseReplaces(values[0] ?? "") : undefined;
+    if (replaces === undefined) return { status: 400, reason: "Bad Replaces" };
+    const { callId, toTag, fromTag, earlyOnly } = replaces;
+    // A peer of RFC 2543 has no tag, which is written as 0.
+    const keys = [fromTag, ...(fromTag === "0" ? [""] : [])].map((tag) => dialogKey(callId, toTag, tag));
+    const [session] = keys.flatMap((key) => this.context.sessions.get(key) ?? []);
+    switch (session?.phase.name) {
+      case undefined:
+      // Only the early dialogs that we began can be replaced; those that ring here are still the peer's to cancel.
+      case "incoming":
+        return { status: 481 };
+      case "over":
+        return { status: 603 };
+      case "answered":
+      case "confirmed":
+        return earlyOnly ? { status: 486 } : session;
+      case "outgoing":
+        return session;
+    }
   }
 
   /** What we can do (RFC 3261 §11.2); the most of it where the source may be forged and the request was small. */

@@ -3,7 +3,7 @@
  * commands, turns what happens into its events, and takes care that each command is answered and ENDED comes last.
  */
 import dns from "node:dns/promises";
-import type { Session, SessionEnd, SessionUser } from "../agent/index.ts";
+import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine, MediaEvent, MediaSession } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
@@ -14,6 +14,7 @@ import { performers } from "./commands.ts";
 import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
 import type { Dialer, Peers } from "./dialer.ts";
 import { Gatherer } from "./gather.ts";
+import { Succession } from "./succession.ts";
 import type { CallEvent, Command } from "./vocabulary.ts";
 
 export interface CallSurroundings {
@@ -41,8 +42,11 @@ const maxEarlyEvents = 1000;
 export class Call implements CallControl, SessionUser {
   readonly facts: CallFacts;
   readonly log: Log;
-  readonly session: Session;
+  /** The peer's; another one when the peer was transferred, or we were. */
+  session: Session;
   readonly gatherer: Gatherer;
+  /** Transfers that concern us. */
+  readonly succession: Succession;
   readonly clock: Clock;
   readonly dialer: Dialer | undefined;
   readonly peers: Peers | undefined;
@@ -75,6 +79,7 @@ export class Call implements CallControl, SessionUser {
     this.dialer = surroundings.dialer;
     this.peers = surroundings.peers;
     this.gatherer = new Gatherer(surroundings.clock);
+    this.succession = new Succession(this);
     this.#media = surroundings.media;
     this.#lookup = surroundings.lookup ?? systemLookup;
   }
@@ -210,8 +215,16 @@ export class Call implements CallControl, SessionUser {
     this.emit({ name: "MESSAGE", text });
   }
 
+  referred(referral: Referral): void {
+    this.succession.asked(referral);
+  }
+
+  replaced(by: Session): SessionUser {
+    return this.succession.replacedBy(by);
+  }
+
   ended(end: SessionEnd): void {
-    if (this.#ended) return;
+    if (this.#ended || this.succession.survives(end)) return;
     this.#ended = true;
     this.gatherer.cancel();
     this.#audio?.close();

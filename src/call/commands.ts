@@ -2,10 +2,12 @@
 import type { Call } from "./call.ts";
 import { basicPerformers } from "./performers/basic.ts";
 import type { Done, Performers } from "./performers/performer.ts";
+import { transferPerformers } from "./performers/transfer.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
 
 const table: Performers<CommandName> = {
   ...basicPerformers,
+  ...transferPerformers,
 };
 
 /** By name; the table above proves that each takes its own command. */

@@ -1,5 +1,5 @@
 /** How a call calls others, and finds those that are up: what a handler can reach beyond its own call. */
-import type { InviteFailure } from "../agent/index.ts";
+import type { InviteFailure, Session, SessionUser } from "../agent/index.ts";
 import type { HeaderList } from "../sip/message.ts";
 import type { Call } from "./call.ts";
 import type { Handler } from "./control.ts";
@@ -20,6 +20,15 @@ export interface Dialer {
    * @returns the new call, or why there is none: not allowed, no URI, no room
    */
   dial(by: Call, target: string, options: DialOptions): Call | InviteFailure;
+  /**
+   * Calls `target` for `by` itself, which goes on with who answers (a transfer that it follows): under the same rules as
+   * `dial`, but as no call of its own. `user` is told nothing before this returns.
+   */
+  dialOn(
+    by: Call,
+    target: string,
+    options: Omit<DialOptions, "handler"> & { user: SessionUser },
+  ): Session | InviteFailure;
 }
 
 /** The calls of this process. */

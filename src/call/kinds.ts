@@ -38,6 +38,10 @@ export const kinds = {
   text: textKind(`text of at most ${maxText} characters`, (t) => t.length <= maxText),
   file: textKind("a file name", (t) => t.length > 0 && t.length <= 4096 && !t.includes("\0")),
   uri: textKind("a sip:, sips: or tel: URI", (t) => /^(sips?|tel):[\x21-\x7e]+$/i.test(t) && t.length <= 2048),
+  destination: textKind(
+    "a sip:, sips: or tel: URI, or the id of a call",
+    (t) => (/^(sips?|tel):[\x21-\x7e]+$/i.test(t) && t.length <= 2048) || /^[a-z0-9]{1,64}$/.test(t),
+  ),
   digits: textKind("digits out of 0-9 * # A-D", (t) => /^[0-9*#A-Da-d]{1,256}$/.test(t)),
   terminator: textKind("one or more of 0-9 * # A-D, or `none`", (t) => /^([0-9*#A-Da-d]{1,16}|none)$/.test(t)),
   failure: numberKind("a code from 400 to 699", integer(400, 699)),

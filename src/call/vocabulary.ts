@@ -13,6 +13,7 @@ import {
   type Value,
 } from "./kinds.ts";
 import { basicCommands, basicEvents } from "./tables/basic.ts";
+import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
 export {
   type Argument,
@@ -27,10 +28,12 @@ export {
 
 export const commands = {
   ...basicCommands,
+  ...transferCommands,
 } as const satisfies Record<string, CommandEntry>;
 
 export const events = {
   ...basicEvents,
+  ...transferEvents,
 } as const satisfies Record<string, EventEntry>;
 
 export type CommandName = keyof typeof commands;

@@ -5,6 +5,7 @@ import {
   invite,
   type Session,
   type SessionEnd,
+  type SessionUser,
   type UserAgent,
 } from "../agent/index.ts";
 import { Call, type CallFacts, type Dialer, type Handler, type Peers } from "../call/index.ts";
@@ -51,7 +52,10 @@ export class Calls implements Peers {
   /** Set while the server is stopping: new calls get 503. */
   draining = false;
   /** What calls the handlers' calls for them. */
-  dialer: Dialer = { dial: (_by, uri, { handler, ...options }) => this.place({ uri, ...options }, handler) };
+  dialer: Dialer = {
+    dial: (_by, uri, { handler, ...options }) => this.place({ uri, ...options }, handler),
+    dialOn: (_by, uri, { user, ...options }) => this.placeOn({ uri, ...options }, user),
+  };
   readonly #calls = new Set<Call>();
   readonly #byId = new Map<string, Call>();
   readonly #perSource = new Map<string, number>();
@@ -72,6 +76,7 @@ export class Calls implements Peers {
   /** Hands an INVITE to a handler, or refuses it when there is no room. */
   receive(tx: ServerTransaction, request: Request, handler: Handler): void {
     const { agent, admission } = this.#around;
+    if (this.replace(tx, request)) return;
     const source = tx.flow.remote.host;
     const refusal = this.#refusal(source);
     if (refusal !== undefined) this.#note(refusal, source);
@@ -85,6 +90,29 @@ export class Calls implements Peers {
     if (call !== undefined) this.#start(call, handler);
   }
 
+  /** An INVITE that takes the place of a peer of ours (RFC 3891): the call goes on with it. False: it is none. */
+  replace(tx: ServerTransaction, request: Request): boolean {
+    const { agent, log } = this.#around;
+    const before = agent.replacedBy(request);
+    if (before === undefined) return false;
+    if ("status" in before) {
+      agent.reply(tx, before.status, before);
+      return true;
+    }
+    const { user } = before;
+    if (user.replaced === undefined) {
+      agent.reply(tx, 603);
+      return true;
+    }
+    let made: Session | undefined;
+    agent.invite(tx, request, (session) => {
+      made = session;
+      return user.replaced?.(session) ?? user;
+    });
+    made?.accept((reason) => reason === undefined || log.info("nobody took a peer's place", { reason }));
+    return true;
+  }
+
   /** Places a call that `handler` handles. */
   place(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure {
     let call: Call | undefined;
@@ -96,6 +124,12 @@ export class Calls implements Peers {
     if (call === undefined) return { failure: "the call could not be made" };
     this.#start(call, handler);
     return call;
+  }
+
+  /** Places a call that goes on for one that is up, in its peer's stead. */
+  placeOn(options: InviteOptions, user: SessionUser): Session | InviteFailure {
+    if (this.draining) return { failure: "the server is stopping" };
+    return invite(this.#around.agent.context, options, () => user);
   }
 
   find(id: string): Call | undefined {

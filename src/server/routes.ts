@@ -1,5 +1,5 @@
 /** The routes of a configuration as a receive chain: which request goes to which handler, proxy, reply or redirect. */
-import { allowOutside, type UserAgent } from "../agent/index.ts";
+import { allowOutside, Session, type UserAgent } from "../agent/index.ts";
 import type { Handler } from "../call/index.ts";
 import type { Config, Route, RouteAction } from "../config/config.ts";
 import {
@@ -45,10 +45,23 @@ export function compileRoutes(config: Config, targets: RouteTargets): Receiver {
   const { registrar } = targets;
   return chain(
     dropper(config.drop),
+    replacing(targets),
     ...(registrar === undefined ? [] : [registrarOf(registrar, targets)]),
     ...config.routes.map((rule) => compileRoute(rule, targets)),
     withoutRoute(targets),
   );
+}
+
+/** Who names a dialog of ours, tags and all, was told them by one of its ends, and needs no route (RFC 3891 §3). */
+function replacing({ agent, calls, comesToUserAgent }: RouteTargets): Receiver {
+  return (incoming) => {
+    const { request, tx } = incoming;
+    if (request.method !== "INVITE" || request.to.tag !== undefined || request.header("replaces") === undefined)
+      return false;
+    const session = agent.replacedBy(request);
+    if (!(session instanceof Session) || !comesToUserAgent(incoming)) return session instanceof Session;
+    return calls.replace(tx, request);
+  };
 }
 
 function registrarOf(registrar: Receiver, { domainOf }: RouteTargets): Receiver {
@@ -139,6 +152,7 @@ function answerAsUserAgent(agent: UserAgent, tx: ServerTransaction): void {
     case "OPTIONS":
       return agent.options(tx);
     case "BYE":
+    case "NOTIFY":
     case "PRACK":
     case "UPDATE":
       return agent.reply(tx, 481);

@@ -48,7 +48,7 @@ describe("an outgoing INVITE", () => {
   test("offers our audio and is connected by its 200, which is acknowledged", () => {
     const { bench, request } = called();
     expect(Buffer.from(request.body).toString()).toContain("m=audio 10000 RTP/AVP 0 8 101");
-    expect(request.header("supported")).toBe("100rel, timer");
+    expect(request.header("supported")).toBe("100rel, timer, replaces, norefersub");
     bench.receive(reply(request, 180));
     bench.receive(reply(request, 200, { body: answer }));
     expect(requestsOf(bench)).toEqual(["ACK b1"]);

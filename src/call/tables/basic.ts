@@ -184,7 +184,7 @@ export const basicEvents = {
       cause: {
         kind: "reason",
         summary:
-          "`hangup`, `cancelled`, `rejected`, `redirected`, `unanswered`, `timeout`, `expired`, `error` or `shutdown`",
+          "`hangup`, `cancelled`, `rejected`, `redirected`, `transferred`, `unanswered`, `timeout`, `expired`, `error` or `shutdown`",
       },
       code: { kind: "status", summary: "the SIP status code that tells it best: 200 for an ordinary end" },
     },
