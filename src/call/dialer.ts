@@ -7,6 +7,8 @@ import type { Handler } from "./control.ts";
 export interface DialOptions {
   /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`; by default as the server sees fit. */
   from?: string | undefined;
+  /** Through this trunk, whatever the target's host; by default through the one whose domain it is, if there is one. */
+  trunk?: string | undefined;
   /** Further header fields of the INVITE. */
   headers?: HeaderList | undefined;
   /** Runs the new call. It is started before the INVITE leaves. */

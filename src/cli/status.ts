@@ -1,5 +1,5 @@
 /** `siproc status`: what a running server is doing, asked over its socket. */
-import type { Status, StatusBan, StatusContact, StatusRelay } from "../control/status.ts";
+import type { Status, StatusBan, StatusContact, StatusRelay, StatusTrunk } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
 import { ask, json, table, unreachable } from "./running.ts";
@@ -60,6 +60,7 @@ function summary(now: Status, time: number): string {
         ? "none are taken"
         : `${registrations.contacts} contacts of ${registrations.users} users`,
     ],
+    ...now.trunks.map((trunk): [string, string] => [`trunk ${trunk.name}`, trunkState(trunk)]),
     ...(now.accounts === undefined ? [] : [["accounts", String(now.accounts)] satisfies [string, string]]),
     [
       "store",
@@ -72,6 +73,21 @@ function summary(now: Status, time: number): string {
     ["process", `${Math.round(now.process.memory / 1_048_576)} MB, ${now.process.cpu.toFixed(1)} s of CPU`],
   ];
   return table(rows, Number.POSITIVE_INFINITY);
+}
+
+function trunkState({ state, id, seconds, expires, failure }: StatusTrunk): string {
+  switch (state) {
+    case "registered":
+      return `registered as ${id}, ${spell(seconds)} ago for ${spell(expires ?? 0)}`;
+    case "failed":
+      return `not registered: ${failure?.reason ?? ""}; again in ${spell((failure?.retry ?? 0) / 1000 - seconds)}`;
+    case "registering":
+      return `registering as ${id}`;
+    case "ended":
+      return "no longer registered";
+    case "unregistered":
+      return `calls go out as ${id}; it needs no registration`;
+  }
 }
 
 function contactRows(contacts: readonly StatusContact[]): string[][] {

@@ -28,6 +28,7 @@ export interface Config {
   readonly drop: readonly DropRule[];
   readonly dns: DnsSettings;
   /** The first that matches decides. */
+  readonly trunks: readonly TrunkSettings[];
   readonly routes: readonly Route[];
   readonly scripts: ScriptSettings;
   readonly media: MediaSettings;
@@ -44,6 +45,8 @@ export interface Route {
   /** Upper case names; undefined: any method. */
   readonly methods: readonly string[] | undefined;
   readonly action: RouteAction;
+  /** The trunk that it came in by; undefined: by any, or by none. */
+  readonly trunk?: string | undefined;
   /** What a caller has to prove, besides the password of an account; undefined: nothing. */
   readonly auth: readonly AuthFilter[] | undefined;
   /** Where the route stands in the file, for logs; both from 1. */
@@ -64,8 +67,35 @@ export type RouteAction =
   /** URIs with `$1` … `$9`, or `request-uri`; at least one, tried in order. */
   | ({ readonly type: "proxy"; readonly uris: readonly string[] } & ProxySettings)
   | { readonly type: "drop" };
+  /** Out through a trunk of that name. `number`, in which `$1` … `$9` are groups, is who is called: by default who was. */
+  | { readonly type: "trunk"; readonly name: string; readonly number: string | undefined }
 
 export interface ProxySettings {
+/** An account of ours elsewhere, complete. */
+export interface TrunkSettings {
+  readonly name: string;
+  /** Where we register, a SIP URI; undefined: nowhere. */
+  readonly registrar: string | undefined;
+  /** A name-addr: the From of our calls. */
+  readonly id: string;
+  /** The user of `id`, as it stands in a URI: who is called when they call us. */
+  readonly user: string;
+  /** In lower case. A URI with this host is one of this trunk's. */
+  readonly domain: string;
+  /** The domain with the port of the registrar, as it stands in a URI. */
+  readonly address: string;
+  readonly scheme: "sip" | "sips";
+  readonly auth: { readonly user: string; readonly password: string; readonly realm: string | undefined } | undefined;
+  /** Seconds. */
+  readonly expires: number;
+  /** Milliseconds. */
+  readonly retry: { readonly first: number; readonly longest: number };
+  /** A SIP URI. */
+  readonly proxy: string | undefined;
+  readonly strictRoute: boolean;
+  readonly transport: "udp" | "tcp" | "tls" | undefined;
+}
+
   readonly mode: "stateful" | "stateless" | "redirect";
   /** Media goes through us. */
   readonly relay: boolean;

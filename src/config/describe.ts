@@ -1,6 +1,7 @@
 /** The schema for others: as JSON Schema for editors, and as the table of docs/configuration.md. */
 import { configKeys, configType } from "./schema.ts";
 import { routeKeys } from "./schema-routes.ts";
+import { trunkKeys } from "./schema-trunks.ts";
 import type { JsonSchema, Key, MapType, Type } from "./types.ts";
 
 /** JSON Schema (2020-12) of a configuration file. */
@@ -15,11 +16,16 @@ export function configJsonSchema(): JsonSchema {
 /** The reference: one Markdown table row per key, nested keys with their path. */
 export function configReference(): string {
   const head = ["| Key | Value | Default | Meaning |", "|---|---|---|---|"];
-  const { routes, ...others } = configKeys;
+  const { routes, trunks, ...others } = configKeys;
   return [
     ...head,
     ...rows(others, ""),
-    ...rows({ routes }, ""),
+    ...rows({ trunks, routes }, ""),
+    "",
+    "Keys of a trunk:",
+    "",
+    ...head,
+    ...rows(trunkKeys, ""),
     "",
     "Keys of a route:",
     "",

@@ -7,6 +7,7 @@ import { checkHandler, checkReferences } from "./references.ts";
 import { entryOf, readRightRoutes, readRoutes } from "./routes.ts";
 import { type configKeys, configType } from "./schema.ts";
 import { substitute } from "./substitute.ts";
+import { readTrunks } from "./trunks.ts";
 import type { Context, ValuesOf } from "./types.ts";
 import { maxFile, type Node, type Position, parseYaml } from "./yaml.ts";
 
@@ -92,6 +93,7 @@ async function build(node: Node, file: string, context: Context, problems: Probl
     ban: values.ban,
     drop: values.drop,
     dns: values.dns,
+    trunks: readTrunks(node, values.trunks, context),
     scripts: values.scripts,
     media: values.media,
     log: values.log,

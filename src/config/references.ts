@@ -5,12 +5,15 @@ import { basename, delimiter, join } from "node:path";
 import { faultOfTls } from "../transport/index.ts";
 import type { Config, Route } from "./config.ts";
 import { entryOf } from "./routes.ts";
+import { checkTrunkRoutes } from "./trunks.ts";
 import type { Context } from "./types.ts";
 import type { Node, Position } from "./yaml.ts";
 
 export async function checkReferences(config: Config, root: Node, context: Context): Promise<void> {
   checkListeners(config, root, context);
   checkAccounts(config, root, context);
+  const trunkAt = (i: number) => entryOf(routeEntry(root, i), "trunk")?.value.at;
+  checkTrunkRoutes(config.routes, config.trunks, trunkAt, context);
   const certificates = await Promise.all(
     certificateFiles(config, root).map(({ path, at }) => checkFile(path, at, context)),
   );

@@ -40,7 +40,9 @@ export function readRightRoutes(root: Node, context: Context): { route: Route; n
 }
 
 function readRoute(node: MapNode, values: RouteValues, context: Context): [Route] | undefined {
-  const given = actionNames.filter((name) => values[name] !== undefined);
+  const named = actionNames.filter((name) => values[name] !== undefined);
+  // Beside another action a trunk is a condition.
+  const given = named.length > 1 ? named.filter((name) => name !== "trunk") : named;
   const [name] = given;
   if (name === undefined || given.length > 1) {
     const found = name === undefined ? "no action" : given.join(" and ");
@@ -53,12 +55,16 @@ function readRoute(node: MapNode, values: RouteValues, context: Context): [Route
   checkMethods(action, values.method, { action: at, method: entryOf(node, "method")?.value.at ?? at }, context);
   if (action.type === "redirect") checkGroups([action.uri], "redirect", values, at, context);
   if (action.type === "proxy") checkGroups(action.uris, "proxy", values, at, context);
+  if (action.type === "trunk") checkGroups([action.number ?? ""], "number", values, at, context);
+  else if (values.number !== undefined)
+    context.problem(at, `number says whom to call through a trunk; this route has ${action.type}`);
   checkProxyKeys(action, values, node, context);
   return [
     {
       to: values.to,
       from: values.from,
       methods: values.method,
+      ...(action.type !== "trunk" && values.trunk !== undefined && { trunk: values.trunk }),
       action,
       auth: values.auth,
       line: node.at.line,
@@ -68,7 +74,7 @@ function readRoute(node: MapNode, values: RouteValues, context: Context): [Route
 }
 
 function actionOf(values: RouteValues): RouteAction | undefined {
-  const { script, exec, reply, redirect, location, proxy, drop } = values;
+  const { script, exec, reply, redirect, location, proxy, drop, trunk, number } = values;
   if (script !== undefined) return { type: "script", file: script };
   if (exec !== undefined) return { type: "exec", argv: exec };
   if (reply !== undefined) return { type: "reply", ...reply };
@@ -76,6 +82,7 @@ function actionOf(values: RouteValues): RouteAction | undefined {
   if (location !== undefined) return { type: "location", ...proxySettings(values) };
   if (proxy !== undefined) return { type: "proxy", uris: proxy, ...proxySettings(values) };
   if (drop !== undefined) return { type: "drop" };
+  if (trunk !== undefined) return { type: "trunk", name: trunk, number };
   return undefined;
 }
 
@@ -122,7 +129,7 @@ function checkMethods(
   for (const method of methods ?? [])
     if (!knownMethods.has(method))
       context.warn(at.method, `${method} is no method of SIP that siproc knows; is it spelled right?`);
-  const handles = action.type === "script" || action.type === "exec";
+  const handles = action.type === "script" || action.type === "exec" || action.type === "trunk";
   if (handles && methods !== undefined && !methods.includes("INVITE"))
     context.problem(at.method, `${action.type} handles calls, which come as INVITE; found only ${methods.join(", ")}`);
   const answersInvite = methods === undefined || methods.includes("INVITE");
@@ -145,10 +152,11 @@ function checkGroups(uris: readonly string[], what: string, { to }: RouteValues,
 /** A route after one that takes everything is a mistake more often than a plan. */
 function warnOfUnreachable(routes: readonly Route[], context: Context): void {
   const all = routes.findIndex(
-    ({ to, from, methods, action }) =>
+    ({ to, from, methods, trunk, action }) =>
       (to === undefined || to.source === "*") &&
       (from === undefined || from.source === "*") &&
       methods === undefined &&
+      trunk === undefined &&
       (action.type === "reply" || action.type === "redirect" || action.type === "drop"),
   );
   const next = routes[all + 1];

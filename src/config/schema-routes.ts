@@ -1,6 +1,7 @@
 /** The keys of a route: what a request must be like, and what happens to it. */
 import { resolve } from "node:path";
 import { isSipUri, parseUri } from "../sip/uri.ts";
+import { trunkName } from "./schema-trunks.ts";
 import { integer, type Key, listOf, mapOf, oneOf, scalarType, type Type, text } from "./types.ts";
 import { flag, method, path, pattern, word } from "./values.ts";
 
@@ -96,6 +97,11 @@ const rewriteContact: Type<boolean | "force"> = scalarType(
   (written) => (written === "force" ? written : written === "true" ? true : written === "false" ? false : undefined),
 );
 
+const trunkNumber: Type<string> = text(
+  "a number or a user name, in which $1 … $9 are groups of the route's `to`",
+  (written) => /^[-\w+*#.!~$]{1,128}$/.test(written),
+);
+
 export const routeKeys = {
   to: {
     type: pattern,
@@ -136,9 +142,16 @@ export const routeKeys = {
     doc: "Of a stateless proxy: puts itself into Contact where a request leaves by another address than it came in (`true`), or always (`force`).",
   },
   record_route: { type: flag, doc: "Whether a proxy stays on the path of the dialog; true by default." },
-  trunk: { type: word, doc: "Out through a trunk.", planned: true },
+  trunk: {
+    type: trunkName,
+    doc: "Alone: calls go out through this trunk. Beside another action: which calls, those that come in by this trunk.",
+  },
+  number: {
+    type: trunkNumber,
+    doc: "Whom to call through the trunk, in which `$1` … `$9` are groups of `to`; by default the user that was called.",
+  },
 } as const satisfies Record<string, Key<unknown>>;
 
 export const routeType = mapOf(routeKeys);
 
-export const actionNames = ["script", "exec", "reply", "redirect", "location", "proxy", "drop"] as const;
+export const actionNames = ["script", "exec", "reply", "redirect", "location", "proxy", "drop", "trunk"] as const;

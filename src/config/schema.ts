@@ -1,10 +1,12 @@
 /** Every key of the configuration, once: name, type, default, meaning. Checking, the JSON Schema and the reference come from here. */
+
 import { isIP } from "node:net";
 import { levels } from "../log.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
 import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
+import { trunksType } from "./schema-trunks.ts";
 import { domain, hostName, path, pattern, word } from "./values.ts";
 
 const listenUrl: Type<ListenUrl> = scalarType(
@@ -178,6 +180,7 @@ export const configKeys = {
   },
   dns: { type: dnsType, default: {}, doc: "How names are resolved." },
   routes: {
+  trunks: { type: trunksType, default: [], doc: "Accounts of ours elsewhere. See below." },
     type: listOf(routeType, { lone: false }),
     default: [],
     doc: "What happens to requests: the first route that matches decides. See below.",
@@ -186,7 +189,6 @@ export const configKeys = {
   media: { type: mediaType, default: {}, doc: "Audio." },
   log: { type: logType, default: {}, doc: "The log, on stderr." },
   limits: { type: limitsType, default: {}, doc: "How much is too much." },
-  trunks: { type: word, doc: "Accounts of ours elsewhere.", planned: true },
   control: { type: word, doc: "The HTTP API.", planned: true },
 } as const satisfies Record<string, Key<unknown>>;
 

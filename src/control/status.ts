@@ -13,6 +13,8 @@ export interface Status {
   readonly calls: { readonly handled: number; readonly relayed: number; readonly forwarding: number };
   readonly transactions: number;
   readonly connections: number;
+  /** Our accounts elsewhere. */
+  readonly trunks: readonly StatusTrunk[];
   readonly registrations: { readonly users: number; readonly contacts: number } | undefined;
   readonly accounts: number | undefined;
   readonly store: { readonly kind: string; readonly waiting: number; readonly failure: string | undefined };
@@ -25,6 +27,24 @@ export interface Status {
   };
   /** Octets of resident memory; CPU seconds, user and system. */
   readonly process: { readonly memory: number; readonly cpu: number };
+}
+
+export interface StatusTrunk {
+  readonly name: string;
+  /** Who we are there, a name-addr. */
+  readonly id: string;
+  readonly registrar: string | undefined;
+  readonly domain: string;
+  /** `unregistered`: it needs no registration. */
+  readonly state: "registering" | "registered" | "failed" | "ended" | "unregistered";
+  /** Since the last change, a refresh included. */
+  readonly seconds: number;
+  /** Seconds that the registrar gave. */
+  readonly expires: number | undefined;
+  /** `retry` in ms, from when it failed. */
+  readonly failure: { readonly status: number; readonly reason: string; readonly retry: number } | undefined;
+  /** The route that the registrar wants our requests to take (RFC 3608). */
+  readonly service: readonly string[];
 }
 
 export interface StatusContact {

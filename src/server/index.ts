@@ -1,5 +1,12 @@
 /** A running siproc: sockets, transactions, user agent, media and handlers put together from a configuration. */
-import { defaultSettings, type InviteFailure, type InviteOptions, type SessionEnd, UserAgent } from "../agent/index.ts";
+import {
+  defaultSettings,
+  type InviteFailure,
+  type InviteOptions,
+  type RegistrationState,
+  type SessionEnd,
+  UserAgent,
+} from "../agent/index.ts";
 import type { Call, Handler } from "../call/index.ts";
 import type { Config } from "../config/config.ts";
 import type { Control } from "../control/status.ts";
@@ -20,6 +27,7 @@ import { Resolver } from "../transport/resolve/index.ts";
 import { version } from "../version.ts";
 import { Admission } from "./admission.ts";
 import { Calls } from "./calls.ts";
+import { ServerDialer } from "./dialer.ts";
 import { Dispatch, type DispatchParts } from "./dispatch.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
 import type { OverloadLimits } from "./overload.ts";
@@ -27,6 +35,9 @@ import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { compileRoutes } from "./routes.ts";
 import { Services } from "./services.ts";
+import type { Trunk } from "./trunk.ts";
+import { trunkHandler } from "./trunk-handler.ts";
+import { Trunks } from "./trunks.ts";
 import { Unrouted } from "./unrouted.ts";
 import { UserAgentEntry } from "./user-agent-entry.ts";
 import { warmUp } from "./warm-up.ts";
@@ -46,6 +57,10 @@ export interface Server {
   admits(incoming: Incoming): boolean;
   /** Makes the relay of media ready, whatever the routes say: for receivers that a program adds. */
   startRelay(): void;
+  /** Our accounts elsewhere. */
+  readonly trunks: Trunks;
+  /** The way to somebody, and whom handlers may call. */
+  readonly dialer: ServerDialer;
   /** Tells one listener of each connection that is gone. */
   onClosed(heard: (flow: Flow) => void): void;
   /** Takes over routes, scripts and limits of a new configuration. Calls that are up go on as they began. */
@@ -74,6 +89,8 @@ export interface ServerOptions {
   mayRelay?: boolean | undefined;
   /** When new calls are refused because we are late, and how late we are with the request at hand: for tests. */
   overload?: Partial<OverloadLimits> | undefined;
+  /** Told of each change of a trunk's registration. */
+  trunkChanged?: ((trunk: Trunk, state: RegistrationState) => void) | undefined;
   waited?: (() => number) | undefined;
   /** Plays calls and registrations that nobody makes after the start, so that the first real ones are as fast as the others. */
   rehearse?: boolean | undefined;
@@ -112,6 +129,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   });
   const start = new Start();
   let closed = (_flow: Flow): void => {};
+  let trunks: Trunks | undefined;
   const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
@@ -130,7 +148,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
           }
         }),
       failure: (failure, flow) => start.after(() => refuse(transactions, failure, flow)),
-      closed: (flow) => closed(flow),
+      closed: (flow) => {
+        trunks?.closed(flow);
+        closed(flow);
+      },
     },
   }).catch(closeAll);
   closing.push(() => transport.close());
@@ -168,6 +189,20 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
+  const elsewhere = new Trunks({
+    context: agent.context,
+    log,
+    now: Date.now,
+    trust: (address) => services.guard.trust(address),
+    changed: (trunk, state) => options.trunkChanged?.(trunk, state),
+  });
+  trunks = elsewhere;
+  const dialer = new ServerDialer({
+    calls,
+    trunks: elsewhere,
+    registered: (uri) => services.registered(uri),
+  });
+  calls.dialer = dialer;
   const handlers = new Handlers(log, clock);
   const handler = (action: HandlerAction) => options.handlerFor?.(action) ?? handlers.of(action);
   const unrouted = new Unrouted(clock, log);
@@ -185,12 +220,16 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     handlers.use(next);
     services.use(next);
     ready(relay.use(next));
+    elsewhere.use(next.trunks);
+    dialer.allowed = next.scripts.allow.dial;
     calls.limits = callLimits(next);
     entry.routedMethods = new Set(next.routes.flatMap(({ methods }) => methods ?? []));
     routes = compileRoutes(next, {
       agent,
       calls,
       handler,
+      throughTrunk: (name, user) => trunkHandler(dialer, elsewhere.find(name), user),
+      trunkOf: ({ request, flow }) => elsewhere.bringing(request, flow)?.name,
       domainOf: services.domainOf,
       registrar: services.registrar(),
       authorizer: (rule) => services.authorizer(rule),
@@ -211,7 +250,18 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     services,
     agent,
     transport,
-    control: report({ config: () => current, apply, calls, services, store, transport, transactions }),
+    trunks: elsewhere,
+    dialer,
+    control: report({
+      config: () => current,
+      apply,
+      calls,
+      services,
+      store,
+      transport,
+      transactions,
+      trunks: elsewhere,
+    }),
     use(receiver) {
       first = receiver;
       connect();
@@ -231,6 +281,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     async drain(graceMs) {
       calls.draining = true;
       services.stateful.draining = true;
+      // Whoever calls us by a trunk is better told by its server that we are away.
+      void elsewhere.stop();
       const forwarded = until(() => services.stateful.size === 0);
       return await settlesWithin(Promise.all([calls.idle(), forwarded]), graceMs);
     },
@@ -245,6 +297,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
         until(() => agent.dialogs === 0),
         farewell,
       );
+      await settlesWithin(elsewhere.stop(), farewell);
       services.stateful.stop();
       await Promise.all([closeQuietly(media, log), relay.close(), handlers.close()]);
       resolver.close();

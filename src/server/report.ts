@@ -11,6 +11,7 @@ import { formatAddress, socketHost, type TransportLayer } from "../transport/ind
 import { version } from "../version.ts";
 import type { Calls } from "./calls.ts";
 import type { Services } from "./services.ts";
+import type { Trunks } from "./trunks.ts";
 
 export interface ReportParts {
   config: () => Config;
@@ -21,6 +22,7 @@ export interface ReportParts {
   store: Store;
   transport: TransportLayer;
   transactions: TransactionLayer;
+  trunks: Trunks;
 }
 
 export function report(parts: ReportParts): Control {
@@ -91,7 +93,10 @@ export function report(parts: ReportParts): Control {
   };
 }
 
-function statusOf({ config, calls, services, store, transport, transactions }: ReportParts, started: number): Status {
+function statusOf(
+  { config, calls, services, store, transport, transactions, trunks }: ReportParts,
+  started: number,
+): Status {
   const { guard, location, stateful } = services;
   const { user, system } = process.cpuUsage();
   return {
@@ -103,6 +108,7 @@ function statusOf({ config, calls, services, store, transport, transactions }: R
     calls: { handled: calls.size, relayed: services.relayed, forwarding: stateful.size },
     transactions: transactions.size,
     connections: transport.connections,
+    trunks: trunks.status(),
     registrations: services.takesRegistrations ? { users: location.users, contacts: location.size } : undefined,
     accounts: config().accounts === undefined ? undefined : services.accounts.size,
     store: store.state,

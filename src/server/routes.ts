@@ -11,6 +11,7 @@ import {
   type PatternMatch,
   type Receiver,
   route,
+  userOf,
 } from "../routing/index.ts";
 import type { DomainOf } from "../routing/registrar/index.ts";
 import type { Request } from "../sip/message.ts";
@@ -26,6 +27,10 @@ export interface RouteTargets {
   domainOf: DomainOf;
   /** The handler of a `script` or `exec` route. */
   handler(action: RouteAction & { type: "script" | "exec" }): Handler;
+  /** Calls `user`, as people write it, through a trunk, and joins the two. */
+  throughTrunk(trunk: string, user: string): Handler;
+  /** The trunk that a request came by. */
+  trunkOf(incoming: Incoming): string | undefined;
   /** Takes the REGISTERs for our domains; undefined: nobody registers here. */
   registrar: Receiver | undefined;
   /** Lets through whom a route's `auth` lets through. */
@@ -74,14 +79,27 @@ function compileRoute(rule: Route, targets: RouteTargets): Receiver {
   const { action } = rule;
   const authorize = rule.auth === undefined ? undefined : targets.authorizer(rule);
   const act = actOf(action, targets);
-  const receiver = route(rule, (incoming, groups) => {
+  const matching = route(rule, (incoming, groups) => {
     if (authorize?.(incoming) !== true) act(incoming, groups);
   });
+  const { trunk } = rule;
+  // Whoever calls by a trunk means us, whatever the trunk's server calls us.
+  if (trunk !== undefined) return (incoming) => targets.trunkOf(incoming) === trunk && matching(incoming);
+  const receiver = matching;
   if (action.type === "proxy" || action.type === "drop") return receiver;
   if (action.type === "location")
     // A domain without a user is registered nowhere: that is us.
     return (incoming) => hasUser(incoming.request) && isOurs(incoming.request, targets.domainOf) && receiver(incoming);
-  return (incoming) => isOurs(incoming.request, targets.domainOf) && receiver(incoming);
+  return (incoming) => isForUs(incoming, targets) && receiver(incoming);
+}
+
+function isForUs(incoming: Incoming, { domainOf, trunkOf }: RouteTargets): boolean {
+  return isOurs(incoming.request, domainOf) || trunkOf(incoming) !== undefined;
+}
+
+/** `$1` … `$9` as the pattern found them: what is called is escaped when it becomes a URI. */
+function plainGroups(template: string, groups: PatternMatch): string {
+  return template.replace(/\$(\d)/g, (_, digit: string) => groups[Number(digit)] ?? "");
 }
 
 function actOf(action: RouteAction, targets: RouteTargets): Act {
@@ -95,6 +113,13 @@ function actOf(action: RouteAction, targets: RouteTargets): Act {
         else answerAsUserAgent(agent, tx);
       });
     }
+    case "trunk":
+      return asUserAgent(targets, ({ tx, request }, groups) => {
+        if (request.method !== "INVITE") return answerAsUserAgent(agent, tx);
+        const called = request.target === undefined ? "" : userOf(request.target);
+        const user = action.number === undefined ? called : plainGroups(action.number, groups);
+        calls.receive(tx, request, targets.throughTrunk(action.name, user));
+      });
     case "reply": {
       const reason = action.reason === undefined ? undefined : encodeUtf8(action.reason);
       return asUserAgent(targets, ({ tx, request }) => {
@@ -130,12 +155,12 @@ function isOurs({ target }: Request, domainOf: DomainOf): boolean {
 }
 
 function withoutRoute(targets: RouteTargets): Receiver {
-  const { agent, unrouted, domainOf } = targets;
+  const { agent, unrouted } = targets;
   return (incoming) => {
     const { request, tx } = incoming;
     if (isHopByHop(request)) return false;
     // From strangers to strangers: this is no relay.
-    if (!isOurs(request, domainOf)) agent.reply(tx, 403);
+    if (!isForUs(incoming, targets)) agent.reply(tx, 403);
     else if (!targets.comesToUserAgent(incoming)) return true;
     else if (request.method !== "INVITE" && request.method !== "MESSAGE") answerAsUserAgent(agent, tx);
     else {

@@ -37,7 +37,7 @@ import type { Request, Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction, TransactionLayer } from "../sip/transaction/index.ts";
-import { isSipUri, parseUri, type Uri } from "../sip/uri.ts";
+import { isSipUri, parseUri, type SipUri, type Uri } from "../sip/uri.ts";
 import type { Store } from "../store/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 import type { Resolver } from "../transport/resolve/index.ts";
@@ -215,6 +215,16 @@ export class Services implements OnPath {
       nobody: (source, proved) => this.guard.failed(source, "calls to nobody", proved),
     });
     return (incoming, groups) => forwarding.forward(incoming, groups, action);
+  }
+
+  /** Where a user of ours is registered, the ways in the order to try them. */
+  registered(uri: SipUri): readonly ProxyTarget[] {
+    const { domainOf } = this;
+    if (domainOf(uri.host, uri.port) === undefined) return [];
+    const { bindings } = locate(uri, { location: this.location, domainOf, gruus: this.gruus });
+    return [...targetsOf(bindings, this.#parts.transport)].sort(
+      (a, b) => Number(a.lost !== undefined) - Number(b.lost !== undefined) || (b.q ?? 1) - (a.q ?? 1),
+    );
   }
 
   byRoute(incoming: Incoming): boolean {

@@ -154,7 +154,7 @@ describe("what is wrong is said with its place", () => {
     ["log: { level: [info] }", "1:15: found a list; expected one of debug, info, warn, error"],
     ["log: { level: }", "1:15: found nothing; expected one of debug"],
     ["log: {}\nlog: {}", "2:1: “log” stands here a second time; the first is in line 1"],
-    ["trunks: []", "1:1: this version of siproc does not support “trunks” yet; take it out"],
+    ["control: x", "1:1: this version of siproc does not support “control” yet; take it out"],
     ["tls: { cert: a }", "1:6: tls needs both cert and key; key is missing"],
     ["tls: { cert: a, key: b, clients: require }", "1:6: clients: require needs ca"],
     ["tls: { cert: a, key: b, names: [{ name: x.example, cert: c }] }", "1:33: each of tls.names needs both"],
@@ -187,11 +187,11 @@ describe("what is wrong is said with its place", () => {
     ["routes: { to: x }", "1:9: found a map of keys; expected a list"],
     [
       "routes: [{ to: x }]",
-      "1:10: a route has exactly one action (script, exec, reply, redirect, location, proxy, drop); found no action",
+      "1:10: a route has exactly one action (script, exec, reply, redirect, location, proxy, drop, trunk); found no action",
     ],
     ["routes: [{ to: x, reply: 404, script: hello.ts }]", "found script and reply"],
     ["routes:\n  - to: x\n    scirpt: hello.ts", "3:5: there is no key “scirpt” here; did you mean script?"],
-    ["routes: [{ to: x, trunk: true }]", "1:19: this version of siproc does not support “trunk” yet"],
+    ["routes: [{ to: x, trunk: nobody }]", "1:26: there is no trunk “nobody”; trunks has none"],
     ["routes: [{ to: x, location: false }]", "1:29: found “false”; expected true"],
     [
       "routes: [{ to: '/a(/', reply: 404 }]",
@@ -312,5 +312,5 @@ test("the JSON Schema knows every key of this version and no other", () => {
   const schema = JSON.stringify(configJsonSchema());
   expect(schema).toContain('"calls_per_source"');
   expect(schema).toContain('"additionalProperties":false');
-  expect(schema).not.toContain('"trunks"');
+  expect(schema).not.toContain('"control"');
 });

@@ -1,0 +1,115 @@
+/**
+ * Whom handlers may call, and which way: the guard against toll fraud (`scripts.allow.dial`), then a phone that is registered
+ * with us, a trunk, or the network.
+ */
+import type { InviteFailure, InviteOptions, Session } from "../agent/index.ts";
+import type { Call, CallFacts, Dialer, DialOptions } from "../call/index.ts";
+import { type Pattern, type ProxyTarget, userAtHost } from "../routing/index.ts";
+import { formatNameAddr } from "../sip/name-addr.ts";
+import { decodeUtf8, encodeUtf8 } from "../sip/text.ts";
+import { escapeUser, isSipUri, isTelUri, parseUri, type SipUri, withoutPassword } from "../sip/uri.ts";
+import type { Calls } from "./calls.ts";
+import type { Trunk } from "./trunk.ts";
+import type { Trunks } from "./trunks.ts";
+
+export interface DialerParts {
+  readonly calls: Pick<Calls, "place" | "placeOn">;
+  readonly trunks: Pick<Trunks, "find" | "leadingTo">;
+  /** Where a user of ours is registered; none for anybody else. */
+  registered(uri: SipUri): readonly ProxyTarget[];
+}
+
+/** What a call to somebody is made with, or why nobody is called. */
+export type Way = Omit<InviteOptions, "headers"> | InviteFailure;
+
+type Wishes = Pick<DialOptions, "from" | "trunk">;
+
+export class ServerDialer implements Dialer {
+  /** Whom handlers may call. */
+  allowed: readonly Pattern[] = [];
+  readonly #parts: DialerParts;
+  /** What a route lets one call in particular have called, by the call's facts. */
+  readonly #granted = new WeakMap<CallFacts, string>();
+
+  constructor(parts: DialerParts) {
+    this.#parts = parts;
+  }
+
+  dial(by: Call, target: string, { handler, headers, ...wishes }: DialOptions): Call | InviteFailure {
+    const way = this.permitted(by.facts, target, wishes);
+    return "failure" in way ? way : this.#parts.calls.place({ ...way, headers }, handler);
+  }
+
+  dialOn(by: Call, target: string, given: Parameters<Dialer["dialOn"]>[2]): Session | InviteFailure {
+    const { user, headers, ...wishes } = given;
+    const way = this.permitted(by.facts, target, wishes);
+    return "failure" in way ? way : this.#parts.calls.placeOn({ ...way, headers }, user);
+  }
+
+  /** Lets a call's handler call `target`, whatever else it may: a route says so. */
+  grant(call: CallFacts, target: string): void {
+    this.#granted.set(call, target);
+  }
+
+  /** The way to whom a handler may call. */
+  permitted(by: CallFacts, target: string, wishes: Wishes): Way {
+    const way = this.wayTo(target, { ...wishes, caller: wishes.from ?? callerOf(by) });
+    if ("failure" in way || this.#granted.get(by) === target) return way;
+    const uri = parseUri(target);
+    const meant = uri !== undefined && isTelUri(uri) ? uri : parseUri(way.meant);
+    if (meant !== undefined && this.allowed.some((pattern) => pattern.match(userAtHost(meant)) !== undefined))
+      return way;
+    return { failure: `${shown(target)} may not be called: no pattern of scripts.allow.dial names it` };
+  }
+
+  /**
+   * The way to anybody: a URI, `user@host`, or with a trunk a number. `from` counts for every way, `caller` where a trunk
+   * does not say who calls.
+   */
+  wayTo(target: string, { from, trunk, caller }: Wishes & { caller?: string | undefined }): Way & { meant: string } {
+    const none = (failure: string) => ({ failure, meant: "" });
+    const named = trunk === undefined ? undefined : this.#parts.trunks.find(trunk);
+    if (trunk !== undefined && named === undefined) return none(`there is no trunk “${shown(trunk)}”`);
+    const text = uriText(target, named);
+    const uri = text === undefined ? undefined : parseUri(text);
+    if (text === undefined || uri === undefined || !isSipUri(uri))
+      return none(`${shown(target)} cannot be called; expected sip:user@host${named ? " or a number" : ""}`);
+    const through = named ?? this.#parts.trunks.leadingTo(uri);
+    if (through !== undefined) {
+      const out = through.outgoing(text);
+      return { ...out, from: from ?? out.from, meant: text };
+    }
+    const [phone] = this.#parts.registered(uri);
+    const way = { from: from ?? caller, meant: text };
+    if (phone === undefined) return { uri: text, ...way };
+    if (phone.lost !== undefined) return none(`${shown(target)} is registered, and cannot be reached at the moment`);
+    return { uri: phone.uri, service: phone.route, flow: phone.flow, ...way };
+  }
+}
+
+/** `sip:…` and `sips:…` as they stand; `user@host`; a number or `tel:` of a trunk. */
+function uriText(target: string, trunk: Trunk | undefined): string | undefined {
+  const uri = parseUri(target);
+  if (uri !== undefined && isSipUri(uri)) return target;
+  if (trunk !== undefined && uri !== undefined && isTelUri(uri)) return trunk.uriOf(uri.number);
+  if (/^[^\s<>"@]+@[^\s<>"@]+$/.test(target)) return `sip:${target}`;
+  if (trunk === undefined || target === "" || target.length > 128 || /[\s@:<>"]/.test(target)) return undefined;
+  return trunk.uriOf(escapeUser(encodeUtf8(target)));
+}
+
+/** Who called the handler calls on; undefined where that is nobody whom a From could name. */
+function callerOf({ direction, remoteName, remoteUri, localUri }: CallFacts): string | undefined {
+  const uri = direction === "incoming" ? remoteUri : localUri;
+  if (!/^sips?:[\x21-\x7e]+$/i.test(uri)) return undefined;
+  const display = direction === "incoming" && !/[\x00-\x1f\x7f]/.test(remoteName) ? encodeUtf8(remoteName) : "";
+  try {
+    return decodeUtf8(formatNameAddr({ display, uri: withoutPassword(uri) }));
+  } catch {
+    return undefined;
+  }
+}
+
+function shown(text: string): string {
+  const clean = withoutPassword(text).replace(/[^\x20-\x7e]/g, "?");
+  return clean.length > 100 ? `${clean.slice(0, 100)}…` : clean;
+}
