@@ -27,8 +27,8 @@ export interface Config {
   readonly ban: BanSettings;
   readonly drop: readonly DropRule[];
   readonly dns: DnsSettings;
-  /** The first that matches decides. */
   readonly trunks: readonly TrunkSettings[];
+  /** The first that matches decides. */
   readonly routes: readonly Route[];
   readonly scripts: ScriptSettings;
   readonly media: MediaSettings;
@@ -44,9 +44,9 @@ export interface Route {
   readonly from: Pattern | undefined;
   /** Upper case names; undefined: any method. */
   readonly methods: readonly string[] | undefined;
-  readonly action: RouteAction;
   /** The trunk that it came in by; undefined: by any, or by none. */
   readonly trunk?: string | undefined;
+  readonly action: RouteAction;
   /** What a caller has to prove, besides the password of an account; undefined: nothing. */
   readonly auth: readonly AuthFilter[] | undefined;
   /** Where the route stands in the file, for logs; both from 1. */
@@ -66,11 +66,10 @@ export type RouteAction =
   | ({ readonly type: "location" } & ProxySettings)
   /** URIs with `$1` … `$9`, or `request-uri`; at least one, tried in order. */
   | ({ readonly type: "proxy"; readonly uris: readonly string[] } & ProxySettings)
-  | { readonly type: "drop" };
   /** Out through a trunk of that name. `number`, in which `$1` … `$9` are groups, is who is called: by default who was. */
   | { readonly type: "trunk"; readonly name: string; readonly number: string | undefined }
+  | { readonly type: "drop" };
 
-export interface ProxySettings {
 /** An account of ours elsewhere, complete. */
 export interface TrunkSettings {
   readonly name: string;
@@ -96,6 +95,7 @@ export interface TrunkSettings {
   readonly transport: "udp" | "tcp" | "tls" | undefined;
 }
 
+export interface ProxySettings {
   readonly mode: "stateful" | "stateless" | "redirect";
   /** Media goes through us. */
   readonly relay: boolean;

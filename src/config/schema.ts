@@ -5,8 +5,8 @@ import { levels } from "../log.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
-import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
 import { trunksType } from "./schema-trunks.ts";
+import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
 import { domain, hostName, path, pattern, word } from "./values.ts";
 
 const listenUrl: Type<ListenUrl> = scalarType(
@@ -179,8 +179,8 @@ export const configKeys = {
     doc: "Requests that are not answered: rules of `from` (an address or network), `port`, `header` and `matches`.",
   },
   dns: { type: dnsType, default: {}, doc: "How names are resolved." },
-  routes: {
   trunks: { type: trunksType, default: [], doc: "Accounts of ours elsewhere. See below." },
+  routes: {
     type: listOf(routeType, { lone: false }),
     default: [],
     doc: "What happens to requests: the first route that matches decides. See below.",
