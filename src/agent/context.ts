@@ -1,5 +1,6 @@
 /** What all sessions of a user agent share: time, transactions, ways to peers, and the table of dialogs. */
 import type { Log } from "../log.ts";
+import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import { formatHost } from "../sip/host.ts";
@@ -13,7 +14,7 @@ import type { Session } from "./session.ts";
 
 export interface AgentSettings {
   /** Codecs that we offer and answer with, in order of preference. */
-  codecs: readonly ("PCMU" | "PCMA")[];
+  codecs: readonly AudioCodec[];
   /** Seconds: the session interval that we ask for (RFC 4028), and the shortest that we bear. */
   sessionExpires: number;
   minSessionExpires: number;

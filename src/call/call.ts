@@ -192,10 +192,12 @@ export class Call implements CallControl, SessionUser {
     this.#audio?.configure({
       remote,
       codec: negotiated.codec,
+      fmtp: negotiated.fmtp,
       payloadType: negotiated.payloadType,
       receivePayloadTypes: negotiated.receivePayloadTypes,
       dtmfPayloadType: negotiated.dtmfPayloadType,
       dtmfReceivePayloadType: negotiated.dtmfReceivePayloadType,
+      dtmfClockRate: negotiated.dtmfClockRate,
       direction: negotiated.direction,
       ptime: negotiated.ptime,
       rtcpMux: negotiated.rtcpMux,

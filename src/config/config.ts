@@ -3,6 +3,7 @@ import type { Account } from "../accounts/index.ts";
 import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
+import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { ListenUrl } from "../transport/index.ts";
 import type { AuthFilter } from "./schema-routes.ts";
 
@@ -189,7 +190,7 @@ export interface MediaSettings {
   /** First and last UDP port for RTP and RTCP, both included. */
   readonly ports: readonly [first: number, last: number];
   /** In order of preference; at least one. */
-  readonly codecs: readonly ("PCMU" | "PCMA")[];
+  readonly codecs: readonly AudioCodec[];
   readonly latch: LatchRule;
 }
 

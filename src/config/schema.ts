@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { levels } from "../log.ts";
+import { audioCodecNames } from "../sip/audio-codecs.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
@@ -102,9 +103,9 @@ const scriptsType = mapOf({
 const mediaType = mapOf({
   ports: { type: ports, default: "10000-20000", doc: "UDP ports for audio, both included; each call takes two." },
   codecs: {
-    type: listOf(oneOf(["PCMU", "PCMA"]), { atLeast: 1 }),
+    type: listOf(oneOf(audioCodecNames), { atLeast: 1 }),
     default: ["PCMU", "PCMA"],
-    doc: "Codecs, the preferred one first.",
+    doc: "Codecs, the preferred one first: our offers list them in this order, and answers take the caller's first that is here. G722 and opus sound wider and cost more, see docs/sound.md.",
   },
   latch: {
     type: latch,

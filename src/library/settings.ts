@@ -1,7 +1,9 @@
 /** What a program says of itself when it opens an agent, and how that becomes the configuration of a server. */
+
 import { resolve } from "node:path";
 import { type Config, readConfig } from "../config/index.ts";
 import { createLog, type Level, type Log } from "../log.ts";
+import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { HeaderList } from "../sip/message.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
 import { encodeUtf8 } from "../sip/text.ts";
@@ -63,8 +65,8 @@ export interface AgentOptions {
   readonly tls?: TlsOptions | undefined;
   /** Where registrations are kept: `memory:`, the default, or `sqlite:FILE`. */
   readonly store?: string | undefined;
-  /** In order of preference; both by default. */
-  readonly codecs?: readonly ("PCMU" | "PCMA")[] | undefined;
+  /** In order of preference; PCMU and PCMA by default. */
+  readonly codecs?: readonly AudioCodec[] | undefined;
   /** UDP ports for media, half of them for calls and half for what proxies relay; 10000 to 20000 by default. */
   readonly mediaPorts?: readonly [first: number, last: number] | undefined;
   /** Header fields for answers to OPTIONS, besides ours or instead of them: `{ "Accept-Language": "de" }`. */

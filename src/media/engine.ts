@@ -86,13 +86,22 @@ export class Engine {
         entry.paced = true;
         return;
       case "play":
-        session.play(message.id, message.file);
+        session.play(message.id, message.file, message.options);
+        return;
+      case "pause":
+        session.pause(message.on);
+        return;
+      case "seek":
+        session.seek(message.milliseconds);
+        return;
+      case "volume":
+        session.volume(message.decibels);
         return;
       case "stop":
         session.stop();
         return;
       case "record":
-        session.record(message.file, message.layout);
+        session.record(message.file, message.layout, message.options);
         return;
       case "dtmf":
         session.dtmf(message.id, message.digits);

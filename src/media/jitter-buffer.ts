@@ -5,21 +5,17 @@
  * behind it is loss: it is concealed. An empty buffer, and a packet that comes after all, is lateness: reading holds, so
  * that the delay grows by as much as the peer is late. The delay shrinks again, 10 ms at a time, while the buffer never runs below the target.
  */
+import type { Decoder } from "./codecs/codec.ts";
 import type { G711 } from "./codecs/g711.ts";
-import { clockRate, frameSamples } from "./rtp.ts";
 
-const perMs = clockRate / 1000;
-/** About one second. A power of two: positions are masked. */
-const ringSamples = 8192;
-const mask = ringSamples - 1;
-/** A timestamp this far from where it should be is a new start, not a gap. */
-const jumpSamples = clockRate;
-/** Repeating the last frame fades out over this many samples. */
-const fadeSamples = 3 * frameSamples;
+/** About one second per kHz of the sampling rate. A power of two: positions are masked. */
+const ringPerKHz = 1024;
+/** Repeating the last frame fades out over this many frames. */
+const fadeFrames = 3;
 /** Delay is looked at once per so many frames: one second. */
 const windowFrames = 50;
-/** How much delay is taken out at a time. */
-const trimSamples = 10 * perMs;
+/** How much delay is taken out at a time, ms. */
+const trimMs = 10;
 /** A frame below this peak may be shortened unheard. */
 const quietPeak = 300;
 /** After so many windows it is shortened even if loud. */
@@ -31,6 +27,20 @@ export interface JitterBounds {
   max: number;
 }
 
+/** How a stream samples, and what its timestamps count, Hz. */
+export interface StreamRates {
+  rate: number;
+  clockRate: number;
+}
+
+/** A packet of a codec with memory: decoded in its turn. */
+interface Waiting {
+  position: number;
+  length: number;
+  decoder: Decoder;
+  payload: Uint8Array;
+}
+
 type State = "empty" | "filling" | "playing";
 
 export class JitterBuffer {
@@ -40,10 +50,24 @@ export class JitterBuffer {
   /** Samples made up for missing ones while the peer was sending. */
   concealed = 0;
 
+  readonly #perMs: number;
+  /** Samples of 20 ms, of the ring, of a jump of timestamps, of a fade, of a trim. */
+  readonly #frame: number;
+  readonly #size: number;
+  readonly #mask: number;
+  readonly #jump: number;
+  readonly #fade: number;
+  readonly #trim: number;
+  /** Samples in a unit of RTP's clock. */
+  readonly #perUnit: number;
   #min: number;
   #max: number;
-  #ring = new Int16Array(ringSamples);
-  #present = new Uint8Array(ringSamples);
+  #ring: Int16Array;
+  /** 0: nothing there; 1: a sample; 2: a packet that is not decoded yet. */
+  #present: Uint8Array;
+  /** By position. */
+  #waiting: Waiting[] = [];
+  #scratch: Int16Array | undefined;
   #state: State = "empty";
   #read = 0;
   #end = 0;
@@ -59,14 +83,28 @@ export class JitterBuffer {
   #stretch = 0;
   #base: number | undefined;
   #deviation = 0;
-  #packet = frameSamples;
+  #packet: number;
   #lowest = Number.POSITIVE_INFINITY;
   #frames = 0;
   #excess = 0;
-  #last = new Int16Array(frameSamples);
-  #missing = fadeSamples;
+  #last: Int16Array;
+  #missing: number;
 
-  constructor(bounds: JitterBounds = { min: 40, max: 200 }) {
+  constructor(bounds: JitterBounds = { min: 40, max: 200 }, rates: StreamRates = { rate: 8000, clockRate: 8000 }) {
+    const perMs = rates.rate / 1000;
+    this.#perMs = perMs;
+    this.#perUnit = rates.rate / rates.clockRate;
+    this.#frame = 20 * perMs;
+    this.#size = ringPerKHz * perMs;
+    this.#mask = this.#size - 1;
+    this.#jump = 1000 * perMs;
+    this.#fade = fadeFrames * this.#frame;
+    this.#trim = trimMs * perMs;
+    this.#ring = new Int16Array(this.#size);
+    this.#present = new Uint8Array(this.#size);
+    this.#last = new Int16Array(this.#frame);
+    this.#missing = this.#fade;
+    this.#packet = this.#frame;
     this.#min = bounds.min * perMs;
     this.#max = bounds.max * perMs;
   }
@@ -78,12 +116,13 @@ export class JitterBuffer {
 
   /** The delay aimed at, samples. */
   get target(): number {
-    return Math.min(this.#max, Math.max(this.#min, this.#packet + frameSamples + this.#deviation));
+    return Math.min(this.#max, Math.max(this.#min, this.#packet + this.#frame + this.#deviation));
   }
 
   /** Forgets all sound. */
   reset(): void {
     this.#present.fill(0);
+    this.#waiting = [];
     this.#state = "empty";
     this.#read = 0;
     this.#end = 0;
@@ -92,7 +131,7 @@ export class JitterBuffer {
     this.#restarting = false;
     this.#suspect = undefined;
     this.#base = undefined;
-    this.#missing = fadeSamples;
+    this.#missing = this.#fade;
   }
 
   /** The next packet is of another source: its timestamps have nothing to do with those before. */
@@ -113,9 +152,56 @@ export class JitterBuffer {
     marker: boolean,
     now: number,
   ): void {
-    if (length === 0 || length > ringSamples / 2) return;
-    let position = this.#place(timestamp, length, marker);
+    const position = this.#admit(length, timestamp, marker, now);
     if (position === undefined) return;
+    const skipped = Math.max(0, this.#read - position);
+    for (let i = skipped; i < length; i++) {
+      const at = (position + i) & this.#mask;
+      this.#ring[at] = law.linear[packet[offset + i] ?? 0] ?? 0;
+      this.#present[at] = 1;
+    }
+    if (position + length > this.#end) this.#end = position + length;
+  }
+
+  /** Takes a packet of a codec with memory: it is decoded when it is its turn to be heard, after those before it. */
+  insertEncoded(
+    decoder: Decoder,
+    packet: Uint8Array,
+    offset: number,
+    octets: number,
+    timestamp: number,
+    marker: boolean,
+    now: number,
+  ): void {
+    const length = decoder.samples(packet, offset, octets);
+    const position = this.#admit(length, timestamp, marker, now);
+    if (position === undefined) return;
+    for (let at = Math.max(position, this.#read); at < position + length; at++) this.#present[at & this.#mask] = 2;
+    const waiting = { position, length, decoder, payload: packet.slice(offset, offset + octets) };
+    const after = this.#waiting.findLastIndex((other) => other.position < position);
+    this.#waiting.splice(after + 1, 0, waiting);
+    if (position + length > this.#end) this.#end = position + length;
+  }
+
+  /** Decodes what is to be heard before `position`. */
+  #decode(position: number): void {
+    for (let next = this.#waiting[0]; next !== undefined && next.position < position; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#scratch ??= new Int16Array(this.#size / 2);
+      const made = next.decoder.decode(next.payload, 0, next.payload.length, this.#scratch);
+      for (let i = Math.max(0, this.#read - next.position); i < next.length; i++) {
+        const at = (next.position + i) & this.#mask;
+        this.#ring[at] = this.#scratch[i] ?? 0;
+        this.#present[at] = i < made ? 1 : 0;
+      }
+    }
+  }
+
+  /** Where a packet's sound belongs; undefined when it is too late, there already, or not to be believed. */
+  #admit(length: number, timestamp: number, marker: boolean, now: number): number | undefined {
+    if (length === 0 || length > this.#size / 2) return undefined;
+    const position = this.#place(timestamp, length, marker);
+    if (position === undefined) return undefined;
     this.#measure(timestamp, length, now);
 
     // Reading stood still while the peer was silent: that time is part of the gap, not of the delay.
@@ -128,26 +214,16 @@ export class JitterBuffer {
       this.late++;
       // Had reading waited this much longer, it would have been heard.
       this.#stretch = Math.max(this.#stretch, Math.min(this.#read - position, this.target - this.level));
-      return;
+      return undefined;
     }
     // More than the ring holds: the oldest go.
-    const beyond = position + length - this.#read - ringSamples;
+    const beyond = position + length - this.#read - this.#size;
     if (beyond > 0) this.#skip(beyond);
-    if (position < this.#read) {
-      offset += this.#read - position;
-      length -= this.#read - position;
-      position = this.#read;
-    }
-    if (this.#present[position & mask] === 1) {
+    if (this.#present[Math.max(position, this.#read) & this.#mask] !== 0) {
       this.duplicates++;
-      return;
+      return undefined;
     }
-    for (let i = 0; i < length; i++) {
-      const at = (position + i) & mask;
-      this.#ring[at] = law.linear[packet[offset + i] ?? 0] ?? 0;
-      this.#present[at] = 1;
-    }
-    if (position + length > this.#end) this.#end = position + length;
+    return position;
   }
 
   /** The place of a packet in the ring, or undefined when it is not to be believed yet. */
@@ -158,8 +234,9 @@ export class JitterBuffer {
       this.#restarting = false;
       return this.#end;
     }
-    const position = this.#anchorPosition + ((timestamp - this.#anchorTimestamp) | 0);
-    const far = position - this.#end - this.#held > jumpSamples || position + length < this.#read - jumpSamples / 2;
+    const ahead = Math.round(((timestamp - this.#anchorTimestamp) | 0) * this.#perUnit);
+    const position = this.#anchorPosition + ahead;
+    const far = position - this.#end - this.#held > this.#jump || position + length < this.#read - this.#jump / 2;
     if (!this.#restarting && !far) {
       this.#suspect = undefined;
       if (position > this.#anchorPosition) this.#anchor(timestamp, position);
@@ -169,7 +246,7 @@ export class JitterBuffer {
     const follows =
       this.#suspect !== undefined &&
       ((timestamp - this.#suspect) | 0) > 0 &&
-      ((timestamp - this.#suspect) | 0) < jumpSamples;
+      ((timestamp - this.#suspect) | 0) * this.#perUnit < this.#jump;
     this.#suspect = timestamp;
     if (!this.#restarting && !marker && !follows) return undefined;
     this.#restarting = false;
@@ -195,9 +272,8 @@ export class JitterBuffer {
   /** Follows how late packets are against the earliest: the deviation decays within some 10 s. */
   #measure(timestamp: number, length: number, now: number): void {
     this.#packet = length;
-    const transit = now * perMs - timestamp;
-    if (this.#base === undefined || transit < this.#base || transit - this.#base > 2 * jumpSamples)
-      this.#base = transit;
+    const transit = now * this.#perMs - timestamp * this.#perUnit;
+    if (this.#base === undefined || transit < this.#base || transit - this.#base > 2 * this.#jump) this.#base = transit;
     const deviation = transit - this.#base;
     this.#deviation = Math.max(deviation, this.#deviation * 0.998);
     // The earliest packet of an hour ago says little: the peer's clock drifts.
@@ -206,66 +282,69 @@ export class JitterBuffer {
 
   #skip(samples: number): void {
     const from = this.#read;
-    const count = Math.min(samples, ringSamples);
-    for (let i = 0; i < count; i++) this.#present[(from + i) & mask] = 0;
+    const count = Math.min(samples, this.#size);
+    for (let i = 0; i < count; i++) this.#present[(from + i) & this.#mask] = 0;
     this.#read += samples;
     if (this.#end < this.#read) this.#end = this.#read;
   }
 
-  /** The next 20 ms into `out`, which has 160 samples. False: there is nothing but silence in it. */
+  /** The next 20 ms into `out`, which has room for as many samples as that is. False: there is nothing but silence in it. */
   pull(out: Int16Array): boolean {
     if (this.#state === "filling") {
-      this.#waited += frameSamples;
+      this.#waited += this.#frame;
       if (this.level >= this.target || this.#waited > this.target) this.#state = "playing";
     }
     if (this.#state !== "playing") {
       this.#held = 0;
       return this.#conceal(out, 0, false);
     }
-    if (this.#stretch >= frameSamples) {
-      this.#stretch -= frameSamples;
+    if (this.#stretch >= this.#frame) {
+      this.#stretch -= this.#frame;
       return this.#conceal(out, 0, true);
     }
+    this.#decode(this.#read + this.#frame);
     this.#adapt();
+    this.#decode(this.#read + this.#frame);
     const level = this.level;
     if (level <= 0) {
-      this.#held += frameSamples;
-      return this.#conceal(out, 0, this.#held < fadeSamples);
+      this.#held += this.#frame;
+      return this.#conceal(out, 0, this.#held < this.#fade);
     }
-    const take = Math.min(level, frameSamples);
+    const take = Math.min(level, this.#frame);
     let whole = true;
     for (let i = 0; i < take; i++) {
-      const at = (this.#read + i) & mask;
+      const at = (this.#read + i) & this.#mask;
       if (this.#present[at] === 1) {
         this.#present[at] = 0;
         out[i] = this.#ring[at] ?? 0;
         this.#missing = 0;
       } else {
+        this.#present[at] = 0;
         whole = false;
         out[i] = this.#madeUp();
         this.concealed++;
       }
     }
     this.#read += take;
-    if (take < frameSamples) {
-      this.#held += frameSamples - take;
+    if (take < this.#frame) {
+      this.#held += this.#frame - take;
       this.#conceal(out, take, true);
     } else if (whole) this.#last.set(out);
     return true;
   }
 
   #conceal(out: Int16Array, from: number, count: boolean): boolean {
-    const heard = this.#missing < fadeSamples;
-    for (let i = from; i < frameSamples; i++) out[i] = this.#madeUp();
-    if (count && heard) this.concealed += frameSamples - from;
+    const heard = this.#missing < this.#fade;
+    for (let i = from; i < this.#frame; i++) out[i] = this.#madeUp();
+    if (count && heard) this.concealed += this.#frame - from;
     return heard;
   }
 
   /** One sample of the last frame again, ever more quietly. */
   #madeUp(): number {
-    if (this.#missing >= fadeSamples) return 0;
-    const sample = this.#last[this.#missing % frameSamples] ?? 0;
-    const faded = (sample * (fadeSamples - this.#missing)) / fadeSamples;
+    if (this.#missing >= this.#fade) return 0;
+    const sample = this.#last[this.#missing % this.#frame] ?? 0;
+    const faded = (sample * (this.#fade - this.#missing)) / this.#fade;
     this.#missing++;
     return faded;
   }
@@ -279,19 +358,20 @@ export class JitterBuffer {
     }
     if (level < this.#lowest) this.#lowest = level;
     if (++this.#frames >= windowFrames) {
-      this.#excess = this.#lowest - this.target > trimSamples ? this.#excess + 1 : 0;
+      this.#excess = this.#lowest - this.target > this.#trim ? this.#excess + 1 : 0;
       this.#lowest = Number.POSITIVE_INFINITY;
       this.#frames = 0;
     }
-    if (this.#excess === 0 || level <= this.target + trimSamples) return;
+    if (this.#excess === 0 || level <= this.target + this.#trim) return;
     if (this.#excess < patience && this.#peakAhead() > quietPeak) return;
-    this.#skip(trimSamples);
+    this.#skip(this.#trim);
     this.#excess = 0;
   }
 
   #peakAhead(): number {
     let peak = 0;
-    for (let i = 0; i < trimSamples; i++) peak = Math.max(peak, Math.abs(this.#ring[(this.#read + i) & mask] ?? 0));
+    for (let i = 0; i < this.#trim; i++)
+      peak = Math.max(peak, Math.abs(this.#ring[(this.#read + i) & this.#mask] ?? 0));
     return peak;
   }
 }

@@ -14,6 +14,8 @@ import {
   type MediaOptions,
   type MediaSession,
   type MediaTap,
+  type PlayOptions,
+  type RecordOptions,
   type RoomEntry,
   type RtpStats,
   type TapListener,
@@ -274,16 +276,28 @@ class Session implements MediaSession {
     this.#send({ type: "configure", session: this.#id, configuration });
   }
 
-  play(id: number, file: string): void {
-    this.#send({ type: "play", session: this.#id, id, file });
+  play(id: number, file: string, options?: PlayOptions): void {
+    this.#send({ type: "play", session: this.#id, id, file, options });
+  }
+
+  pause(on: boolean): void {
+    this.#send({ type: "pause", session: this.#id, on });
+  }
+
+  seek(milliseconds: number): void {
+    this.#send({ type: "seek", session: this.#id, milliseconds });
+  }
+
+  volume(decibels: number): void {
+    this.#send({ type: "volume", session: this.#id, decibels });
   }
 
   stop(): void {
     this.#send({ type: "stop", session: this.#id });
   }
 
-  record(file: string | undefined, layout: "mono" | "stereo" = "mono"): void {
-    this.#send({ type: "record", session: this.#id, file, layout });
+  record(file: string | undefined, layout: "mono" | "stereo" = "mono", options?: RecordOptions): void {
+    this.#send({ type: "record", session: this.#id, file, layout, options });
   }
 
   dtmf(id: number, digits: string): void {

@@ -1,6 +1,6 @@
 /** What main thread and media worker say to each other. Each message is a batch of these, in order. */
 import type { ToneName } from "./tones.ts";
-import type { Configuration, Family, LatchRule, MediaEvent } from "./types.ts";
+import type { Configuration, Family, LatchRule, MediaEvent, PlayOptions, RecordOptions } from "./types.ts";
 
 export type ToWorker =
   | { type: "start"; ports: readonly [number, number]; latch: LatchRule; mediaTimeout: number }
@@ -8,9 +8,19 @@ export type ToWorker =
   | { type: "grow"; family: Family; count: number }
   | { type: "open"; session: number; family: Family; rtpPort: number }
   | { type: "configure"; session: number; configuration: Configuration }
-  | { type: "play"; session: number; id: number; file: string }
+  | { type: "play"; session: number; id: number; file: string; options?: PlayOptions | undefined }
+  /** What the file that was started last does from now on. */
+  | { type: "pause"; session: number; on: boolean }
+  | { type: "seek"; session: number; milliseconds: number }
+  | { type: "volume"; session: number; decibels: number }
   | { type: "stop"; session: number }
-  | { type: "record"; session: number; file: string | undefined; layout: "mono" | "stereo" }
+  | {
+      type: "record";
+      session: number;
+      file: string | undefined;
+      layout: "mono" | "stereo";
+      options?: RecordOptions | undefined;
+    }
   | { type: "dtmf"; session: number; id: number; digits: string }
   | { type: "mute"; session: number; on: boolean }
   | { type: "echo"; session: number; on: boolean }

@@ -1,9 +1,9 @@
-/** Any sampling rate from 8 to 48 kHz down to 8 kHz: a windowed-sinc low pass in polyphase form, fed in chunks. */
+/** Any sampling rate from 8 to 48 kHz to 8 or 16 kHz: a windowed-sinc low pass in polyphase form, fed in chunks. */
 import { clockRate } from "./rtp.ts";
 
 /** Zero crossings of the sinc on each side: more make the edge steeper. */
 const crossings = 24;
-/** The edge: pass band up to 3.4 kHz, the stop band complete shortly above 4 kHz. */
+/** The edge, of half the lower rate: at 8 kHz the pass band goes up to 3.4 kHz, the stop band is complete shortly above 4 kHz. */
 const cutoff = 0.94;
 /** Rates with a great numerator share this many phases; the rounding stays below G.711's own noise. */
 const maxPhases = 512;
@@ -16,9 +16,12 @@ export interface Resampler {
   readonly tail: number;
 }
 
-/** @param rate Hz, 8000 to 48000 */
-export function createResampler(rate: number): Resampler {
-  return rate === clockRate ? copying : new Polyphase(rate);
+/**
+ * @param rate Hz, 8000 to 48000
+ * @param to Hz
+ */
+export function createResampler(rate: number, to: number = clockRate): Resampler {
+  return rate === to ? copying : new Polyphase(rate, to);
 }
 
 const toInt16 = (value: number) => (value > 32767 ? 32767 : value < -32768 ? -32768 : Math.round(value));
@@ -46,18 +49,19 @@ class Polyphase implements Resampler {
   #whole = 0;
   #rest = 0;
 
-  constructor(rate: number) {
-    const divisor = gcd(rate, clockRate);
+  constructor(rate: number, to: number) {
+    const divisor = gcd(rate, to);
     this.#step = rate / divisor;
-    this.#denominator = clockRate / divisor;
+    this.#denominator = to / divisor;
     this.#phases = Math.min(this.#denominator, maxPhases);
-    const half = Math.ceil((crossings * rate) / clockRate);
+    // As many crossings of the lower rate's sinc.
+    const half = Math.ceil(crossings * Math.max(1, rate / to));
     this.#taps = 2 * half;
-    this.#filter = filterFor(rate, this.#phases, half);
+    this.#filter = filterFor(Math.min(1, to / rate), this.#phases, half);
     this.#held = new Float32Array(this.#taps + 8192);
     // Half a filter of silence before the first sample centres it.
     this.#count = half - 1;
-    this.tail = Math.ceil((half * clockRate) / rate) + 2;
+    this.tail = Math.ceil((half * to) / rate) + 2;
   }
 
   push(samples: Float32Array, count: number, out: Int16Array): number {
@@ -101,10 +105,10 @@ class Polyphase implements Resampler {
 }
 
 /** One row of taps per phase: a Blackman-windowed sinc, each row summing up to one. */
-function filterFor(rate: number, phases: number, half: number): Float32Array {
+function filterFor(band: number, phases: number, half: number): Float32Array {
   const taps = 2 * half;
   const filter = new Float32Array(phases * taps);
-  const bandwidth = (cutoff * clockRate) / rate;
+  const bandwidth = cutoff * band;
   for (let phase = 0; phase < phases; phase++) {
     let sum = 0;
     for (let i = 0; i < taps; i++) {

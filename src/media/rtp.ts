@@ -87,6 +87,7 @@ const sequences = 0x10000;
 /** One synchronisation source as its receiver sees it: sequence, loss and jitter (RFC 3550 A.1, A.3, A.8). */
 export class Reception {
   readonly ssrc: number;
+  readonly clockRate: number;
   received = 0;
   #base: number;
   #max: number;
@@ -97,7 +98,9 @@ export class Reception {
   #expectedPrior = 0;
   #receivedPrior = 0;
 
-  constructor(ssrc: number, sequence: number) {
+  /** @param clockRate of its timestamps, Hz */
+  constructor(ssrc: number, sequence: number, clockRate: number = 8000) {
+    this.clockRate = clockRate;
     this.ssrc = ssrc;
     this.#base = sequence;
     this.#max = sequence;
@@ -123,11 +126,11 @@ export class Reception {
       }
     }
     this.received++;
-    const transit = (arrival * clockRate) / 1000 - timestamp;
+    const transit = (arrival * this.clockRate) / 1000 - timestamp;
     if (this.#transit !== undefined) {
       const difference = Math.abs(transit - this.#transit);
       // A jump of the timestamp (a new source behind the same SSRC, a wrap) is no jitter.
-      if (difference < clockRate) this.#jitter += (difference - this.#jitter) / 16;
+      if (difference < this.clockRate) this.#jitter += (difference - this.#jitter) / 16;
     }
     this.#transit = transit;
     return true;

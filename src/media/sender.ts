@@ -1,14 +1,16 @@
 /** The RTP that a session sends: one stream of frames and telephone-events with one sequence and one time line. */
 import { frameMs, frameSamples, writeRtpHeader } from "./rtp.ts";
 
-/** Octets of a packet's payload at most: 60 ms. */
-const maxPayload = 480;
+/** Octets of a packet's payload at most: 60 ms at 64 kbit/s, and more than 20 ms of any other codec. */
+const maxPayload = 1275;
 const headerSize = 12;
 
 export interface SenderSettings {
   payloadType: number;
   /** ms, 10 to 60 in steps of 10. */
   ptime: number;
+  /** Units of RTP's clock in 20 ms; those of 8000 Hz by default. */
+  tickUnits?: number;
 }
 
 export class Sender {
@@ -26,6 +28,7 @@ export class Sender {
   #filled = 0;
   #marker = true;
   #payloadType = 0;
+  #tickUnits = frameSamples;
 
   /** @param random three 32-bit numbers, unpredictable (RFC 3550 §5.1) */
   constructor(random: readonly [ssrc: number, sequence: number, timestamp: number]) {
@@ -36,6 +39,7 @@ export class Sender {
 
   configure(settings: SenderSettings): void {
     this.#payloadType = settings.payloadType;
+    this.#tickUnits = settings.tickUnits ?? frameSamples;
     const size = Math.min(6, Math.max(1, Math.round((settings.ptime || frameMs) / 10))) * (frameSamples / 2);
     if (size !== this.#payloadSize) {
       this.#payloadSize = size;
@@ -46,7 +50,7 @@ export class Sender {
 
   /** Time goes on by so many ticks of 20 ms, whether or not something was sent in them. */
   advance(ticks: number): void {
-    this.timestamp = (this.timestamp + ticks * frameSamples) >>> 0;
+    this.timestamp = (this.timestamp + ticks * this.#tickUnits) >>> 0;
   }
 
   /** The next audio packet begins anew after a pause: with the marker, and nothing left over before it. */
@@ -74,6 +78,17 @@ export class Sender {
       this.#marker = false;
       send(this.#audio);
     }
+  }
+
+  /** Sends 20 ms of a codec whose packets have no fixed length. */
+  packet(from: Uint8Array, length: number, send: (packet: Uint8Array) => void): void {
+    if (length > maxPayload) return;
+    const packet = this.#packet;
+    writeRtpHeader(packet, this.#payloadType, this.#marker, this.#sequence, this.timestamp, this.ssrc);
+    for (let i = 0; i < length; i++) packet[headerSize + i] = from[i] ?? 0;
+    this.#sent(length);
+    this.#marker = false;
+    send(packet.subarray(0, headerSize + length));
   }
 
   /** Sends one telephone-event packet. */

@@ -1,17 +1,27 @@
 /** One session: what goes out each 20 ms, what comes in, and the commands of its call. No sockets and no timers here. */
-import { decode, g711 } from "./codecs/g711.ts";
-import { Playout, silentFrame } from "./playout.ts";
+import { soundCodecs } from "./codecs/codec.ts";
+import { formOf, type SoundForm } from "./codecs/form.ts";
+import { Line } from "./codecs/line.ts";
+import { Playout } from "./playout.ts";
 import { Receiver } from "./receiver.ts";
+import { Recorder } from "./recorder.ts";
 import { mixed, type Seat } from "./room.ts";
 import { RtcpSession } from "./rtcp-session.ts";
-import { clockRate, frameMs, frameSamples } from "./rtp.ts";
+import { clockRate, frameMs } from "./rtp.ts";
 import { Sender } from "./sender.ts";
 import { type TapEvents, Taps } from "./tap.ts";
 import { EventSender } from "./telephone-event.ts";
 import { Tone, type ToneName } from "./tones.ts";
 import type { Tracks } from "./tracks.ts";
-import type { Configuration, LatchRule, MediaEvent, RtpStats, TapSettings } from "./types.ts";
-import { WavWriter } from "./wav-writer.ts";
+import type {
+  Configuration,
+  LatchRule,
+  MediaEvent,
+  PlayOptions,
+  RecordOptions,
+  RtpStats,
+  TapSettings,
+} from "./types.ts";
 
 /** What a session needs of the world. */
 export interface SessionWorld {
@@ -32,14 +42,13 @@ export interface Wire {
   rtcp(packet: Uint8Array, port: number, host: string): void;
 }
 
-/** Recordings that are being completed while the next is made. */
-const maxWriters = 8;
-
 export class Session {
   #world: SessionWorld;
   #wire: Wire;
   #emit: (event: MediaEvent) => void;
   #configuration: Configuration | undefined;
+  /** How it is sent: from the first configuration on. */
+  #line: Line | undefined;
   #sends = false;
   #sender: Sender;
   #receiver: Receiver;
@@ -54,8 +63,7 @@ export class Session {
   #echoing = false;
   /** What was heard in this step; kept while somebody wants it. */
   #heard: Int16Array | undefined;
-  #recorder: { writer: WavWriter; local: Int16Array } | undefined;
-  #writers = new Set<WavWriter>();
+  readonly #recorder: Recorder;
   /** Since when the peer should be heard, ms; undefined when it need not be, or once its silence was told. */
   #listeningSince: number | undefined;
   #silenceTold = false;
@@ -69,6 +77,7 @@ export class Session {
     this.#receiver = new Receiver((digit, duration) => emit({ type: "dtmf", digit, duration }));
     const hex = () => (world.random() >>> 0).toString(16).padStart(8, "0");
     this.#rtcp = new RtcpSession(hex() + hex(), () => (world.random() >>> 0) / 0x100000000, world.wall);
+    this.#recorder = new Recorder(emit, () => this.#listen());
     this.#playout = new Playout(world.tracks, {
       played: (id, file, reason) => emit({ type: "played", id, file, reason }),
       failed: (id, file, reason) => emit({ type: "error", command: "PLAY", id, file, reason }),
@@ -79,15 +88,18 @@ export class Session {
     const { codec, payloadType, dtmfPayloadType, direction, remote } = configuration;
     const taken = configuration.receivePayloadTypes ?? [{ payloadType, codec }];
     this.#configuration = configuration;
+    const line = this.#lineFor(configuration);
     const mux = configuration.rtcpMux === true;
     this.#receiver.latch.configure(remote, mux, configuration.latch ?? this.#world.latch);
     const receives = remote !== undefined && (direction === "sendrecv" || direction === "recvonly");
     this.#receiver.configure({
-      laws: new Map(taken.map((one) => [one.payloadType, g711[one.codec]])),
+      codecs: new Map(taken.map((one) => [one.payloadType, one.codec])),
       dtmfPayloadType: configuration.dtmfReceivePayloadType ?? dtmfPayloadType,
+      dtmfClockRate: configuration.dtmfClockRate ?? clockRate,
+      clockRate: soundCodecs[codec].clockRate,
       open: receives,
     });
-    this.#sender.configure({ payloadType, ptime: configuration.ptime ?? frameMs });
+    this.#sender.configure({ payloadType, ptime: configuration.ptime ?? frameMs, tickUnits: line.tickUnits });
     const sends = direction === "sendrecv" || direction === "sendonly";
     if (sends && !this.#sends) this.#sender.pause();
     this.#sends = sends;
@@ -95,12 +107,46 @@ export class Session {
     else this.#listeningSince ??= this.#world.now();
   }
 
-  play(id: number, file: string): void {
-    this.#playout.play(id, file, g711[this.#configuration?.codec ?? "PCMU"]);
+  /** What sends in this configuration: the one before, with its state, as long as the codec stays. */
+  #lineFor(configuration: Configuration): Line {
+    const before = this.#line;
+    if (before !== undefined && before.codec === configuration.codec && before.fmtp === configuration.fmtp)
+      return before;
+    before?.close();
+    const line = new Line(configuration);
+    this.#line = line;
+    // Heard at the rate of the call's codec.
+    if (this.#heard !== undefined && this.#heard.length !== line.form.samples)
+      this.#heard = new Int16Array(line.form.samples);
+    return line;
+  }
+
+  /** The form of what is sent and, by its rate, of what is heard. */
+  get #form(): SoundForm {
+    return this.#line?.form ?? formOf("PCMU");
+  }
+
+  play(id: number, file: string, options?: PlayOptions): void {
+    this.#playout.play(id, file, this.#form, options);
   }
 
   stop(): void {
     this.#playout.stop();
+  }
+
+  /** Holds the file that was started last where it is, or lets it go on. */
+  pause(on: boolean): void {
+    this.#playout.pause(on);
+  }
+
+  /** The file that was started last goes on from there. */
+  seek(milliseconds: number): void {
+    this.#playout.seek(milliseconds);
+  }
+
+  /** How loud the file that was started last is, dB. */
+  volume(decibels: number): void {
+    this.#playout.volume(decibels);
   }
 
   mute(on: boolean): void {
@@ -141,8 +187,8 @@ export class Session {
 
   /** What comes in is decoded only while it is recorded, echoed, tapped or heard by others. */
   #listen(): void {
-    const wanted = this.#echoing || this.#recorder !== undefined || this.taps.hearing || this.#seat !== undefined;
-    this.#heard = wanted ? (this.#heard ?? new Int16Array(frameSamples)) : undefined;
+    const wanted = this.#echoing || this.#recorder.active || this.taps.hearing || this.#seat !== undefined;
+    this.#heard = wanted ? (this.#heard ?? new Int16Array(this.#form.samples)) : undefined;
     this.#receiver.listen(wanted);
   }
 
@@ -154,34 +200,8 @@ export class Session {
   }
 
   /** Starts a recording, or with undefined ends it. A new file ends the one before. */
-  record(file: string | undefined, layout: "mono" | "stereo"): void {
-    const before = this.#recorder;
-    this.#recorder = undefined;
-    if (before !== undefined) void before.writer.end();
-    this.#listen();
-    if (file === undefined) return;
-    if (this.#writers.size >= maxWriters) {
-      this.#emit({ type: "error", command: "RECORD", file, reason: "the recordings before it are not complete yet" });
-      return;
-    }
-    const writer = new WavWriter(file, layout === "stereo" ? 2 : 1, {
-      opened: () => this.#emit({ type: "recording", file }),
-      complete: (milliseconds) => {
-        this.#writers.delete(writer);
-        this.#emit({ type: "recorded", file, milliseconds });
-      },
-      failed: (reason) => {
-        this.#writers.delete(writer);
-        if (this.#recorder?.writer === writer) {
-          this.#recorder = undefined;
-          this.#listen();
-        }
-        this.#emit({ type: "error", command: "RECORD", file, reason });
-      },
-    });
-    this.#writers.add(writer);
-    this.#recorder = { writer, local: new Int16Array(frameSamples) };
-    this.#listen();
+  record(file: string | undefined, layout: "mono" | "stereo", options?: RecordOptions): void {
+    this.#recorder.record(file, layout, this.#form, options);
   }
 
   /**
@@ -191,28 +211,26 @@ export class Session {
   tick(now: number, skipped: number): void {
     const configuration = this.#configuration;
     if (configuration === undefined || this.#closed) return;
-    const law = g711[configuration.codec];
+    const line = this.#line;
+    if (line === undefined) return;
+    const { form } = line;
     if (skipped > 0) {
       this.#sender.advance(skipped);
       this.#sender.pause();
-      this.#recorder?.writer.add(undefined, undefined, skipped * frameSamples);
+      this.#recorder.skip(skipped);
     }
     const heard = this.#heard;
     if (heard !== undefined) {
       this.#receiver.pull(heard);
-      this.taps.hear(heard, clockRate);
+      this.taps.hear(heard, form.rate);
     }
-    const met = this.#meet(heard, 1 + skipped);
-    this.#playout.next(law, this.taps.speak(met, clockRate));
+    const met = this.#meet(heard, form.rate, 1 + skipped);
+    this.#playout.next(form, this.taps.speak(met, form.rate));
     const silent = this.#muted || !this.#sends;
-    const octets = silent ? silentFrame(law) : this.#playout.octets;
+    const octets = silent ? form.silence : this.#playout.octets;
     const offset = silent ? 0 : this.#playout.offset;
-    this.#send(configuration, octets, offset);
-    if (this.#recorder !== undefined) {
-      const { writer, local } = this.#recorder;
-      decode(law, octets, offset, local, frameSamples);
-      writer.add(local, heard, frameSamples);
-    }
+    this.#send(configuration, line, octets, offset);
+    if (this.#recorder.active) this.#recorder.add(form, octets, offset, heard);
     this.#receiver.events.tick(now);
     if (this.#rtcp.due(now)) this.#report(now, false);
     this.#watch(now);
@@ -220,22 +238,24 @@ export class Session {
   }
 
   /** What goes out besides what plays: our own echo, a tone, and who is met. */
-  #meet(heard: Int16Array | undefined, ticks: number): Int16Array | undefined {
+  #meet(heard: Int16Array | undefined, rate: number, ticks: number): Int16Array | undefined {
     const echo = this.#echoing ? heard : undefined;
-    const tone = this.#tone.next(clockRate);
+    const tone = this.#tone.next(rate);
     const own = tone !== undefined && echo !== undefined ? mixed(tone, echo) : (tone ?? echo);
     if (this.#seat === undefined || heard === undefined) return own;
-    return this.#seat.exchange(heard, own, clockRate, ticks);
+    return this.#seat.exchange(heard, own, rate, ticks);
   }
 
-  #send(configuration: Configuration, octets: Uint8Array, offset: number): void {
-    const { dtmfPayloadType } = configuration;
-    const key =
-      this.#keys.active && this.#keys.tick(this.#sender.timestamp, (id) => this.#emit({ type: "dtmf-sent", id }));
+  #send(configuration: Configuration, line: Line, octets: Uint8Array, offset: number): void {
+    const { dtmfPayloadType, dtmfClockRate } = configuration;
+    const sent = (id: number) => this.#emit({ type: "dtmf-sent", id });
+    const key = this.#keys.active && this.#keys.tick(this.#sender.timestamp, sent, dtmfClockRate);
     if (!this.#sends || this.#receiver.latch.host === undefined) return;
     if (key && dtmfPayloadType !== undefined)
       this.#sender.event(this.#keys.payload, dtmfPayloadType, this.#keys.marker, this.#keys.timestamp, this.#toPeer);
-    else this.#sender.audio(octets, offset, this.#toPeer);
+    else if (!line.encode(octets, offset)) this.#sender.pause();
+    else if (line.framed) this.#sender.packet(line.payload, line.length, this.#toPeer);
+    else this.#sender.audio(line.payload, line.offset, this.#toPeer);
   }
 
   #toPeer = (packet: Uint8Array): void => {
@@ -294,7 +314,7 @@ export class Session {
       receivedPackets: receiver.packets,
       receivedOctets: receiver.octets,
       lost: receiver.lost,
-      jitter: ((receiver.reception?.jitter ?? 0) * 1000) / clockRate,
+      jitter: ((receiver.reception?.jitter ?? 0) * 1000) / (receiver.reception?.clockRate ?? clockRate),
       roundTrip: this.#rtcp.roundTrip,
       remoteLost: this.#rtcp.remoteLost,
       dropped: receiver.dropped,
@@ -312,8 +332,9 @@ export class Session {
     if (this.#sender.packets > 0) this.#report(this.#world.now(), true);
     this.sit(undefined);
     this.#playout.stopAll();
-    this.record(undefined, "mono");
-    if (this.#writers.size > 0) await Promise.all([...this.#writers].map((writer) => writer.end()));
+    this.#receiver.close();
+    this.#line?.close();
+    await this.#recorder.close();
     this.#emit({ type: "closed", stats: this.stats });
   }
 }

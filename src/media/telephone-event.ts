@@ -1,5 +1,5 @@
 /** DTMF digits as RTP telephone-events (RFC 4733), both ways. */
-import { clockRate, frameMs, frameSamples } from "./rtp.ts";
+import { clockRate, frameMs } from "./rtp.ts";
 
 /** The digits in order of their event codes (RFC 4733 §3.2). */
 export const digits = "0123456789*#ABCD";
@@ -43,8 +43,9 @@ export class EventSender {
   /**
    * One tick at media time `now` (RTP timestamp units). True: `payload` is to be sent instead of audio. `done` is
    * told when the last digit of an `enqueue` is released.
+   * @param clock what durations count in, Hz
    */
-  tick(now: number, done: (id: number) => void): boolean {
+  tick(now: number, done: (id: number) => void, clock: number = clockRate): boolean {
     if (!this.active) return false;
     const step = this.#step;
     this.#step = step + 1 === cycleTicks ? 0 : step + 1;
@@ -55,7 +56,7 @@ export class EventSender {
       this.timestamp = now;
       this.payload[0] = code;
     }
-    const duration = Math.min(step + 1, toneTicks) * frameSamples;
+    const duration = (Math.min(step + 1, toneTicks) * frameMs * clock) / 1000;
     this.marker = step === 0;
     this.payload[1] = (step >= toneTicks - 1 ? 0x80 : 0) | volume;
     this.payload[2] = duration >> 8;
@@ -90,6 +91,8 @@ interface HeardEvent {
 export class EventReceiver {
   #current: HeardEvent | undefined;
   #heard: (digit: string, duration: number) => void;
+  /** What durations, and the stream's timestamps, count in, Hz. */
+  clock = clockRate;
 
   /** @param heard takes a digit and how long it was held, ms */
   constructor(heard: (digit: string, duration: number) => void) {
@@ -113,10 +116,14 @@ export class EventReceiver {
     let event = this.#current;
     if (event === undefined || event.timestamp !== timestamp || event.code !== code) {
       const ahead = event === undefined ? 1 : (timestamp - event.timestamp) | 0;
-      if (event !== undefined && ahead <= 0 && ahead > -10 * clockRate) return;
+      if (event !== undefined && ahead <= 0 && ahead > -10 * this.clock) return;
       // An event longer than 16 bits goes on under a new timestamp (§2.5.1.3); some phones move it with each packet.
       const goesOn =
-        event !== undefined && !event.over && event.code === code && !marker && ahead <= event.duration + frameSamples;
+        event !== undefined &&
+        !event.over &&
+        event.code === code &&
+        !marker &&
+        ahead <= event.duration + this.clock / 50;
       if (event !== undefined && goesOn) {
         event.before += ahead;
         event.timestamp = timestamp;
@@ -143,6 +150,6 @@ export class EventReceiver {
     const event = this.#current;
     if (event === undefined || event.over) return;
     event.over = true;
-    this.#heard(digits.charAt(event.code), Math.round(((event.before + event.duration) * 1000) / clockRate));
+    this.#heard(digits.charAt(event.code), Math.round(((event.before + event.duration) * 1000) / this.clock));
   }
 }

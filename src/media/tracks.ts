@@ -1,13 +1,12 @@
 /**
- * Sound files as encoded frames, ready to be sent: decoded once per codec, away from the pacing, and shared.
+ * Sound files as frames, ready to be sent: decoded once per form of sound, away from the pacing, and shared.
  *
  * A track can be played while it is still being read. The cache keeps the tracks used last, up to a total size. Tracks
  * in use beyond that are kept as well, up to a hard limit: then further files are refused.
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { encode, type G711 } from "./codecs/g711.ts";
+import type { SoundForm } from "./codecs/form.ts";
 import { createResampler } from "./resample.ts";
-import { clockRate, frameSamples } from "./rtp.ts";
 import { readWavHeader, SoundError, sampleDecoder, type WavFormat } from "./wav-reader.ts";
 
 export interface TrackLimits {
@@ -24,7 +23,7 @@ export const defaultTrackLimits: TrackLimits = { cache: 64 << 20, total: 512 << 
 /** Octets decoded in one turn: some 1 ms of work at 48 kHz. */
 const chunkOctets = 16 << 10;
 
-/** One file in one codec. `octets` has whole frames, filled up with silence. */
+/** One file in one form. `octets` has whole frames, filled up with silence. */
 export class Track {
   readonly octets: Uint8Array;
   /** How many octets are ready, and whether that is all. */
@@ -44,7 +43,7 @@ export class Track {
 
 export class Tracks {
   #limits: TrackLimits;
-  /** By path, time of change, size and codec, the one used longest ago first. */
+  /** By path, time of change, size and form, the one used longest ago first. */
   #tracks = new Map<string, Track>();
   #opening = new Map<string, Promise<Track>>();
   /** Octets of the tracks in `#tracks`, and of those dropped from it that still play. */
@@ -64,12 +63,12 @@ export class Tracks {
    * The track of a file, as soon as its first frames can be played. Each must be given back by `release`.
    * @throws SoundError
    */
-  async open(path: string, law: G711): Promise<Track> {
+  async open(path: string, form: SoundForm): Promise<Track> {
     const info = await stat(path).catch((error: unknown) => {
       throw new SoundError(`it cannot be read (${systemCode(error)})`);
     });
     if (!info.isFile()) throw new SoundError("it is not a regular file");
-    const key = `${law.name} ${info.mtimeMs} ${info.size} ${path}`;
+    const key = `${form.name} ${info.mtimeMs} ${info.size} ${path}`;
     const known = this.#tracks.get(key);
     if (known !== undefined) {
       this.#tracks.delete(key);
@@ -77,7 +76,7 @@ export class Tracks {
       known.users++;
       return known;
     }
-    const opening = this.#opening.get(key) ?? this.#load(key, path, info.size, law);
+    const opening = this.#opening.get(key) ?? this.#load(key, path, info.size, form);
     this.#opening.set(key, opening);
     try {
       const track = await opening;
@@ -111,7 +110,7 @@ export class Tracks {
     this.#orphaned += track.octets.length;
   }
 
-  async #load(key: string, path: string, size: number, law: G711): Promise<Track> {
+  async #load(key: string, path: string, size: number, form: SoundForm): Promise<Track> {
     const file = await open(path, "r").catch((error: unknown) => {
       throw new SoundError(`it cannot be read (${systemCode(error)})`);
     });
@@ -121,14 +120,14 @@ export class Tracks {
       const seconds = frames / format.rate;
       if (seconds > this.#limits.seconds)
         throw new SoundError(`it is ${Math.round(seconds)} s long: ${this.#limits.seconds} s are the limit`);
-      const samples = Math.ceil((frames * clockRate) / format.rate);
-      const octets = Math.ceil(samples / frameSamples) * frameSamples;
+      const samples = Math.ceil((frames * form.rate) / format.rate);
+      const octets = Math.ceil(samples / form.samples) * form.octets;
       if (this.size + octets > this.#limits.total) this.#makeRoom(octets);
-      const track = new Track(octets, law.silence);
+      const track = new Track(octets, form.silence[0] ?? 0);
       this.#tracks.set(key, track);
       this.#cached += octets;
       track.users++;
-      const steps = decodeInto(track, samples, file, format, law);
+      const steps = decodeInto(track, samples, file, format, form);
       // The first chunk here, so that errors at once are errors of `open`; the rest while it plays.
       await steps.next();
       void this.#finish(key, track, steps, file);
@@ -168,17 +167,17 @@ async function* decodeInto(
   samples: number,
   file: FileHandle,
   format: WavFormat,
-  law: G711,
+  form: SoundForm,
 ): AsyncGenerator<void> {
   const toSamples = sampleDecoder(format);
-  const resampler = createResampler(format.rate);
+  const resampler = createResampler(format.rate, form.rate);
   const chunk = chunkOctets - (chunkOctets % format.frame);
   const linear = new Float32Array(chunk / format.frame);
-  const out = new Int16Array(linear.length + resampler.tail + 1);
+  const out = new Int16Array(Math.ceil((linear.length * form.rate) / format.rate) + resampler.tail + 1);
   const put = (count: number) => {
-    const take = Math.min(count, samples - track.ready);
-    encode(law, out, track.octets, track.ready, take);
-    track.ready += take;
+    const take = Math.min(count, samples - track.ready / form.width);
+    form.write(out, track.octets, track.ready, take);
+    track.ready += take * form.width;
   };
   for (let at = 0; at < format.length; ) {
     const octets = await readAt(file, format.offset + at, Math.min(chunk, format.length - at));

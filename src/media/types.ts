@@ -84,17 +84,41 @@ export interface Configuration {
   latch?: LatchRule | undefined;
 }
 
+/** How a file is played. */
+export interface PlayOptions {
+  /** dB; 0 by default: as loud as it is. */
+  volume?: number | undefined;
+  /** How often, one after the other; 0: until it is stopped; 1 by default. */
+  loop?: number | undefined;
+  /** ms from its beginning; 0 by default. */
+  start?: number | undefined;
+}
+
+/** When a recording ends by itself. */
+export interface RecordOptions {
+  /** ms; 0, the default: never. */
+  max?: number | undefined;
+  /** After so many ms in which the other side is silent; 0, the default: never. */
+  silence?: number | undefined;
+}
+
 export interface MediaSession {
   readonly rtpPort: number;
   readonly rtcpPort: number;
   /** What offer and answer have agreed upon; may be called again at any time. */
   configure(configuration: Configuration): void;
-  /** Plays a WAV file once, mixed with what already plays. `file` is an absolute path. Ends with `played` or `error`. */
-  play(id: number, file: string): void;
+  /** Plays a sound file, mixed with what already plays. `file` is an absolute path. Ends with `played` or `error`. */
+  play(id: number, file: string, options?: PlayOptions): void;
   /** Stops the file that was started last. No effect when nothing plays. */
   stop(): void;
+  /** Holds the file that was started last, or lets it go on. */
+  pause(on: boolean): void;
+  /** The file that was started last goes on from so many ms after its beginning. */
+  seek(milliseconds: number): void;
+  /** The file that was started last is so many dB louder, or less loud, than it is. */
+  volume(decibels: number): void;
   /** Starts recording both sides to a file, or stops (undefined). `recording`, and at the end `recorded`, or `error`. */
-  record(file: string | undefined, layout?: "mono" | "stereo"): void;
+  record(file: string | undefined, layout?: "mono" | "stereo", options?: RecordOptions): void;
   /** Sends digits (0-9 * # A-D) as telephone-events, after those still being sent. Ends with `dtmf-sent` or `error`. */
   dtmf(id: number, digits: string): void;
   /** Sends silence instead of what plays, or sound again. */

@@ -6,7 +6,6 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { saturated } from "./codecs/g711.ts";
-import { clockRate } from "./rtp.ts";
 import { systemCode } from "./tracks.ts";
 
 const headerSize = 44;
@@ -28,6 +27,7 @@ export interface WriterEvents {
 export class WavWriter {
   #path: string;
   #channels: 1 | 2;
+  #rate: number;
   #events: WriterEvents;
   #filling: Int16Array;
   #filled = 0;
@@ -39,7 +39,9 @@ export class WavWriter {
   #failed = false;
   #ended: Promise<void> | undefined;
 
-  constructor(path: string, channels: 1 | 2, events: WriterEvents) {
+  /** @param rate Hz */
+  constructor(path: string, channels: 1 | 2, events: WriterEvents, rate: number = 8000) {
+    this.#rate = rate;
     this.#path = path;
     this.#channels = channels;
     this.#events = events;
@@ -50,7 +52,7 @@ export class WavWriter {
   #newBuffer(): Int16Array {
     const spare = this.#spare;
     this.#spare = undefined;
-    return spare ?? new Int16Array(clockRate * this.#channels);
+    return spare ?? new Int16Array(this.#rate * this.#channels);
   }
 
   /** Adds samples: as many to each channel. With one channel `right` is mixed in; undefined is silence. */
@@ -88,7 +90,7 @@ export class WavWriter {
     await this.#file?.close().catch((error: unknown) => this.#fail(`it cannot be written (${systemCode(error)})`));
     this.#file = undefined;
     if (!failed && !this.#failed)
-      this.#events.complete(Math.round(this.#octets / (bytesPerSample * this.#channels * (clockRate / 1000))));
+      this.#events.complete(Math.round(this.#octets / (bytesPerSample * this.#channels * (this.#rate / 1000))));
   }
 
   #fail(reason: string): void {
@@ -129,7 +131,7 @@ export class WavWriter {
         }
         this.#octets += octets.length;
         await this.#writeHeader(this.#file);
-        if (buffer.length === clockRate * this.#channels) this.#spare = buffer;
+        if (buffer.length === this.#rate * this.#channels) this.#spare = buffer;
       }
       this.#writing = undefined;
     } catch (error) {
@@ -139,14 +141,14 @@ export class WavWriter {
   }
 
   async #writeHeader(file: FileHandle): Promise<void> {
-    await file.write(wavHeader(this.#channels, this.#octets), 0, headerSize, 0);
+    await file.write(wavHeader(this.#channels, this.#octets, this.#rate), 0, headerSize, 0);
   }
 }
 
 class FullError extends Error {}
 
 /** The header of a file with so many octets of samples. */
-export function wavHeader(channels: number, octets: number): Uint8Array {
+export function wavHeader(channels: number, octets: number, rate: number = 8000): Uint8Array {
   const header = new Uint8Array(headerSize);
   const view = new DataView(header.buffer);
   const tag = (at: number, text: string) => {
@@ -159,8 +161,8 @@ export function wavHeader(channels: number, octets: number): Uint8Array {
   view.setUint32(16, 16, true);
   view.setUint16(20, 1, true);
   view.setUint16(22, channels, true);
-  view.setUint32(24, clockRate, true);
-  view.setUint32(28, clockRate * channels * bytesPerSample, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * channels * bytesPerSample, true);
   view.setUint16(32, channels * bytesPerSample, true);
   view.setUint16(34, 8 * bytesPerSample, true);
   tag(36, "data");

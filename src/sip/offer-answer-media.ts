@@ -1,12 +1,21 @@
 /** The arithmetic of offer and answer on one m-line (RFC 3264 §5 to §8): what fits, which direction, what to send. */
+import { type AudioCodec, audioCodecs, isCodec } from "./audio-codecs.ts";
 import type { Connection, Direction, Family, MediaDescription, PayloadFormat } from "./sdp.ts";
 
-export type AudioCodec = "PCMU" | "PCMA";
+export type { AudioCodec } from "./audio-codecs.ts";
 
 /** A codec under a payload type. */
 export interface CodecType {
   payloadType: number;
   codec: AudioCodec;
+  /** The peer's format parameters, where it gave some. */
+  fmtp?: string | undefined;
+}
+
+/** telephone-event under a payload type, with its clock in Hz. */
+export interface EventType {
+  payloadType: number;
+  clockRate: number;
 }
 
 /** What both sides agreed on, as the media engine needs it. */
@@ -19,12 +28,16 @@ export interface Negotiated {
   codec: AudioCodec;
   /** RTP payload type that we send `codec` with. */
   payloadType: number;
+  /** The peer's format parameters (`a=fmtp`) for `codec`. */
+  fmtp?: string | undefined;
   /** RTP payload types that the peer may send, with their meaning; the first is `codec`. */
   receivePayloadTypes: readonly CodecType[];
   /** RTP payload type that we send telephone-events with; undefined when the peer takes none. */
   dtmfPayloadType: number | undefined;
   /** RTP payload type of the peer's telephone-events: differs from `dtmfPayloadType` only with odd peers. */
   dtmfReceivePayloadType: number | undefined;
+  /** The clock of telephone-events, Hz: what durations count in. 8000 unless the codec is Opus (RFC 4733 §2.1). */
+  dtmfClockRate?: number | undefined;
   /** Ours: may we send, will we receive. */
   direction: Direction;
   /** The peer takes no media from us: it put us on hold. */
@@ -45,6 +58,13 @@ export const warnings: Readonly<Record<Unfit, { code: number; text: string }>> =
   multicast: { code: 330, text: "Multicast not available" },
   format: { code: 305, text: "Incompatible media format: PCMU and PCMA at 8000 Hz are accepted" },
 };
+
+/** The warning with the codecs that this side takes. */
+export function warningOf(unfit: Unfit, codecs: readonly AudioCodec[]): { code: number; text: string } {
+  if (unfit !== "format") return warnings[unfit];
+  const names = codecs.map((codec) => `${codec} at ${audioCodecs[codec].clockRate} Hz`);
+  return { code: 305, text: `Incompatible media format: accepted are ${names.join(", ")}` };
+}
 const nearness: readonly Unfit[] = ["media", "transport", "address", "multicast", "format"];
 
 export function nearer(one: Unfit | undefined, other: Unfit): Unfit {
@@ -98,18 +118,27 @@ export function unfitTransport(media: MediaDescription, families: readonly Famil
 /** The payload types of an m-line that are ours, in the peer's order. */
 export function commonCodecs(payloads: readonly PayloadFormat[], codecs: readonly AudioCodec[]): CodecType[] {
   const common: CodecType[] = [];
-  for (const { payloadType, encoding, clockRate, channels } of payloads) {
-    if (channels > 1 || (clockRate !== 8000 && clockRate !== 0)) continue;
-    for (const codec of codecs) if (codec === encoding) common.push({ payloadType, codec });
+  for (const payload of payloads) {
+    const { payloadType, fmtp } = payload;
+    for (const codec of codecs)
+      if (isCodec(codec, payload))
+        common.push(fmtp === undefined ? { payloadType, codec } : { payloadType, codec, fmtp });
   }
   return common;
 }
 
-/** The payload type of telephone-event with the clock of our codecs (RFC 4733 §2.1). */
-export function telephoneEventType(payloads: readonly PayloadFormat[]): number | undefined {
-  for (const { payloadType, encoding, clockRate } of payloads)
-    if (encoding === "TELEPHONE-EVENT" && (clockRate === 8000 || clockRate === 0)) return payloadType;
-  return undefined;
+/**
+ * The telephone-event to use beside a codec: the one with the codec's clock (RFC 4733 §2.1), else the one with 8000 Hz,
+ * which many phones have beside Opus alone.
+ */
+export function telephoneEventType(payloads: readonly PayloadFormat[], codec: AudioCodec): EventType | undefined {
+  let usual: EventType | undefined;
+  for (const { payloadType, encoding, clockRate } of payloads) {
+    if (encoding !== "TELEPHONE-EVENT") continue;
+    if (clockRate === audioCodecs[codec].clockRate) return { payloadType, clockRate };
+    if (clockRate === 8000 || clockRate === 0) usual ??= { payloadType, clockRate: 8000 };
+  }
+  return usual;
 }
 
 /** Length of the packets that the peer wants, as we can make them, ms. */

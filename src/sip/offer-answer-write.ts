@@ -1,6 +1,7 @@
 /** Our own descriptions in offers and answers: their text, and the version in `o=` that counts their changes. */
+import { audioCodecs, rtpmapOf } from "./audio-codecs.ts";
 import { isIPv6 } from "./host.ts";
-import type { CodecType } from "./offer-answer-media.ts";
+import type { CodecType, EventType } from "./offer-answer-media.ts";
 import type { Connection, Direction, MediaDescription, SessionDescription } from "./sdp.ts";
 import { formatConnection } from "./sdp-format.ts";
 
@@ -16,7 +17,8 @@ export interface OwnLine {
   local: LocalMedia;
   protocol: string;
   codecs: readonly CodecType[];
-  dtmf: number | undefined;
+  /** telephone-event, once for each clock of the codecs. */
+  dtmf: readonly EventType[];
   direction: Direction;
   rtcpMux: boolean;
 }
@@ -70,11 +72,13 @@ export class OwnDescriptions {
     let attributes = "";
     for (const { payloadType, codec } of codecs) {
       line += ` ${payloadType}`;
-      attributes += `a=rtpmap:${payloadType} ${codec}/8000\r\n`;
+      attributes += `a=rtpmap:${payloadType} ${rtpmapOf(codec)}\r\n`;
+      const { fmtp } = audioCodecs[codec];
+      if (fmtp !== undefined) attributes += `a=fmtp:${payloadType} ${fmtp}\r\n`;
     }
-    if (dtmf !== undefined) {
-      line += ` ${dtmf}`;
-      attributes += `a=rtpmap:${dtmf} telephone-event/8000\r\na=fmtp:${dtmf} 0-16\r\n`;
+    for (const { payloadType, clockRate } of dtmf) {
+      line += ` ${payloadType}`;
+      attributes += `a=rtpmap:${payloadType} telephone-event/${clockRate}\r\na=fmtp:${payloadType} 0-16\r\n`;
     }
     attributes += `a=ptime:${this.#ptime}\r\n`;
     if (rtcpMux) attributes += "a=rtcp-mux\r\n";

@@ -7,10 +7,12 @@
  *            receiveOffer()                      answer()
  *   stable -----------------> offer-received ----------------> stable      rollback(): back to what was agreed before
  */
+import { audioCodecs } from "./audio-codecs.ts";
 import {
   type AudioCodec,
   commonCodecs,
   directionOf,
+  type EventType,
   isPlainRtp,
   meet,
   type Negotiated,
@@ -22,7 +24,7 @@ import {
   telephoneEventType,
   type Unfit,
   unfitTransport,
-  warnings,
+  warningOf,
 } from "./offer-answer-media.ts";
 import { type Layout, type LocalMedia, OwnDescriptions, type OwnLine } from "./offer-answer-write.ts";
 import { type Direction, type Family, type MediaDescription, parseSdp, type SessionDescription } from "./sdp.ts";
@@ -92,8 +94,8 @@ type Exchange =
 
 const stable: Exchange = { state: "stable" };
 const initialLayout: Layout = { lines: [{ kind: "audio", protocol: "RTP/AVP", formats: [] }], audio: 0 };
-const staticType: Readonly<Record<AudioCodec, number>> = { PCMU: 0, PCMA: 8 };
-const usualTelephoneEventType = 101;
+/** By clock, Hz. */
+const usualTelephoneEventType: Readonly<Record<number, number>> = { 8000: 101, 48000: 102 };
 
 /** The exchanges of one dialog. */
 export class OfferAnswer {
@@ -144,9 +146,9 @@ export class OfferAnswer {
       protocol: layout.lines[layout.audio]?.protocol ?? "RTP/AVP",
       codecs: this.#options.codecs.map((codec) => ({
         codec,
-        payloadType: this.#typeOf(`${codec}/8000`, staticType[codec]),
+        payloadType: this.#typeOf(meaningOf(codec), audioCodecs[codec].payloadType),
       })),
-      dtmf: this.#options.telephoneEvent ? this.#typeOf("TELEPHONE-EVENT/8000", usualTelephoneEventType) : undefined,
+      dtmf: this.#eventTypes(),
       direction: wanted,
       rtcpMux: this.#options.offerRtcpMux === true || this.#agreed?.own.rtcpMux === true,
     };
@@ -175,7 +177,7 @@ export class OfferAnswer {
     }
     const chosen = this.#choose(offer);
     if ("unfit" in chosen) {
-      const warning = warnings[chosen.unfit];
+      const warning = warningOf(chosen.unfit, this.#options.codecs);
       const emptyAnswer = () => this.#descriptions.refusing(offer);
       return { ok: false, status: 488, reason: warning.text, warning, emptyAnswer };
     }
@@ -280,18 +282,24 @@ export class OfferAnswer {
   #prepare(local: LocalMedia, offer: SessionDescription, audio: number, media: MediaDescription) {
     const { payloads, rtcpMux, protocol } = media;
     // #choose has found one at least.
-    const [chosen = { codec: "PCMU", payloadType: 0 } as const] = commonCodecs(payloads, this.#options.codecs);
-    const dtmf = this.#options.telephoneEvent ? telephoneEventType(payloads) : undefined;
+    const [chosen = { codec: "PCMU", payloadType: 0, fmtp: undefined } as const] = commonCodecs(
+      payloads,
+      this.#options.codecs,
+    );
+    const dtmf = this.#options.telephoneEvent ? telephoneEventType(payloads, chosen.codec) : undefined;
     const direction = meet(this.#wanted, directionOf(media));
-    const own: OwnLine = { local, protocol, codecs: [chosen], dtmf, direction, rtcpMux };
+    const events = dtmf === undefined ? [] : [dtmf];
+    const own: OwnLine = { local, protocol, codecs: [chosen], dtmf: events, direction, rtcpMux };
     const layout: Layout = { lines: offer.media, audio };
     const negotiated: Negotiated = {
       remote: remoteOf(media, rtcpMux),
       codec: chosen.codec,
       payloadType: chosen.payloadType,
-      receivePayloadTypes: [chosen],
-      dtmfPayloadType: dtmf,
-      dtmfReceivePayloadType: dtmf,
+      ...(chosen.fmtp !== undefined && { fmtp: chosen.fmtp }),
+      receivePayloadTypes: [{ payloadType: chosen.payloadType, codec: chosen.codec }],
+      dtmfPayloadType: dtmf?.payloadType,
+      dtmfReceivePayloadType: dtmf?.payloadType,
+      ...(dtmf !== undefined && dtmf.clockRate !== 8000 && { dtmfClockRate: dtmf.clockRate }),
       direction,
       remoteHold: !receives(directionOf(media)),
       ptime: packetLength(media),
@@ -317,16 +325,19 @@ export class OfferAnswer {
     const types = common.flatMap(({ codec }) => own.codecs.filter((ours) => ours.codec === codec));
     const [chosen] = common;
     if (chosen === undefined) return "the answer has none of the offered codecs";
-    const theirDtmf = own.dtmf === undefined ? undefined : telephoneEventType(this.#named(media, own));
+    const theirDtmf = own.dtmf.length === 0 ? undefined : telephoneEventType(this.#named(media, own), chosen.codec);
     const theirs = directionOf(media);
     const rtcpMux = own.rtcpMux && media.rtcpMux;
     const negotiated: Negotiated = {
       remote: remoteOf(media, rtcpMux),
       codec: chosen.codec,
       payloadType: chosen.payloadType,
+      ...(chosen.fmtp !== undefined && { fmtp: chosen.fmtp }),
       receivePayloadTypes: types,
-      dtmfPayloadType: theirDtmf,
-      dtmfReceivePayloadType: theirDtmf === undefined ? undefined : own.dtmf,
+      dtmfPayloadType: theirDtmf?.payloadType,
+      dtmfReceivePayloadType:
+        theirDtmf && own.dtmf.find(({ clockRate }) => clockRate === theirDtmf.clockRate)?.payloadType,
+      ...(theirDtmf !== undefined && theirDtmf.clockRate !== 8000 && { dtmfClockRate: theirDtmf.clockRate }),
       direction: meet(own.direction, theirs),
       // An answer says who holds only where the offer left it the choice.
       remoteHold: sends(own.direction) ? !receives(theirs) : (this.#agreed?.negotiated.remoteHold ?? false),
@@ -340,15 +351,27 @@ export class OfferAnswer {
   #named(media: MediaDescription, own: OwnLine): MediaDescription["payloads"] {
     return media.payloads.map((payload) => {
       if (payload.encoding !== "") return payload;
-      if (payload.payloadType === own.dtmf) return { ...payload, encoding: "TELEPHONE-EVENT", clockRate: 8000 };
+      const event = own.dtmf.find(({ payloadType }) => payloadType === payload.payloadType);
+      if (event !== undefined) return { ...payload, encoding: "TELEPHONE-EVENT", clockRate: event.clockRate };
       const ours = own.codecs.find(({ payloadType }) => payloadType === payload.payloadType);
-      return ours === undefined ? payload : { ...payload, encoding: ours.codec, clockRate: 8000 };
+      if (ours === undefined) return payload;
+      return { ...payload, encoding: ours.codec.toUpperCase(), clockRate: audioCodecs[ours.codec].clockRate };
     });
   }
 
   #learn(media: MediaDescription): void {
     for (const { payloadType, encoding, clockRate } of media.payloads)
       if (encoding !== "" && !this.#types.has(payloadType)) this.#types.set(payloadType, `${encoding}/${clockRate}`);
+  }
+
+  /** telephone-event for each clock that our codecs have, the first codec's first. */
+  #eventTypes(): EventType[] {
+    if (!this.#options.telephoneEvent) return [];
+    const clocks = new Set(this.#options.codecs.map((codec) => audioCodecs[codec].clockRate));
+    return [...clocks].map((clockRate) => ({
+      clockRate,
+      payloadType: this.#typeOf(`TELEPHONE-EVENT/${clockRate}`, usualTelephoneEventType[clockRate] ?? 101),
+    }));
   }
 
   /** The payload type for `NAME/rate` in our offers: the one in use, else `usual`, else a free dynamic one. */
@@ -360,3 +383,5 @@ export class OfferAnswer {
     return payloadType;
   }
 }
+
+const meaningOf = (codec: AudioCodec) => `${codec.toUpperCase()}/${audioCodecs[codec].clockRate}`;

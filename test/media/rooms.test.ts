@@ -5,6 +5,8 @@ import { Rooms } from "../../src/media/rooms.ts";
 import type { Configuration } from "../../src/media/types.ts";
 import { octetOf, plain, quiet, start } from "./virtual-session.ts";
 
+/** These rooms have none but G.711. */
+const lawOf = (codec: Configuration["codec"]) => (codec === "PCMA" ? g711.PCMA : g711.PCMU);
 const alaw: Configuration = { ...plain, codec: "PCMA", payloadType: 8 };
 
 /** Sessions in one room, whose peers say their level for so many ticks. */
@@ -17,7 +19,7 @@ function meeting(configurations: readonly Configuration[], levels: readonly numb
     for (let tick = 0; tick < ticks; tick++)
       for (const [i, member] of members.entries()) {
         const { codec, payloadType } = configurations[i] ?? plain;
-        const octet = octetOf(levels[i] ?? 0, g711[codec]);
+        const octet = octetOf(levels[i] ?? 0, lawOf(codec));
         member.receive(new Uint8Array(160).fill(octet), { payloadType });
         member.tick();
       }
@@ -27,7 +29,7 @@ function meeting(configurations: readonly Configuration[], levels: readonly numb
 
 /** The level that went out last, as its codec has it. */
 const heardBy = (member: ReturnType<typeof start> | undefined, { codec }: Configuration) =>
-  g711[codec].linear[member?.heard().at(-1) ?? 0] ?? 0;
+  lawOf(codec).linear[member?.heard().at(-1) ?? 0] ?? 0;
 
 describe("two sessions that are joined", () => {
   test.each([

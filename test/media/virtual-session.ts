@@ -1,7 +1,8 @@
 /** A media session in virtual time, the packets that it sends, and a peer that sends to it. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type G711, g711 } from "../../src/media/codecs/g711.ts";
+import type { SoundForm } from "../../src/media/codecs/form.ts";
+import { g711 } from "../../src/media/codecs/g711.ts";
 import { newRtpHeader, parseRtp, writeRtpHeader } from "../../src/media/rtp.ts";
 import { Session } from "../../src/media/session.ts";
 import { type Track, Tracks } from "../../src/media/tracks.ts";
@@ -92,8 +93,8 @@ export function start(configuration: Configuration | undefined = plain, mediaTim
 const opened: Promise<Track>[] = [];
 
 class WatchedTracks extends Tracks {
-  override open(path: string, law: G711): Promise<Track> {
-    const track = super.open(path, law);
+  override open(path: string, form: SoundForm): Promise<Track> {
+    const track = super.open(path, form);
     opened.push(track);
     return track;
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, symlink, truncate, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formOf } from "../../src/media/codecs/form.ts";
 import { decode, g711 } from "../../src/media/codecs/g711.ts";
 import { defaultTrackLimits, type Track, Tracks } from "../../src/media/tracks.ts";
 import { readWavHeader } from "../../src/media/wav-reader.ts";
@@ -37,7 +38,7 @@ async function whole(track: Track): Promise<Track> {
 }
 
 async function load(path: string, tracks = new Tracks()): Promise<Int16Array> {
-  const track = await whole(await tracks.open(path, g711.PCMU));
+  const track = await whole(await tracks.open(path, formOf("PCMU")));
   expect(track.failure).toBeUndefined();
   const linear = new Int16Array(track.octets.length);
   decode(g711.PCMU, track.octets, 0, linear, linear.length);
@@ -200,7 +201,7 @@ describe("a WAV file that cannot be played is refused with its reason", () => {
       [join(folder, "nothing.wav"), "cannot be read (ENOENT)"],
     ];
     for (const [path, reason] of cases)
-      expect(tracks.open(path, g711.PCMU)).rejects.toMatchObject({
+      expect(tracks.open(path, formOf("PCMU"))).rejects.toMatchObject({
         code: "bad-sound",
         message: expect.stringContaining(reason),
       });
@@ -210,7 +211,7 @@ describe("a WAV file that cannot be played is refused with its reason", () => {
     const path = join(folder, "long.wav");
     await Bun.write(path, wavHeader(1, 3601 * 16_000));
     await truncate(path, 44 + 3601 * 16_000);
-    expect(new Tracks().open(path, g711.PCMU)).rejects.toMatchObject({
+    expect(new Tracks().open(path, formOf("PCMU"))).rejects.toMatchObject({
       message: "it is 3601 s long: 3600 s are the limit",
     });
   });
@@ -227,32 +228,32 @@ describe("the cache of tracks", () => {
     const tracks = new Tracks();
     const path = await file("shared.wav", 1);
     const [a, b, c] = await Promise.all([
-      tracks.open(path, g711.PCMU),
-      tracks.open(path, g711.PCMU),
-      tracks.open(path, g711.PCMA),
+      tracks.open(path, formOf("PCMU")),
+      tracks.open(path, formOf("PCMU")),
+      tracks.open(path, formOf("PCMA")),
     ]);
     expect(a).toBe(b);
     expect(a).not.toBe(c);
-    expect(await tracks.open(path, g711.PCMU)).toBe(a);
+    expect(await tracks.open(path, formOf("PCMU"))).toBe(a);
   });
 
   test("reads it again when it has changed", async () => {
     const tracks = new Tracks();
     const path = await file("changed.wav", 1);
-    const before = await tracks.open(path, g711.PCMU);
+    const before = await tracks.open(path, formOf("PCMU"));
     await utimes(path, 1, 1);
-    expect(await tracks.open(path, g711.PCMU)).not.toBe(before);
+    expect(await tracks.open(path, formOf("PCMU"))).not.toBe(before);
   });
 
   test("keeps what is used within its bound and forgets the rest", async () => {
     const tracks = new Tracks({ ...defaultTrackLimits, cache: 20_000, total: 60_000 });
     const used: Track[] = [];
     for (const name of ["a", "b", "c"]) {
-      const track = await whole(await tracks.open(await file(`${name}.wav`, 2), g711.PCMU));
+      const track = await whole(await tracks.open(await file(`${name}.wav`, 2), formOf("PCMU")));
       used.push(track);
     }
     expect(tracks.size).toBe(48_000);
-    expect(tracks.open(await file("d.wav", 2), g711.PCMU)).rejects.toMatchObject({
+    expect(tracks.open(await file("d.wav", 2), formOf("PCMU"))).rejects.toMatchObject({
       message: expect.stringContaining("too much sound"),
     });
     for (const track of used) tracks.release(track);

@@ -5,6 +5,8 @@ import type {
   MediaEvent,
   MediaSession,
   MediaTap,
+  PlayOptions,
+  RecordOptions,
   RoomEntry,
   TapListener,
   TapSettings,
@@ -22,14 +24,23 @@ export class FakeMediaSession implements MediaSession {
     this.configuration = configuration;
     this.told.push(`configure ${configuration.codec}`);
   }
-  play(id: number, file: string): void {
-    this.told.push(`play ${id} ${file}`);
+  play(id: number, file: string, options: PlayOptions = {}): void {
+    this.told.push(`play ${id} ${file}${settingsOf(options)}`);
+  }
+  pause(on: boolean): void {
+    this.told.push(`pause ${on}`);
+  }
+  seek(milliseconds: number): void {
+    this.told.push(`seek ${milliseconds}`);
+  }
+  volume(decibels: number): void {
+    this.told.push(`volume ${decibels}`);
   }
   stop(): void {
     this.told.push("stop");
   }
-  record(file: string | undefined, layout: "mono" | "stereo" = "mono"): void {
-    this.told.push(file === undefined ? "stop recording" : `record ${file} ${layout}`);
+  record(file: string | undefined, layout: "mono" | "stereo" = "mono", options: RecordOptions = {}): void {
+    this.told.push(file === undefined ? "stop recording" : `record ${file} ${layout}${settingsOf(options)}`);
   }
   dtmf(id: number, digits: string): void {
     this.told.push(`dtmf ${id} ${digits}`);
@@ -92,4 +103,10 @@ export class FakeMedia implements MediaEngine {
     if (session === undefined) throw new TypeError("no audio was opened");
     return session;
   }
+}
+
+/** What is set of optional settings, such as ` loop=2`. */
+function settingsOf(options: PlayOptions | RecordOptions): string {
+  const set = Object.entries(options).filter(([, value]) => value !== undefined);
+  return set.map(([name, value]) => ` ${name}=${value}`).join("");
 }

@@ -1,8 +1,8 @@
 /** G.711 (ITU-T G.711, RFC 3551 §4.5.14): PCMU and PCMA by tables, one octet per sample at 8 kHz. */
-import type { Codec } from "../types.ts";
+import type { G711Name } from "../types.ts";
 
 export interface G711 {
-  readonly name: Codec;
+  readonly name: G711Name;
   /** The octet of silence. */
   readonly silence: number;
   /** 16-bit linear value of each octet. */
@@ -47,13 +47,13 @@ function alawLinear(octet: number): number {
   return bits & 0x80 ? magnitude : -magnitude;
 }
 
-function tables(name: Codec, toOctet: (sample14: number) => number, toLinear: (octet: number) => number): G711 {
+function tables(name: G711Name, toOctet: (sample14: number) => number, toLinear: (octet: number) => number): G711 {
   const linear = Int16Array.from({ length: 256 }, (_, octet) => toLinear(octet));
   const octets = Uint8Array.from({ length: 0x4000 }, (_, index) => toOctet((index << 18) >> 18));
   return { name, silence: toOctet(0), linear, octets };
 }
 
-export const g711: Readonly<Record<Codec, G711>> = {
+export const g711: Readonly<Record<G711Name, G711>> = {
   PCMU: tables("PCMU", ulawOctet, ulawLinear),
   PCMA: tables("PCMA", (sample14) => alawOctet(sample14 >> 1), alawLinear),
 };
