@@ -10,6 +10,7 @@ import type { Clock } from "../sip/clock.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
 import type { Family } from "../sip/sdp.ts";
 import { isIpLiteral } from "../transport/index.ts";
+import type { Attachment } from "./attachment.ts";
 import { performers } from "./commands.ts";
 import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
 import type { Dialer, Peers } from "./dialer.ts";
@@ -45,6 +46,8 @@ export class Call implements CallControl, SessionUser {
   /** The peer's; another one when the peer was transferred, or we were. */
   session: Session;
   readonly gatherer: Gatherer;
+  /** What goes along with it at the moment. */
+  readonly attachments = new Set<Attachment>();
   /** Transfers that concern us. */
   readonly succession: Succession;
   readonly clock: Clock;
@@ -229,6 +232,8 @@ export class Call implements CallControl, SessionUser {
     if (this.#ended || this.succession.survives(end)) return;
     this.#ended = true;
     this.gatherer.cancel();
+    for (const attachment of this.attachments) attachment.over();
+    this.attachments.clear();
     this.#audio?.close();
     const unfinished = [...this.#running.values(), ...this.#waitingForAudio];
     this.#running.clear();
@@ -255,6 +260,7 @@ export class Call implements CallControl, SessionUser {
       case "dtmf":
         this.emit({ name: "DTMF", digit: event.digit, duration: event.duration });
         this.gatherer.press(event.digit);
+        for (const attachment of this.attachments) attachment.digit?.(event.digit, event.duration);
         return;
       case "played":
         this.emit({ name: "STOPPED", file: event.file });

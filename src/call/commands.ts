@@ -3,10 +3,12 @@ import type { Call } from "./call.ts";
 import { basicPerformers } from "./performers/basic.ts";
 import type { Done, Performers } from "./performers/performer.ts";
 import { transferPerformers } from "./performers/transfer.ts";
+import { streamPerformers } from "./performers/stream.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
 
 const table: Performers<CommandName> = {
   ...basicPerformers,
+  ...streamPerformers,
   ...transferPerformers,
 };
 

@@ -1,5 +1,7 @@
 /** How the words of the vocabulary are described: kinds of arguments, and what the entries of the tables hold. */
 
+import { parseStreamUrl, type StreamFormat, streamFormats } from "./stream/target.ts";
+
 /** How an argument reads: on a line, in a script, in the reference. */
 export interface Kind<T> {
   /** TypeScript's name for it in the script API. */
@@ -34,6 +36,8 @@ const integer = (from: number, to: number) => (n: number) => Number.isInteger(n)
 /** The longest text that a command or event carries, in UTF-16 units: a MESSAGE larger than this is refused. */
 export const maxText = 65_536;
 
+const streamFormat = (text: string) => streamFormats.find((format) => format === text);
+
 export const kinds = {
   text: textKind(`text of at most ${maxText} characters`, (t) => t.length <= maxText),
   file: textKind("a file name", (t) => t.length > 0 && t.length <= 4096 && !t.includes("\0")),
@@ -55,6 +59,14 @@ export const kinds = {
     fromValue: (value: unknown) => (typeof value === "boolean" ? value : undefined),
     fromText: (text: string) => (text === "on" ? true : text === "off" ? false : undefined),
   } satisfies Kind<boolean>,
+  streamUrl: textKind("a ws:, wss: or audiosocket: URL", (t) => parseStreamUrl(t) !== undefined),
+  streamFormat: {
+    type: streamFormats.map((format) => JSON.stringify(format)).join(" | "),
+    expected: streamFormats.join(", "),
+    fromValue: (value: unknown) => (typeof value === "string" ? streamFormat(value) : undefined),
+    fromText: streamFormat,
+  } satisfies Kind<StreamFormat>,
+  token: textKind("visible characters without spaces", (t) => /^[\x21-\x7e]{1,4096}$/.test(t)),
 } as const;
 export type KindName = keyof typeof kinds;
 export type Value<K extends KindName> = NonNullable<ReturnType<(typeof kinds)[K]["fromValue"]>>;

@@ -13,6 +13,7 @@ import {
   type Value,
 } from "./kinds.ts";
 import { basicCommands, basicEvents } from "./tables/basic.ts";
+import { streamCommands, streamEvents } from "./tables/stream.ts";
 import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
 export {
@@ -28,11 +29,13 @@ export {
 
 export const commands = {
   ...basicCommands,
+  ...streamCommands,
   ...transferCommands,
 } as const satisfies Record<string, CommandEntry>;
 
 export const events = {
   ...basicEvents,
+  ...streamEvents,
   ...transferEvents,
 } as const satisfies Record<string, EventEntry>;
 

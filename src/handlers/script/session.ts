@@ -1,10 +1,12 @@
 /** One call and its script, on the main thread: commands are checked and carried out, events passed on. */
 import { dirname } from "node:path";
 import type { CallControl, CallFacts } from "../../call/control.ts";
+import { parseStreamUrl } from "../../call/stream/target.ts";
 import { type CallEvent, readCommand } from "../../call/vocabulary.ts";
 import type { Log } from "../../log.ts";
 import { FileNames, isFailure } from "../file-names.ts";
 import { resolveReadable, resolveWritable } from "../files.ts";
+import { isHostAllowed } from "./net.ts";
 import type { Program } from "./program.ts";
 import type { RunId, ScriptFacts, ToMain, ToWorker } from "./protocol.ts";
 import type { ScriptPermissions } from "./settings.ts";
@@ -21,6 +23,7 @@ export class Session {
   readonly #call: CallControl;
   readonly #log: Log;
   readonly #names: FileNames;
+  readonly #net: readonly string[];
   #over = false;
   /** The script was told that its call has ended. */
   #ended = false;
@@ -38,6 +41,7 @@ export class Session {
     this.file = parts.file;
     this.#call = parts.call;
     this.#log = parts.log;
+    this.#net = parts.allow.net;
     const folder = dirname(parts.file);
     // A script may play what lies beside it; to read it as data is another permission.
     const read = [...parts.allow.read, folder];
@@ -124,11 +128,18 @@ export class Session {
     if (!read.ok) return failed(read.failure.reason);
     const command = this.#names.outgoing(read.command);
     if (isFailure(command)) return failed(command.reason);
+    if (command.name === "STREAM" && !this.#mayStreamTo(command.url))
+      return failed("its URL is not allowed: `allow: net` does not name the host");
     this.#call.perform(command, (outcome) => {
       if (!outcome.ok) return failed(outcome.failure.reason);
       const { value } = outcome;
       this.#outcome({ type: "outcome", run: this.id, id, ...(value === undefined ? {} : { value }) });
     });
+  }
+
+  #mayStreamTo(url: string | undefined): boolean {
+    const target = url === undefined ? undefined : parseStreamUrl(url);
+    return target === undefined || isHostAllowed(target.asHttp, this.#net);
   }
 
   #outcome(message: ToWorker): void {
