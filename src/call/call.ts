@@ -5,7 +5,7 @@
 import dns from "node:dns/promises";
 import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
 import type { Log } from "../log.ts";
-import type { MediaEngine, MediaEvent, MediaSession } from "../media/index.ts";
+import type { MediaEngine, MediaEvent, MediaSession, RtpStats } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
 import type { Family } from "../sip/sdp.ts";
@@ -59,12 +59,17 @@ export class Call implements CallControl, SessionUser {
   readonly recordings = new Set<string>();
   /** Called once when the call is over and its audio released. */
   onEnded: (call: Call, end: SessionEnd) => void = () => {};
+  /** Called once after that with what the audio's packets came to; not at all in a call that had no audio. */
+  onStats: (stats: RtpStats) => void = () => {};
 
   readonly #media: MediaEngine;
   #audio: MediaSession | undefined;
   /** Our address that it was opened for. */
   #audioHost: string | undefined;
   #audible = false;
+  #connected = false;
+  #whenAudible: (() => void)[] = [];
+  #whenConnected: (() => void)[] = [];
   #negotiated: Negotiated | undefined;
   readonly #lookup: Lookup;
   #listener: ((event: CallEvent) => void) | undefined;
@@ -130,6 +135,23 @@ export class Call implements CallControl, SessionUser {
     if (this.#audio !== undefined && this.#audible) start(this.#audio);
     else if (this.session.answerExpected) this.#waitingForAudio.push({ command, done });
     else done(failed(command, "the call has no audio yet: ANSWER it first, or open it early with EARLY"));
+  }
+
+  /** Whether the other side can hear us: in early media or after the answer. */
+  get audible(): boolean {
+    return this.#audible;
+  }
+
+  /** Does `work` once the other side can hear us, or at once. */
+  whenAudible(work: () => void): void {
+    if (this.#audible) work();
+    else this.#whenAudible.push(work);
+  }
+
+  /** Does `work` once the call is answered and that is acknowledged, or at once. */
+  whenConnected(work: () => void): void {
+    if (this.#connected) work();
+    else this.#whenConnected.push(work);
   }
 
   /** Keeps `done` until the media worker reports on `id`, or the call ends. */
@@ -208,8 +230,10 @@ export class Call implements CallControl, SessionUser {
   }
 
   connected(): void {
+    this.#connected = true;
     this.emit({ name: "CONNECTED" });
     this.#startAudible();
+    for (const work of this.#whenConnected.splice(0)) work();
   }
 
   held(on: boolean): void {
@@ -252,9 +276,11 @@ export class Call implements CallControl, SessionUser {
     const waiting = this.#waitingForAudio;
     this.#waitingForAudio = [];
     for (const { command, done } of waiting) this.perform(command, done);
+    for (const work of this.#whenAudible.splice(0)) work();
   }
 
   #onMedia = (event: MediaEvent): void => {
+    if (event.type === "closed") this.onStats(event.stats);
     if (this.#ended) return;
     switch (event.type) {
       case "dtmf":

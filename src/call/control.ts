@@ -23,6 +23,8 @@ export interface CallFacts {
   localHost: string;
   /** The INVITE's header fields (incoming) in order, names as sent. */
   headers: readonly (readonly [name: string, value: string])[];
+  /** What whoever placed the call gave its handler to work with. */
+  variables?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Why a command fails that comes, or is still under way, when its call has ended: no fault of the handler's. */
@@ -30,8 +32,10 @@ export const callOver = "the call is over";
 
 export type Outcome = { ok: true; value?: CommandValue | undefined } | { ok: false; failure: CommandFailure };
 
-/** How a handler ended. `logged`: the log has its failure already, and in more words. */
-export type Finish = { type: "returned" } | { type: "failed"; reason: string; logged?: true };
+/** How a handler ended. `logged`: the log has its failure already, and in more words. `value`: what it returned, as JSON. */
+export type Finish =
+  | { type: "returned"; value?: string | undefined }
+  | { type: "failed"; reason: string; logged?: true };
 
 export interface CallControl {
   readonly facts: CallFacts;

@@ -23,6 +23,9 @@ export function environmentOf(facts: CallFacts, ours: Environment, allowed: read
     SIPROC_OUTGOING: facts.direction === "outgoing" ? "y" : "n",
     SIPROC_LOCAL_URI: clean(facts.localUri),
     SIPROC_CALL_ID: clean(facts.callId),
+    ...Object.fromEntries(
+      Object.entries(facts.variables ?? {}).map(([name, value]) => [`SIPROC_VAR_${name}`, clean(value)]),
+    ),
   };
 }
 

@@ -225,7 +225,12 @@ export class ScriptEngine implements RunHost {
 
   #finish(run: Run, end: RunEnd): void {
     if (!this.#drop(run)) return;
-    if (end.type === "returned") return this.#options.post({ type: "returned", run: run.id });
+    if (end.type === "returned")
+      return this.#options.post({
+        type: "returned",
+        run: run.id,
+        ...(end.value === undefined ? {} : { value: end.value }),
+      });
     const stack = run.positions(ownLines(end.stack));
     const at = /[^\s():]+:\d+:\d+/.exec(stack)?.[0] ?? run.program.program.entry;
     this.#options.post({

@@ -65,6 +65,9 @@
     get headers() {
       return library("callHeaders");
     },
+    get variables() {
+      return fact("variables") ?? {};
+    },
     get ended() {
       endPromise ??=
         ended === undefined
@@ -191,9 +194,16 @@
     );
   const start = () =>
     new Promise((resolve) => resolve(main(call))).then(
-      () => host("done"),
+      (value) => host("done", "", "", returned(value)),
       (error) => host("done", ...library("describe")(error)),
     );
+  const returned = (value) => {
+    try {
+      return value === undefined ? "" : guardedStringify(value);
+    } catch {
+      return "";
+    }
+  };
 
   return (kind, id, text, bytes) => {
     switch (kind) {

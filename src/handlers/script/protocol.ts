@@ -12,6 +12,7 @@ export interface ScriptFacts {
   remote: { uri: string; id: string; contact: string; name: string; user: string; host: string };
   local: { uri: string; user: string; host: string };
   headers: readonly (readonly [name: string, value: string])[];
+  variables?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface WorkerSetup {
@@ -35,6 +36,7 @@ export type ToWorker =
 export type ToMain =
   | { type: "command"; run: RunId; id: number; name: string; args: string }
   | { type: "log"; run: RunId; level: "debug" | "info" | "warn" | "error"; text: string }
-  | { type: "returned"; run: RunId }
+  /** `value`: what the script returned, as JSON. */
+  | { type: "returned"; run: RunId; value?: string }
   /** `at`: the source line, such as `ivr.ts:12:5`; `stack` has it all. `limit`: the script hit one, it did not just throw. */
   | { type: "failed"; run: RunId; reason: string; at: string; stack: string; limit: boolean };

@@ -35,7 +35,9 @@ export interface RunHost {
 }
 
 /** How a script ended. */
-export type RunEnd = { type: "returned" } | { type: "failed"; message: string; stack: string; limit: boolean };
+export type RunEnd =
+  | { type: "returned"; value?: string }
+  | { type: "failed"; message: string; stack: string; limit: boolean };
 
 export class Run implements Services {
   readonly id: RunId;
@@ -210,10 +212,12 @@ export class Run implements Services {
   #done(args: HostArguments): void {
     const message = args.text(1);
     const stack = args.text(2);
+    const given = args.text(3);
+    const value = given === "undefined" || given === "" || given.length > bounds.returned ? {} : { value: given };
     const failed = message !== "" && message !== "undefined";
     if (this.doom !== undefined)
       this.end ??= { type: "failed", message: this.doom, stack: failed ? stack : "", limit: true };
-    else this.end ??= failed ? { type: "failed", message, stack, limit: false } : { type: "returned" };
+    else this.end ??= failed ? { type: "failed", message, stack, limit: false } : { type: "returned", ...value };
   }
 
   #begin(): void {

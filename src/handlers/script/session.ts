@@ -75,7 +75,7 @@ export class Session {
         return false;
       case "returned":
         this.#over = true;
-        this.#call.finish({ type: "returned" });
+        this.#call.finish({ type: "returned", ...(message.value === undefined ? {} : { value: message.value }) });
         return true;
       case "failed": {
         const { reason, at, stack } = message;
@@ -171,5 +171,6 @@ function factsOf(facts: CallFacts): ScriptFacts {
     },
     local: { uri: facts.localUri, user: facts.localUser, host: facts.localHost },
     headers: facts.headers,
+    variables: facts.variables,
   };
 }

@@ -48,6 +48,8 @@ export const bounds = {
   consoleBurst: 200,
   consoleRate: 50,
   consoleLine: 8_192,
+  /** Characters of what a script returns, as JSON. */
+  returned: 65_536,
   /** Milliseconds that a script may go on after its call has ended. */
   afterEnd: 30_000,
 } as const;

@@ -87,6 +87,8 @@ const properties = [
   "  readonly local: { readonly uri: string; readonly user: string; readonly host: string };",
   "  /** The header fields of the INVITE, in order. Names are compared without regard to case. */",
   "  readonly headers: Iterable<readonly [name: string, value: string]> & { get(name: string): string | null; all(name: string): string[] };",
+  "  /** What whoever placed the call gave along: the further columns of a target of `siproc call`. */",
+  "  readonly variables: Readonly<Record<string, string>>;",
   "  /** Resolves when the call is over. */",
   "  readonly ended: Promise<CallEndedEvent>;",
 ];
@@ -95,6 +97,17 @@ const world = `/** What GATHER has collected. */
 interface Gathered {
   digits: string;
   reason: "count" | "terminator" | "timeout";
+}
+
+/** How a DIAL went. */
+interface Dialed {
+  status: "answered" | "busy" | "refused" | "unanswered" | "unreachable" | "cancelled";
+  /** The SIP status code that tells it best. */
+  code: number;
+  /** How long the two were joined, in ms. */
+  duration: number;
+  /** Who answered, or whose refusal this is. */
+  target: string;
 }
 
 /** Why a command could not be done. */
