@@ -2,6 +2,7 @@
 import { nearest } from "../config/nearest.ts";
 import { version } from "../version.ts";
 import { readArguments } from "./arguments.ts";
+import { classicProgram } from "./classic-program.ts";
 import { commandNames, commandOf, exitCodes } from "./commands.ts";
 import { commandHelp, programHelp, usage } from "./help.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -25,7 +26,12 @@ export async function main(argv: readonly string[], terminal: Terminal = process
       return help(rest, terminal);
   }
   const command = commandOf(first);
-  if (command === undefined) return unknownCommand(first, terminal);
+  if (command === undefined) {
+    const program = classicProgram(first);
+    return program === undefined
+      ? unknownCommand(first, terminal)
+      : await (await import("./classic.ts")).classic([program, ...rest], terminal);
+  }
   const read = readArguments(rest, command.options, command.operands);
   if (!read.ok) return misused(terminal, read.reason, `usage: ${usage(first, command)}`);
   if (read.given.options.has("help")) {
