@@ -25,10 +25,11 @@ export class LoopMarks {
    */
   of(request: Request, source: Address): string {
     const { head, lines } = request;
-    const hash = this.#hash.start().add(source.host).add(request.uri);
+    // No host and no URI has a line end in it, which so divides them from what comes behind.
+    let all = `${source.host}\n${request.uri}`;
     for (let line = lines.find("route"); line >= 0; line = lines.find("route", line))
-      hash.add(head, lines.valueStart(line), lines.end(line));
-    return `.lp${hash.digest()}`;
+      all += `\n${head.slice(lines.valueStart(line), lines.end(line))}`;
+    return `.lp${this.#hash.of(all)}`;
   }
 
   /** Whether the request has been here with the same mark. */

@@ -8,7 +8,10 @@ export const sipHashed = { high: 0, low: 0 };
 
 /** Hashes an octet string with a key of four words, the first of which holds the key's first octets (little-endian). */
 export function sipHash(text: string, key: Int32Array): void {
-  const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = key;
+  const k0 = key[0] ?? 0;
+  const k1 = key[1] ?? 0;
+  const k2 = key[2] ?? 0;
+  const k3 = key[3] ?? 0;
   // Each of the four words of state as its low and its high half.
   let al = k0 ^ 0x70736575;
   let ah = k1 ^ 0x736f6d65;
@@ -41,10 +44,10 @@ export function sipHash(text: string, key: Int32Array): void {
       dh ^= high;
     }
     for (; rounds > 0; rounds--) {
-      // a += b
-      let carry = (al >>> 0) + (bl >>> 0) > 0xffffffff ? 1 : 0;
-      al = (al + bl) | 0;
-      ah = (ah + bh + carry) | 0;
+      // a += b; the carry is what both have in the highest bit, or one has and the sum has not
+      let sum = (al + bl) | 0;
+      ah = (ah + bh + (((al & bl) | ((al | bl) & ~sum)) >>> 31)) | 0;
+      al = sum;
       // b = (b <<< 13) ^ a
       let swap = bl;
       bl = ((bl << 13) | (bh >>> 19)) ^ al;
@@ -54,25 +57,25 @@ export function sipHash(text: string, key: Int32Array): void {
       al = ah;
       ah = swap;
       // c += d
-      carry = (cl >>> 0) + (dl >>> 0) > 0xffffffff ? 1 : 0;
-      cl = (cl + dl) | 0;
-      ch = (ch + dh + carry) | 0;
+      sum = (cl + dl) | 0;
+      ch = (ch + dh + (((cl & dl) | ((cl | dl) & ~sum)) >>> 31)) | 0;
+      cl = sum;
       // d = (d <<< 16) ^ c
       swap = dl;
       dl = ((dl << 16) | (dh >>> 16)) ^ cl;
       dh = ((dh << 16) | (swap >>> 16)) ^ ch;
       // a += d
-      carry = (al >>> 0) + (dl >>> 0) > 0xffffffff ? 1 : 0;
-      al = (al + dl) | 0;
-      ah = (ah + dh + carry) | 0;
+      sum = (al + dl) | 0;
+      ah = (ah + dh + (((al & dl) | ((al | dl) & ~sum)) >>> 31)) | 0;
+      al = sum;
       // d = (d <<< 21) ^ a
       swap = dl;
       dl = ((dl << 21) | (dh >>> 11)) ^ al;
       dh = ((dh << 21) | (swap >>> 11)) ^ ah;
       // c += b
-      carry = (cl >>> 0) + (bl >>> 0) > 0xffffffff ? 1 : 0;
-      cl = (cl + bl) | 0;
-      ch = (ch + bh + carry) | 0;
+      sum = (cl + bl) | 0;
+      ch = (ch + bh + (((cl & bl) | ((cl | bl) & ~sum)) >>> 31)) | 0;
+      cl = sum;
       // b = (b <<< 17) ^ c
       swap = bl;
       bl = ((bl << 17) | (bh >>> 15)) ^ cl;

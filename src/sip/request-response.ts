@@ -140,13 +140,18 @@ export abstract class Message {
       const lines = this.lines;
       const line = lines.find("via");
       const from = line < 0 ? -1 : lines.valueStart(line);
-      const to = lines.end(line);
+      const to = this.endOfTopVia(line, from);
       this.#viaPlainest = line >= 0 && isPlainestVia(this.head, from, to);
       const plain = this.#viaPlainest || (line >= 0 && isPlainVia(this.head, from, to));
       this.#viaStart = plain ? from : -1;
       this.#viaEnd = plain ? to : -1;
     }
     return this.#viaStart > 0;
+  }
+
+  /** Where the value of the topmost Via ends if it is a plain one. In a request it is the only one of its line. */
+  protected endOfTopVia(line: number, _from: number): number {
+    return this.lines.end(line);
   }
 
   /** @throws MalformedHeader */
@@ -238,6 +243,13 @@ export class Response extends Message {
     super(head, body, lines, wire);
     this.status = status;
     this.reason = reason;
+  }
+
+  /** Many a server answers with all Vias in one line. */
+  protected override endOfTopVia(line: number, from: number): number {
+    const end = this.lines.end(line);
+    const comma = this.head.indexOf(",", from);
+    return comma < 0 || comma > end ? end : comma;
   }
 }
 

@@ -61,6 +61,12 @@ export function endOfQuoted(text: string, from: number): number {
 
 /** The index of the comma that ends the list element starting at `from` (commas in quotes and in `<>` do not), or the text's length. */
 export function endOfElement(text: string, from: number): number {
+  const comma = text.indexOf(",", from);
+  if (comma < 0) return text.length;
+  // Nearly always there is nothing before it that could hold a comma of its own.
+  const quote = text.indexOf('"', from);
+  const open = text.indexOf("<", from);
+  if ((quote < 0 || quote > comma) && (open < 0 || open > comma)) return comma;
   let angle = false;
   for (let at = from; at < text.length; at++) {
     switch (text.charCodeAt(at)) {

@@ -48,7 +48,8 @@ export class OwnAddresses {
   /** The sent-by of a Via for requests on `flow`. IPv6 hosts come without brackets. */
   viaFor(flow: Flow): { transport: ViaTransport; host: string; port: number } {
     const bound = flow.transport === "udp" ? flow.local : this.#listener(flow);
-    return { transport: viaTransports[flow.transport], ...this.advertised(bound, flow.remote.host) };
+    const { host, port } = this.advertised(bound, flow.remote.host);
+    return { transport: viaTransports[flow.transport], host, port };
   }
 
   /**

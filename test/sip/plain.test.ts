@@ -2,8 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { parseCSeq, readPlainCSeq } from "../../src/sip/cseq.ts";
 import { formatHost } from "../../src/sip/host.ts";
+import { parseMessage, type Response } from "../../src/sip/message.ts";
 import { parseClosely } from "../../src/sip/name-addr.ts";
 import { isPlainAddress, isPlainVia } from "../../src/sip/plain.ts";
+import { Splice } from "../../src/sip/splice.ts";
+import { splitList } from "../../src/sip/text.ts";
 import { parseVia } from "../../src/sip/via.ts";
 import { requestFrom } from "../support/fake-flow.ts";
 import { below, pick, seeded } from "../support/random.ts";
@@ -11,6 +14,13 @@ import { below, pick, seeded } from "../support/random.ts";
 const wanted = Number(process.env.SIPROC_FUZZ_CASES ?? 40_000);
 const milliseconds = 5_000;
 const whole = (is: (text: string, from: number, to: number) => boolean, text: string) => is(text, 0, text.length);
+
+function responseFrom(via: string): Response {
+  const text = `SIP/2.0 200 OK\r\nVia: ${via}\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 BYE\r\n\r\n`;
+  const message = parseMessage(Buffer.from(text, "latin1"), "datagram");
+  if (message.type !== "response") throw new TypeError(text);
+  return message;
+}
 
 describe("addresses", () => {
   test.each([
@@ -109,6 +119,23 @@ test("every plain Via is one, and its branch, sent-by and rport are read as when
     ]);
   }
   expect(plain).toBeGreaterThan(50);
+});
+
+test.each([
+  ["SIP/2.0/UDP a:5060;branch=z9hG4bKa, SIP/2.0/UDP b;branch=z9hG4bKb"],
+  ["SIP/2.0/UDP a:5060;branch=z9hG4bKa ,SIP/2.0/UDP b;branch=z9hG4bKb"],
+  ["SIP/2.0/UDP a;x=1;branch=z9hG4bKa,SIP/2.0/UDP b, SIP/2.0/UDP c"],
+  ['SIP/2.0/UDP a;x="y,z";branch=z9hG4bKa, SIP/2.0/UDP b'],
+  ["SIP/2.0/UDP a;branch=z9hG4bKa"],
+  ["SIP/2.0/UDP a,"],
+])("of a response's Vias in one line, %j, the first is read as by the grammar", (list) => {
+  const response = responseFrom(list);
+  const first = parseVia(splitList(list)[0] ?? "");
+  const port = first?.port === undefined ? "" : `:${first.port}`;
+  expect([response.branch, response.sentBy]).toEqual([first?.branch, `${first?.host}${port}`]);
+  const splice = new Splice(response);
+  splice.removeFirst("via", 1);
+  expect(splice.message().values("via")).toEqual(splitList(list).slice(1).filter((via) => via !== ""));
 });
 
 test.each([

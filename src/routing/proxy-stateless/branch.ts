@@ -84,18 +84,13 @@ export class StatelessBranches {
   /** The transaction of the client: its Via, which has a branch, and for clients of RFC 2543 what they go by (§17.2.3). */
   #identify(request: Request): string {
     const { head, lines } = request;
-    const hash = this.#identity.start();
-    if (request.hasPlainVia()) {
-      const via = lines.find("via");
-      hash.add(head, lines.valueStart(via), lines.end(via));
-    } else {
-      const via = formatVia(request.via);
-      hash.add(via, 0, via.length);
-    }
+    const line = lines.find("via");
+    const via = request.hasPlainVia() ? head.slice(lines.valueStart(line), lines.end(line)) : formatVia(request.via);
     const callId = lines.find("call-id");
-    hash.add(head, lines.valueStart(callId), lines.end(callId));
     // Not the method, which an ACK and a CANCEL have of their own.
-    return hash.add(String(request.cseq.number)).digest();
+    return this.#identity.of(
+      `${via}\n${head.slice(lines.valueStart(callId), lines.end(callId))}\n${request.cseq.number}`,
+    );
   }
 }
 

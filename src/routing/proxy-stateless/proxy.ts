@@ -162,7 +162,7 @@ export class StatelessProxy {
       (result) => {
         const hop: Hop | undefined = result.ok ? result.hops[0] : undefined;
         if (hop === undefined) return this.#refuse(incoming, 503);
-        this.#send(forward, this.#around.ways.flowTo({ ...hop, size }), 503);
+        this.#send(forward, this.#around.ways.flowTo(sized(hop, size)), 503);
       },
       choiceOf(branch),
     );
@@ -200,6 +200,10 @@ export class StatelessProxy {
     tx.forget();
     this.#around.transactions.replyStateless(request, flow, status, options);
   }
+}
+
+function sized({ transport, host, port, serverName }: Hop, size: number): Hop & { size: number } {
+  return serverName === undefined ? { transport, host, port, size } : { transport, host, port, serverName, size };
 }
 
 /** A client's flow that is there. */

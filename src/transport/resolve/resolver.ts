@@ -146,8 +146,9 @@ export class Resolver {
       return { ok: false, reason: `nothing can be sent by ${transport.toUpperCase()} over IPv${family}` };
     const { name: host, port = defaultPorts[transport], domain } = target;
     // The certificate of an address that a maddr names is still that of the URI's domain.
-    const hop = isSecure(transport) && domain !== undefined ? { serverName: domain } : {};
-    return { ok: true, hops: [{ transport, host, port, ...hop }] };
+    if (isSecure(transport) && domain !== undefined)
+      return { ok: true, hops: [{ transport, host, port, serverName: domain }] };
+    return { ok: true, hops: [{ transport, host, port }] };
   }
 
   #named(around: Locating, target: Target, done: (resolution: Resolution) => void): void {
