@@ -40,8 +40,8 @@ export interface BaresipOptions {
   host?: string;
   /** Where the program runs: words put before the command, such as `ip netns exec inside`. */
   prefix?: readonly string[];
-  /** Order of preference. */
-  codecs?: readonly ("PCMU" | "PCMA")[];
+  /** Order of preference. With a wide one first it says, hears and takes down 16 kHz. */
+  codecs?: readonly ("PCMU" | "PCMA" | "G722" | "opus")[];
   /** What it says: a tone in Hz at −10 dBFS for a minute, or a WAV file (8 kHz, mono, 16 bit); a 440 Hz tone by default. */
   says?: { tone: number } | { file: string };
   /** Answers every call at once. */
@@ -128,8 +128,12 @@ export class Baresip {
     const folder = temporaryFolder("baresip");
     const says = options.says ?? { tone: 440 };
     const source = "file" in says ? says.file : join(folder, "says.wav");
-    if ("tone" in says) await writeWav(source, 8000, sine(says.tone, 60_000, 0.316));
-    const codecs = (options.codecs ?? ["PCMU", "PCMA"]).map((codec) => codec.toLowerCase()).join(",");
+    const wanted = options.codecs ?? ["PCMU", "PCMA"];
+    const rate = wanted[0] === "G722" || wanted[0] === "opus" ? 16_000 : 8000;
+    if ("tone" in says) await writeWav(source, rate, sine(says.tone, 60_000, 0.316, rate));
+    // Without them it takes 8000 Hz and one channel for granted.
+    const clocks: Readonly<Record<string, string>> = { opus: "/48000/2", G722: "/16000/1" };
+    const codecs = wanted.map((codec) => codec.toLowerCase() + (clocks[codec] ?? "")).join(",");
     const host = options.host ?? phoneHost;
     const home = options.registers;
     const account = [
@@ -160,8 +164,8 @@ export class Baresip {
         // Nobody listens: what is heard is written by sndfile before it gets here.
         "audio_player aubridge,nowhere",
         "audio_alert aubridge,nowhere",
-        "ausrc_srate 8000",
-        "auplay_srate 8000",
+        `ausrc_srate ${rate}`,
+        `auplay_srate ${rate}`,
         "ausrc_channels 1",
         "auplay_channels 1",
         "ausrc_format s16",
@@ -173,6 +177,8 @@ export class Baresip {
         `rtp_ports ${media}-${media + 19}`,
         `module_path ${modules}`,
         "module g711.so",
+        ...(wanted.includes("G722") ? ["module g722.so"] : []),
+        ...(wanted.includes("opus") ? ["module opus.so"] : []),
         "module sndfile.so",
         "module aufile.so",
         "module aubridge.so",

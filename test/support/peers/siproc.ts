@@ -23,7 +23,7 @@ export interface ServerOptions {
   /** RTP ports to use, an even number; 200 by default. */
   mediaPorts?: number;
   /** Both by default. */
-  codecs?: readonly ("PCMU" | "PCMA")[];
+  codecs?: readonly ("PCMU" | "PCMA" | "G722" | "opus")[];
   /** Log warnings and errors only, for load. That it listens is then seen by its port. */
   quiet?: boolean;
   /** Further listeners, each on a port of its own. Those with TLS need `tls` in `config`. */
