@@ -1,13 +1,15 @@
 /** One function per command of the vocabulary. */
 import type { Call } from "./call.ts";
 import { basicPerformers } from "./performers/basic.ts";
+import { bridgingPerformers } from "./performers/bridging.ts";
 import type { Done, Performers } from "./performers/performer.ts";
-import { transferPerformers } from "./performers/transfer.ts";
 import { streamPerformers } from "./performers/stream.ts";
+import { transferPerformers } from "./performers/transfer.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
 
 const table: Performers<CommandName> = {
   ...basicPerformers,
+  ...bridgingPerformers,
   ...streamPerformers,
   ...transferPerformers,
 };

@@ -3,6 +3,7 @@ import type { InviteFailure, Session, SessionUser } from "../agent/index.ts";
 import type { HeaderList } from "../sip/message.ts";
 import type { Call } from "./call.ts";
 import type { Handler } from "./control.ts";
+import type { Rooms } from "./rooms.ts";
 
 export interface DialOptions {
   /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`; by default as the server sees fit. */
@@ -37,4 +38,6 @@ export interface Dialer {
 export interface Peers {
   /** The call of that id, while it is up. */
   find(id: string): Call | undefined;
+  /** Where they meet, if they may. */
+  readonly rooms?: Rooms;
 }

@@ -2,4 +2,5 @@
 export { Call } from "./call.ts";
 export { type CallControl, type CallFacts, callOver, type Handler, type Outcome } from "./control.ts";
 export type { Dialer, DialOptions, Peers } from "./dialer.ts";
+export { Rooms } from "./rooms.ts";
 export * from "./vocabulary.ts";

@@ -38,6 +38,26 @@ export const maxText = 65_536;
 
 const streamFormat = (text: string) => streamFormats.find((format) => format === text);
 
+const isUri = (text: unknown): text is string =>
+  typeof text === "string" && /^(sips?|tel):[\x21-\x7e]+$/i.test(text) && text.length <= 2048;
+/** Whom one DIAL may call. */
+const maxTargets = 16;
+
+function targetsFrom(value: unknown): readonly string[] | undefined {
+  const targets: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return targets.length >= 1 && targets.length <= maxTargets && targets.every(isUri) ? targets : undefined;
+}
+
+function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
+  const find = (value: unknown) => words.find((word) => word === value);
+  return {
+    type: words.map((word) => JSON.stringify(word)).join(" | "),
+    expected: words.map((word) => `\`${word}\``).join(" or "),
+    fromValue: find,
+    fromText: find,
+  };
+}
+
 export const kinds = {
   text: textKind(`text of at most ${maxText} characters`, (t) => t.length <= maxText),
   file: textKind("a file name", (t) => t.length > 0 && t.length <= 4096 && !t.includes("\0")),
@@ -53,6 +73,23 @@ export const kinds = {
   reason: textKind("a phrase on one line", (t) => t.length <= 256 && !/[\x00-\x1f\x7f]/.test(t)),
   count: numberKind("a number from 1 to 256", integer(1, 256)),
   milliseconds: numberKind("milliseconds from 0 to 3600000", integer(0, 3_600_000)),
+  targets: {
+    type: "string | readonly string[]",
+    expected: `one to ${maxTargets} sip:, sips: or tel: URIs, divided by commas on a line`,
+    fromValue: (value: unknown): string | readonly string[] | undefined => targetsFrom(value),
+    fromText: (text: string) => targetsFrom(text.split(/,(?=(?:sips?|tel):)/i)),
+  },
+  order: oneOf("parallel", "sequential"),
+  tone: oneOf("ringback", "busy", "congestion", "off"),
+  nameAddr: textKind(
+    'a URI, or a name and a URI such as "Alice" <sip:alice@example.com>',
+    (t) => t.length > 0 && t.length <= 1024 && !/[\x00-\x1f\x7f]/.test(t),
+  ),
+  callId: textKind("the id of a call", (t) => /^[a-z0-9]{1,64}$/.test(t)),
+  roomName: textKind("a name of up to 64 letters, digits and . _ - + @", (t) => /^[\w.@+-]{1,64}$/.test(t)),
+  duration: numberKind("milliseconds from 1 to 86400000", integer(1, 86_400_000)),
+  elapsed: numberKind("milliseconds", Number.isInteger),
+  members: numberKind("a number", integer(0, 1_000_000)),
   flag: {
     type: "boolean",
     expected: "`on` or `off`",

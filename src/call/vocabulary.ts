@@ -13,6 +13,7 @@ import {
   type Value,
 } from "./kinds.ts";
 import { basicCommands, basicEvents } from "./tables/basic.ts";
+import { bridgingCommands, bridgingEvents } from "./tables/bridging.ts";
 import { streamCommands, streamEvents } from "./tables/stream.ts";
 import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
@@ -29,12 +30,14 @@ export {
 
 export const commands = {
   ...basicCommands,
+  ...bridgingCommands,
   ...streamCommands,
   ...transferCommands,
 } as const satisfies Record<string, CommandEntry>;
 
 export const events = {
   ...basicEvents,
+  ...bridgingEvents,
   ...streamEvents,
   ...transferEvents,
 } as const satisfies Record<string, EventEntry>;
@@ -55,9 +58,21 @@ export interface Gathered {
   reason: "count" | "terminator" | "timeout";
 }
 
+/** How a DIAL went. */
+export interface Dialed {
+  status: "answered" | "busy" | "refused" | "unanswered" | "unreachable" | "cancelled";
+  /** The SIP status code that tells it best. */
+  code: number;
+  /** How long the two were joined, ms. */
+  duration: number;
+  /** Who answered, or whose refusal this is. */
+  target: string;
+}
+
 /** What a script's promise resolves to, for commands that tell more than that they are done. */
 export interface CommandValues {
   GATHER: Gathered;
+  DIAL: Dialed;
 }
 export type CommandValue = CommandValues[keyof CommandValues];
 

@@ -8,7 +8,7 @@ import {
   type SessionUser,
   type UserAgent,
 } from "../agent/index.ts";
-import { Call, type CallFacts, type Dialer, type Handler, type Peers } from "../call/index.ts";
+import { Call, type CallFacts, type Dialer, type Handler, type Peers, Rooms } from "../call/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine } from "../media/index.ts";
 import { userOf } from "../routing/index.ts";
@@ -57,6 +57,7 @@ export class Calls implements Peers {
     dialOn: (_by, uri, { user, ...options }) => this.placeOn({ uri, ...options }, user),
   };
   readonly #calls = new Set<Call>();
+  readonly rooms = new Rooms();
   readonly #byId = new Map<string, Call>();
   readonly #perSource = new Map<string, number>();
   #idle: (() => void)[] = [];
@@ -71,6 +72,11 @@ export class Calls implements Peers {
 
   get size(): number {
     return this.#calls.size;
+  }
+
+  /** How many pairs of media ports are bound and free; more are bound as they are taken, up to what the configuration has. */
+  get room(): number {
+    return this.#around.media.stats.free;
   }
 
   /** Hands an INVITE to a handler, or refuses it when there is no room. */
