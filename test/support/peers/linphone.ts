@@ -38,10 +38,13 @@ export class Linphone {
   readonly program: Program;
   /** The WAV file of what it heard; complete once the call has ended. */
   readonly heard: string;
+  /** Where it is called, over UDP and TCP. */
+  readonly port: number;
 
-  private constructor(program: Program, heard: string) {
+  private constructor(program: Program, heard: string, port: number) {
     this.program = program;
     this.heard = heard;
+    this.port = port;
   }
 
   /** Starts it; resolves when it can call. */
@@ -88,7 +91,7 @@ export class Linphone {
       await program.stop();
       throw new ProgramError(`linphonec did not start:\n${program.lines.slice(-30).join("\n")}`);
     }
-    const phone = new Linphone(program, join(folder, "heard.wav"));
+    const phone = new Linphone(program, join(folder, "heard.wav"), port);
     phone.type("soundcard use files");
     phone.type(`play ${said}`);
     phone.type(`record ${phone.heard}`);

@@ -70,3 +70,10 @@ export async function readMuLaw(file: string): Promise<Float64Array> {
     return ((code & 0x80) === 0 ? magnitude : -magnitude) / 32_768;
   });
 }
+
+/** Calls `callee`, a URI, and follows its REFER with Replaces; see the program's first lines for what it says. */
+export async function netSipTransferee(callee: string): Promise<Program> {
+  const own = `${phoneHost}:${await freePort()}`;
+  const rtp = String(await freePort(2));
+  return new Program({ command: ["perl", join(programs, "transferee.pl"), own, phoneHost, rtp, callee] });
+}

@@ -89,6 +89,8 @@ export interface SippRun {
   mediaPort: number;
   program: Program;
   result: Promise<SippResult>;
+  /** Every SIP message so far (`trace`). */
+  messages(): SippMessage[];
   stop(): Promise<SippResult>;
 }
 
@@ -133,6 +135,10 @@ export async function startSipp(options: SippOptions): Promise<SippRun> {
     mediaPort,
     program,
     result,
+    messages: () => {
+      const log = join(folder, "messages.log");
+      return existsSync(log) ? [...readMessages(readFileSync(log, "latin1"))] : [];
+    },
     stop: async () => {
       // SIGUSR1: finish the calls at hand, write the statistics, end.
       program.signal("SIGUSR1");
