@@ -26,7 +26,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
     "config",
   ],
   library: ["sip", "transport", "accounts", "routing", "agent", "handlers", "config", "server"],
-  cli: ["sip", "transport", "control", "routing", "agent", "call", "handlers", "media", "config", "server"],
+  phone: ["sip", "transport", "agent", "call", "handlers", "media", "config", "server"],
+  cli: ["sip", "transport", "control", "routing", "agent", "call", "handlers", "media", "config", "server", "phone"],
 };
 
 const sources = files("src/**/*.ts");

@@ -4,6 +4,8 @@ import { nearest } from "../config/nearest.ts";
 export interface Option {
   /** Without the two dashes. */
   readonly name: string;
+  /** Its letter, without the dash: `-j 5`, `-j5`. */
+  readonly short?: string;
   /** The value's name in the help, such as `FILE`; without one the option is a switch. */
   readonly value?: string;
   /** The values that there are, when they can be listed. */
@@ -29,10 +31,10 @@ export interface Arguments {
 export type Read = { ok: true; given: Arguments } | { ok: false; reason: string };
 
 /** The options that each command has. */
-export const helpOption: Option = { name: "help", help: "Show this help." };
+export const helpOption: Option = { name: "help", short: "h", help: "Show this help." };
 
 /**
- * Reads `--name value`, `--name=value`, `--switch`, `-h` and operands in any order; after `--` all are operands.
+ * Reads `--name value`, `--name=value`, `--switch`, `-h`, `-j 5`, `-j5` and operands in any order; after `--` all are operands.
  * With `stop`, everything from the first operand on is one.
  */
 export function readArguments(
@@ -54,10 +56,10 @@ export function readArguments(
       rest.push(word);
       continue;
     }
-    const [written = "", attached] = divide(word);
-    const name = written === "-h" ? "help" : written.slice(2);
-    const option = written.startsWith("--") || written === "-h" ? known.find((one) => one.name === name) : undefined;
+    const [written = "", attached] = divide(word, known);
+    const option = known.find(({ name, short = "" }) => written === `--${name}` || written === `-${short}`);
     if (option === undefined) return { ok: false, reason: unknownOption(written, known) };
+    const { name } = option;
     const values = given.get(name) ?? [];
     if (values.length > 0 && !option.repeats) return { ok: false, reason: `--${name} is given twice` };
     if (option.value === undefined) {
@@ -79,7 +81,9 @@ export function readArguments(
   return { ok: true, given: { options: given, operands: rest } };
 }
 
-function divide(word: string): [name: string, value?: string] {
+function divide(word: string, known: readonly Option[]): [name: string, value?: string] {
+  if (word.length > 2 && known.some(({ short, value }) => value !== undefined && `-${short}` === word.slice(0, 2)))
+    return [word.slice(0, 2), word.slice(2).replace(/^=/, "")];
   const equals = word.indexOf("=");
   return equals < 0 ? [word] : [word.slice(0, equals), word.slice(equals + 1)];
 }

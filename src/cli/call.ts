@@ -1,38 +1,41 @@
-/** `siproc call`: places one call, lets a script or a program handle it, and tells how it went as one line of JSON. */
+/** `siproc call`: calls whom its arguments or lines name, and tells of each call how it went as one line of JSON. */
 import { resolve } from "node:path";
-import type { InviteFailure } from "../agent/index.ts";
-import type { Call, CallEvent, Handler } from "../call/index.ts";
+import type { InviteOptions } from "../agent/index.ts";
+import type { Handler } from "../call/index.ts";
 import { type Config, loadConfig, readConfig } from "../config/index.ts";
 import { createLog, levels } from "../log.ts";
+import { Attempt, idleHandler } from "../phone/attempt.ts";
+import { Filter, type FilterSettings, type Tally } from "../phone/filter.ts";
+import { Output } from "../phone/output.ts";
+import { Progress } from "../phone/progress.ts";
+import type { CallResult } from "../phone/result.ts";
+import { lines, type Target, targetsIn } from "../phone/targets.ts";
 import type { Server } from "../server/index.ts";
+import { SystemClock } from "../transport/index.ts";
 import type { Arguments } from "./arguments.ts";
+import { filterSettings, OptionValueError } from "./call-options.ts";
 import { exitCodes } from "./commands.ts";
 import { showProblems } from "./problems.ts";
 import { checkScript } from "./scripts.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What the line of JSON says. Times in ms since the call was placed; absent for what did not happen. */
-interface Result {
-  target: string;
-  status: "answered" | "failed";
-  /** The SIP status code that tells best how it ended: 200 for an answered call that was hung up. */
-  code: number;
-  cause: string;
-  by: string;
-  ringMs?: number;
-  answerMs?: number;
-  endMs: number;
-}
-
-/** How long a call that is told to stop may take to say goodbye, in ms. */
-const farewell = 2000;
-
 export async function call(given: Arguments, terminal: Terminal): Promise<number> {
-  const [target = ""] = given.operands;
   const [script] = given.options.get("script") ?? [];
   const [exec] = given.options.get("exec") ?? [];
   if (script !== undefined && exec !== undefined) {
     terminal.complain("siproc: a call has one handler: give --script or --exec");
+    return exitCodes.usage;
+  }
+  if (given.operands.includes("-") && given.operands.length > 1) {
+    terminal.complain("siproc: targets stand in arguments or, with - alone, in lines of stdin");
+    return exitCodes.usage;
+  }
+  let settings: ReturnType<typeof filterSettings>;
+  try {
+    settings = filterSettings(given);
+  } catch (error) {
+    if (!(error instanceof OptionValueError)) throw error;
+    terminal.complain(`siproc: ${error.message}`);
     return exitCodes.usage;
   }
   const loaded = await configOf(given);
@@ -56,18 +59,14 @@ export async function call(given: Arguments, terminal: Terminal): Promise<number
     return exitCodes.setup;
   }
   try {
-    const handler = handlerOf(server, script, exec);
-    const result = await place(server, target, given.options.get("from")?.[0], handler);
-    if (typeof result === "string") {
-      terminal.complain(`siproc: ${result}`);
-      return exitCodes.usage;
-    }
-    terminal.print(`${JSON.stringify(result)}\n`);
-    return result.status === "answered" ? exitCodes.ok : exitCodes.failed;
+    return await callAll(given, terminal, server, handlerOf(server, script, exec), settings);
   } finally {
     await server.stop();
   }
 }
+
+/** How long a call waits for media ports, ms; then it is tried without. */
+const longestBinding = 2000;
 
 /** The configuration that --config names, listening where the system likes: the call is ours, nobody calls us. */
 async function configOf(given: Arguments): ReturnType<typeof loadConfig> {
@@ -83,72 +82,71 @@ async function configOf(given: Arguments): ReturnType<typeof loadConfig> {
 function handlerOf(server: Server, script: string | undefined, exec: string | undefined): Handler {
   if (script !== undefined) return server.handler({ type: "script", file: resolve(script) });
   if (exec !== undefined) return server.handler({ type: "exec", argv: exec.trim().split(/\s+/) });
-  // Nobody's: the call lasts until the other side, or a signal, ends it.
-  return { start: (control) => control.listen(() => {}) };
+  return idleHandler;
 }
 
-/** Places the call and waits for its end; a text says why it could not be placed. */
-async function place(
+/** Calls all targets. One that is an argument and cannot be called at all is a mistake of the command line. */
+async function callAll(
+  given: Arguments,
+  terminal: Terminal,
   server: Server,
-  target: string,
-  from: string | undefined,
   handler: Handler,
-): Promise<Result | string> {
-  const started = performance.now();
-  const since = () => Math.round(performance.now() - started);
-  const times: { ringMs?: number; answerMs?: number } = {};
-  const note = (event: CallEvent) => {
-    if (event.name === "RINGING") times.ringMs ??= since();
-    if (event.name === "CONNECTED") times.answerMs = since();
-  };
-  const { promise, resolve: finish } = Promise.withResolvers<Result>();
-  // Before the call is placed: who sees it may send a signal at once.
-  let placed: Call | InviteFailure | undefined;
-  const hangUp = () => {
-    if (placed === undefined || "failure" in placed) return;
-    placed.session.end({ by: "local", cause: "hangup", code: 480 });
-    setTimeout(
-      () => finish({ target, status: "failed", code: 480, cause: "hangup", by: "local", endMs: since() }),
-      farewell,
-    );
-  };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, hangUp);
-  placed = server.call({ uri: target, from }, noting(handler, note), (end) =>
-    finish({
-      target,
-      status: times.answerMs === undefined ? "failed" : "answered",
-      code: end.code,
-      cause: end.cause,
-      by: end.by,
-      ...times,
-      endMs: since(),
-    }),
+  settings: FilterSettings & { timeout?: number; duration?: number },
+): Promise<number> {
+  const fromLines = given.operands[0] === "-";
+  const clock = new SystemClock();
+  const output = new Output(process.stdout);
+  const attempts = new Set<Attempt>();
+  const invite: Omit<InviteOptions, "uri"> = { from: given.options.get("from")?.[0] };
+  let misused = false;
+  const progress = new Progress(
+    clock,
+    (text) => process.stderr.write(text),
+    fromLines ? undefined : given.operands.length,
   );
-  if ("failure" in placed) return placed.failure;
-  return await promise;
+  const shows = process.stderr.isTTY === true && (fromLines || given.operands.length > 1);
+  const filter = new Filter(settings, {
+    clock,
+    targets: fromLines ? targetsIn(lines(process.stdin)) : targetsOf(given.operands),
+    call: async (target) => {
+      // A burst at the start is faster than ports are bound.
+      for (let waited = 0; server.calls.room === 0 && waited < longestBinding; waited += 20) await Bun.sleep(20);
+      const attempt = new Attempt(server, clock, target, handler, { ...settings, invite });
+      attempts.add(attempt);
+      const result = await attempt.result;
+      attempts.delete(attempt);
+      return result;
+    },
+    report: async (result) => {
+      if (result.status === "invalid" && !fromLines) {
+        misused = true;
+        terminal.complain(`siproc: ${result.error}`);
+      } else await output.write(line(result));
+    },
+    ...(shows && { changed: (tally: Tally) => progress.show(tally) }),
+  });
+  const stop = () => {
+    filter.stop();
+    for (const attempt of attempts) attempt.end();
+  };
+  // Results that nobody takes are no reason to call anybody.
+  output.onClosed = stop;
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
+  try {
+    const { answered, failed } = await filter.run();
+    await output.flushed();
+    if (misused) return exitCodes.usage;
+    return failed === 0 && answered > 0 ? exitCodes.ok : exitCodes.failed;
+  } finally {
+    if (shows) progress.end();
+    clock.stop();
+  }
 }
 
-/** The same handler, with a look at each event as it happens: a script may be loading while the call is over already. */
-export function noting(handler: Handler, note: (event: CallEvent) => void): Handler {
-  return {
-    start: (control) => {
-      let early: CallEvent[] = [];
-      let listener = (event: CallEvent): void => void early.push(event);
-      control.listen((event) => {
-        note(event);
-        listener(event);
-      });
-      handler.start({
-        facts: control.facts,
-        listen: (real) => {
-          listener = real;
-          const waiting = early;
-          early = [];
-          for (const event of waiting) real(event);
-        },
-        perform: (command, done) => control.perform(command, done),
-        finish: (how) => control.finish(how),
-      });
-    },
-  };
+async function* targetsOf(operands: readonly string[]): AsyncGenerator<Target> {
+  for (const uri of operands) yield { uri, variables: {} };
+}
+
+function line(result: CallResult): string {
+  return `${JSON.stringify(result)}\n`;
 }

@@ -1,6 +1,7 @@
 /** Every command of `siproc`, as --help shows it. What a command needs is loaded when it runs: start-up time counts. */
 import { type LogFormat, levels } from "../log.ts";
 import type { Arguments, Operands, Option } from "./arguments.ts";
+import { filterOptions, handlerOptions } from "./call-options.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface CliCommand {
@@ -53,11 +54,11 @@ SIGHUP reads the file again: routes, accounts, certificates, scripts and limits 
     start: async (given, terminal) => (await import("./run.ts")).run(given, terminal),
   },
   call: {
-    summary: "Place one call, which a script or a program handles, and print how it went as JSON.",
-    operands: { shown: "URI", min: 1, max: 1 },
+    summary: "Call, let a script or a program handle each call, and print how each went as a line of JSON.",
+    operands: { shown: "URI... | -", min: 1, max: Number.POSITIVE_INFINITY },
     options: [
-      { name: "script", value: "FILE", help: "The script that handles the call." },
-      { name: "exec", value: "COMMAND", help: "The program that handles the call, with its arguments after spaces." },
+      ...handlerOptions,
+      ...filterOptions,
       { name: "config", value: "FILE", help: "Take media, and what scripts may do, from this configuration." },
       { name: "from", value: "ID", help: "Who calls, as in '\"Alice\" <sip:alice@example.com>'." },
       {
@@ -68,8 +69,9 @@ SIGHUP reads the file again: routes, accounts, certificates, scripts and limits 
       },
       { name: "log-level", value: "LEVEL", among: levels, help: `Log from this level on; warn by default.` },
     ],
-    details:
-      "Without --script and --exec the call lasts until the other side, or Ctrl-C, ends it. The exit code is 0 for a call that was answered, 1 for one that was not.",
+    details: `With - the targets are lines of stdin: a URI and, after tabs, variables for the handler, as name=value or by their place. Empty lines and those that begin with # are left out.
+
+Without --script, --exec and --duration a call lasts until the other side, or Ctrl-C, ends it. The exit code is 0 when all calls were answered, 1 when one was not, 2 for a mistake on the command line, 3 when it could not start.`,
     start: async (given, terminal) => (await import("./call.ts")).call(given, terminal),
   },
   status: {

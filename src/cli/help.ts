@@ -41,8 +41,9 @@ export function usage(name: string, command: CliCommand): string {
     .join(" ");
 }
 
-function shown({ name, value }: Option): string {
-  return value === undefined ? `--${name}` : `--${name} ${value}`;
+function shown({ name, short, value }: Option): string {
+  const letter = short === undefined || short === helpOption.short ? "" : `-${short}, `;
+  return `${letter}--${name}${value === undefined ? "" : ` ${value}`}`;
 }
 
 function table(rows: readonly (readonly [string, string])[]): string {
