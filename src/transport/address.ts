@@ -1,5 +1,6 @@
 /** IP addresses as this layer spells and judges them: canonical text, what may be sent to, listen URLs. */
 import { isIP } from "node:net";
+import { isIpv4 } from "../ip.ts";
 import type { Address } from "../sip/flow.ts";
 import { formatHost, ipv6Groups } from "../sip/host.ts";
 import type { ListenUrl, Transport } from "./contract.ts";
@@ -11,34 +12,9 @@ export function isIpLiteral(host: string): boolean {
 
 /** 4, 6, or 0 when `host` is no IP address. */
 export function ipFamily(host: string): 0 | 4 | 6 {
-  if (isPlainIpv4(host)) return 4;
+  if (isIpv4(host)) return 4;
   const family = isIP(host);
   return family === 4 || family === 6 ? family : 0;
-}
-
-/** Is it an IPv4 address as nearly all are written? False: perhaps. What is asked for each message has to be quick. */
-function isPlainIpv4(host: string): boolean {
-  const { length } = host;
-  if (length > 15) return false;
-  let dots = 0;
-  let digits = 0;
-  let value = 0;
-  for (let at = 0; at < length; at++) {
-    const code = host.charCodeAt(at);
-    if (code === 0x2e) {
-      if (digits === 0) return false;
-      dots++;
-      digits = 0;
-      value = 0;
-      continue;
-    }
-    if (code < 0x30 || code > 0x39) return false;
-    // No leading zeros.
-    if (digits > 0 && value === 0) return false;
-    value = value * 10 + code - 0x30;
-    if (++digits > 3 || value > 255) return false;
-  }
-  return dots === 3 && digits > 0;
 }
 
 /** `host:port`, with brackets around IPv6. */
@@ -52,7 +28,7 @@ export function formatAddress(address: Address): string {
  * lower case.
  */
 export function socketHost(host: string): string {
-  if (isPlainIpv4(host)) return host;
+  if (isIpv4(host)) return host;
   const bare = unbracket(host).toLowerCase();
   if (isIP(bare) !== 6) return bare;
   const octets = parseIp(bare);

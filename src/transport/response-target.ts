@@ -28,5 +28,5 @@ export function responseTarget(via: ResponseVia, source: Address, flow: { readon
 
 /** Whether a request with this sent-by has come through a NAT. */
 function isNatted(host: string | undefined, source: string): boolean {
-  return host !== undefined && isPrivate(host) && !isPrivate(source) && !isLoopback(source);
+  return host !== undefined && host !== source && isPrivate(host) && !isPrivate(source) && !isLoopback(source);
 }
