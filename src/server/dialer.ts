@@ -28,8 +28,8 @@ export class ServerDialer implements Dialer {
   /** Whom handlers may call. */
   allowed: readonly Pattern[] = [];
   readonly #parts: DialerParts;
-  /** What a route lets one call in particular have called, by the call's facts. */
-  readonly #granted = new WeakMap<CallFacts, string>();
+  /** What a route lets one call in particular have called, and through what, by the call's facts. */
+  readonly #granted = new WeakMap<CallFacts, { readonly target: string; readonly trunk: string }>();
 
   constructor(parts: DialerParts) {
     this.#parts = parts;
@@ -46,15 +46,17 @@ export class ServerDialer implements Dialer {
     return "failure" in way ? way : this.#parts.calls.placeOn({ ...way, headers }, user);
   }
 
-  /** Lets a call's handler call `target`, whatever else it may: a route says so. */
-  grant(call: CallFacts, target: string): void {
-    this.#granted.set(call, target);
+  /** Lets a call's handler call `target` through a trunk, whatever else it may: a route says so. */
+  grant(call: CallFacts, target: string, trunk: string): void {
+    this.#granted.set(call, { target, trunk });
   }
 
   /** The way to whom a handler may call. */
   permitted(by: CallFacts, target: string, wishes: Wishes): Way {
-    const way = this.wayTo(target, { ...wishes, caller: wishes.from ?? callerOf(by) });
-    if ("failure" in way || this.#granted.get(by) === target) return way;
+    const granted = this.#granted.get(by);
+    if (granted?.target === target) return this.wayTo(target, { ...wishes, trunk: granted.trunk });
+    const way = this.wayTo(target, { ...wishes, caller: callerOf(by) });
+    if ("failure" in way) return way;
     const uri = parseUri(target);
     const meant = uri !== undefined && isTelUri(uri) ? uri : parseUri(way.meant);
     if (meant !== undefined && this.allowed.some((pattern) => pattern.match(userAtHost(meant)) !== undefined))
