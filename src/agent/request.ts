@@ -61,7 +61,7 @@ function sendOnce(
     return dialog.request(method, {
       via: topVia(context, flow),
       ...(parts.contact ? { contact: session.contact } : {}),
-      headers: [["User-Agent", context.settings.product], ...credentials, ...(parts.headers ?? [])],
+      headers: [["User-Agent", context.settings.product], ...credentials, ...session.headers, ...(parts.headers ?? [])],
       body: parts.body,
     });
   };

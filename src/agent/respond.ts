@@ -24,6 +24,7 @@ export function respond(session: Session, tx: ServerTransaction, status: number,
   const { method } = tx.request;
   const dialogForming = (method === "INVITE" || method === "UPDATE") && status > 100 && status < 300;
   const headers: (readonly [string, string])[] = dialogForming ? [["Contact", session.contact], allows, supports] : [];
+  if (method === "INVITE") headers.push(...session.headers);
   if (parts.headers !== undefined) headers.push(...parts.headers);
   if (parts.sdp !== undefined) headers.push(describesSession);
   tx.respond(

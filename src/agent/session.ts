@@ -121,6 +121,8 @@ export class Session {
   digest: DigestClient | undefined;
   /** The credentials of our last INVITE: its ACK repeats them (RFC 3261 §22.1). */
   credentials: HeaderList | undefined;
+  /** Header fields of the user's own: in answers to the INVITE and in requests. Octet strings. */
+  headers: HeaderList = [];
   /** Whether we have put the peer on hold. */
   holding = false;
   /** Our REFER that is under way, and the peer's that waits or is followed. */

@@ -2,6 +2,7 @@
 import type { Call } from "./call.ts";
 import { basicPerformers } from "./performers/basic.ts";
 import { bridgingPerformers } from "./performers/bridging.ts";
+import { headerPerformers } from "./performers/headers.ts";
 import type { Done, Performers } from "./performers/performer.ts";
 import { streamPerformers } from "./performers/stream.ts";
 import { transferPerformers } from "./performers/transfer.ts";
@@ -10,6 +11,7 @@ import type { Command, CommandName } from "./vocabulary.ts";
 const table: Performers<CommandName> = {
   ...basicPerformers,
   ...bridgingPerformers,
+  ...headerPerformers,
   ...streamPerformers,
   ...transferPerformers,
 };

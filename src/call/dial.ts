@@ -107,7 +107,11 @@ export class Dial {
         }),
     };
     const { from } = this.#rules;
-    const placed = dialer?.dial(this.#call, target, { ...(from === undefined ? {} : { from }), handler });
+    const placed = dialer?.dial(this.#call, target, {
+      ...(from === undefined ? {} : { from }),
+      headers: this.#call.session.headers,
+      handler,
+    });
     if (placed === undefined || "failure" in placed) {
       this.#refusal = placed?.failure ?? "this call may call nobody";
       return false;

@@ -1,5 +1,6 @@
 /** How the words of the vocabulary are described: kinds of arguments, and what the entries of the tables hold. */
 
+import { isHeaderValue, isOpenHeader } from "./header-names.ts";
 import { parseStreamUrl, type StreamFormat, streamFormats } from "./stream/target.ts";
 
 /** How an argument reads: on a line, in a script, in the reference. */
@@ -66,6 +67,8 @@ export const kinds = {
     "a sip:, sips: or tel: URI, or the id of a call",
     (t) => (/^(sips?|tel):[\x21-\x7e]+$/i.test(t) && t.length <= 2048) || /^[a-z0-9]{1,64}$/.test(t),
   ),
+  headerName: textKind("the name of a header field that SIP itself does not need", isOpenHeader),
+  headerValue: textKind("a value of up to 1024 characters on one line", isHeaderValue),
   digits: textKind("digits out of 0-9 * # A-D", (t) => /^[0-9*#A-Da-d]{1,256}$/.test(t)),
   terminator: textKind("one or more of 0-9 * # A-D, or `none`", (t) => /^([0-9*#A-Da-d]{1,16}|none)$/.test(t)),
   failure: numberKind("a code from 400 to 699", integer(400, 699)),

@@ -60,6 +60,7 @@ export class Succession {
       user: successor,
       headers: [
         ["Referred-By", by],
+        ...this.#call.session.headers,
         ...(replaces === undefined ? [] : [["Replaces", formatReplaces(replaces)] as const]),
       ],
     });
@@ -118,6 +119,7 @@ export class Succession {
     if (session === undefined) return undefined;
     const before = successor.alone ? undefined : call.session;
     if (before !== undefined) before.user = departed;
+    session.headers = call.session.headers;
     call.session = session;
     session.user = call;
     if (negotiated !== undefined) call.mediaChanged(negotiated, true);

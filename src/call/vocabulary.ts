@@ -14,6 +14,7 @@ import {
 } from "./kinds.ts";
 import { basicCommands, basicEvents } from "./tables/basic.ts";
 import { bridgingCommands, bridgingEvents } from "./tables/bridging.ts";
+import { headerCommands } from "./tables/headers.ts";
 import { streamCommands, streamEvents } from "./tables/stream.ts";
 import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
@@ -31,6 +32,7 @@ export {
 export const commands = {
   ...basicCommands,
   ...bridgingCommands,
+  ...headerCommands,
   ...streamCommands,
   ...transferCommands,
 } as const satisfies Record<string, CommandEntry>;

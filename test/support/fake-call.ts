@@ -75,7 +75,7 @@ export class FakeCall implements CallControl {
   }
 }
 
-const someFacts: CallFacts = {
+export const someFacts: CallFacts = {
   id: "a1",
   direction: "incoming",
   callId: "call-id@192.0.2.1",
