@@ -28,7 +28,11 @@ describe("an observed handler", () => {
     const returns = { start: (given: CallControl) => given.finish({ type: "returned", value: '{"n":1}' }) };
     const fails = { start: (given: CallControl) => given.finish({ type: "failed", reason: "no" }) };
     let seen: unknown;
-    const sees = { start: (given: CallControl) => void (seen = given.facts.variables) };
+    const sees = {
+      start: (given: CallControl) => {
+        seen = given.facts.variables;
+      },
+    };
     const of = (handler: typeof returns) => {
       const { observed, finished } = observe(handler, { name: "Bob" }, () => {});
       observed.start(new FakeCall());
