@@ -57,6 +57,8 @@ export class Call implements CallControl, SessionUser {
   stereo = false;
   /** Files that are being recorded to. */
   readonly recordings = new Set<string>();
+  /** Called with each event, before its handler has it. */
+  onEvent: (event: CallEvent) => void = () => {};
   /** Called once when the call is over and its audio released. */
   onEnded: (call: Call, end: SessionEnd) => void = () => {};
   /** Called once after that with what the audio's packets came to; not at all in a call that had no audio. */
@@ -118,6 +120,7 @@ export class Call implements CallControl, SessionUser {
   // --- what commands use ---
 
   emit(event: CallEvent): void {
+    this.onEvent(event);
     if (this.#listener !== undefined) this.#listener(event);
     else if (this.#early.length < maxEarlyEvents) this.#early.push(event);
   }

@@ -44,6 +44,10 @@ const commands: Readonly<Record<string, CliCommand>> = {
         repeats: true,
         help: "Listen here instead, as in udp://127.0.0.1:5070. May be repeated.",
       },
+      {
+        name: "events",
+        help: "Print what happens as lines of JSON, and take CALL, QUIT and JSON objects as lines of stdin.",
+      },
       { name: "log-level", value: "LEVEL", among: levels, help: `Log from this level on: ${levels.join(", ")}.` },
       { name: "log-format", value: "FORMAT", among: formats, help: "Log as pretty or json." },
     ],

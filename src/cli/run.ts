@@ -9,6 +9,8 @@ import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/inde
 import type { Arguments } from "./arguments.ts";
 import { noConfiguration } from "./beginning.ts";
 import { exitCodes } from "./commands.ts";
+import { EventStream, toDescriptor } from "./event-stream.ts";
+import { Events } from "./events.ts";
 import { placeOf, showProblems } from "./problems.ts";
 import { checkScripts } from "./scripts.ts";
 import type { Terminal } from "./terminal.ts";
@@ -20,7 +22,9 @@ export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop"> & 
 
 /** The world around `run`; tests bring their own. */
 export interface Surroundings {
-  start(config: Config, options: { log: Log }): Promise<Running>;
+  start(config: Config, options: { log: Log; events?: Events | undefined }): Promise<Running>;
+  /** For --events: events on stdout, lines of stdin. */
+  events?(options: { config: Config; log: Log; quit: () => void }): Events;
   /** Calls `heard` for each signal until the returned function is called. */
   onSignal(heard: (name: Signal) => void): () => void;
   log(options: { level: Level; format: LogFormat }): Log;
@@ -54,15 +58,18 @@ export async function run(
   const log = around.log(config.log);
   for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
 
+  const quit = Promise.withResolvers<void>();
+  const events = given.options.has("events") ? around.events?.({ config, log, quit: quit.resolve }) : undefined;
   let server: Running;
   try {
-    server = await around.start(config, { log });
+    server = await around.start(config, { log, events });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.error(`siproc cannot start: ${reason}`, { ...mendOf(error), configuration: config.file });
     return exitCodes.setup;
   }
-  await serve(server, { config, given, listen, log, around });
+  await serve(server, { config, given, listen, log, around, quit: quit.promise });
+  await events?.end();
   return exitCodes.ok;
 }
 
@@ -79,10 +86,12 @@ interface Service {
   listen: ListenUrl[];
   log: Log;
   around: Surroundings;
+  /** Resolves when a line says QUIT: all ends at once. */
+  quit: Promise<void>;
 }
 
 /** Until the last call has ended after the first signal, or until the second. */
-async function serve(server: Running, { config, given, listen, log, around }: Service): Promise<void> {
+async function serve(server: Running, { config, given, listen, log, around, quit }: Service): Promise<void> {
   const stopping = Promise.withResolvers<void>();
   const atOnce = Promise.withResolvers<void>();
   let current = config;
@@ -98,6 +107,11 @@ async function serve(server: Running, { config, given, listen, log, around }: Se
     signals++;
     if (signals === 1) stopping.resolve();
     else atOnce.resolve();
+  });
+  void quit.then(() => {
+    signals++;
+    stopping.resolve();
+    atOnce.resolve();
   });
   // Said once signals are heard: who waits for this line may send one at once.
   tellListening(server, config, log, around.now());
@@ -222,7 +236,10 @@ function openSocket(config: Config, { control }: Server, log: Log): ControlSocke
 }
 
 const realSurroundings: Surroundings = {
-  async start(config, { log }) {
+  events({ config, log, quit }) {
+    return new Events({ config, log, quit, stream: new EventStream(toDescriptor(process.stdout.fd)) });
+  },
+  async start(config, { log, events }) {
     // One call's fault must not be everybody's: what nobody caught is logged, and the others go on.
     const uncaught = (error: unknown) =>
       log.error("a fault inside siproc", {
@@ -231,7 +248,13 @@ const realSurroundings: Surroundings = {
     process.on("uncaughtException", uncaught);
     process.on("unhandledRejection", uncaught);
     const { startServer } = await import("../server/index.ts");
-    const server = await startServer(config, { log, rehearse: true });
+    const server = await startServer(config, {
+      log,
+      rehearse: true,
+      trunkChanged: (trunk, state) => events?.trunkChanged(trunk.name, state),
+    });
+    events?.serve(server);
+    events?.read(Bun.stdin.stream());
     const socket = openSocket(config, server, log);
     return {
       ...server,

@@ -8,7 +8,7 @@ import {
   type SessionUser,
   type UserAgent,
 } from "../agent/index.ts";
-import { Call, type CallFacts, type Dialer, type Handler, type Peers, Rooms } from "../call/index.ts";
+import { Call, type CallEvent, type CallFacts, type Dialer, type Handler, type Peers, Rooms } from "../call/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine } from "../media/index.ts";
 import { userOf } from "../routing/index.ts";
@@ -43,6 +43,7 @@ interface Surroundings {
 /** Why a call is refused, but for overload. */
 type Refusal =
   | "the server is stopping"
+  | "the events are not read"
   | "too many calls are up"
   | "too many calls of one source are up"
   | "no media ports are free";
@@ -56,6 +57,10 @@ export class Calls implements Peers {
     dial: (_by, uri, { handler, ...options }) => this.place({ uri, ...options }, handler),
     dialOn: (_by, uri, { user, ...options }) => this.placeOn({ uri, ...options }, user),
   };
+  /** Told of each call that begins (without an event), and of all that happens in it. */
+  watch: ((call: Call, event: CallEvent | undefined) => void) | undefined;
+  /** Whether those who watch cannot keep up: then no call begins. */
+  crowded: () => boolean = () => false;
   readonly #calls = new Set<Call>();
   readonly rooms = new Rooms();
   readonly #byId = new Map<string, Call>();
@@ -165,6 +170,7 @@ export class Calls implements Peers {
 
   #refusal(source: string): Refusal | undefined {
     if (this.draining) return "the server is stopping";
+    if (this.crowded()) return "the events are not read";
     if (this.#calls.size >= this.limits.calls) return "too many calls are up";
     if (this.#from(source) >= this.limits.callsPerSource) return "too many calls of one source are up";
     // Better now than when the call is answered. More pairs than are free may be bound, but no more than there are.
@@ -194,6 +200,11 @@ export class Calls implements Peers {
       from: withoutPassword(from),
       to: withoutPassword(to),
     });
+    const { watch } = this;
+    if (watch !== undefined) {
+      watch(call, undefined);
+      call.onEvent = (event) => watch(call, event);
+    }
     try {
       handler.start(call);
     } catch (error) {
