@@ -32,6 +32,8 @@ export class Receiver {
   dropped = 0;
   /** When something of the peer came last, ms; undefined before. */
   lastHeard: number | undefined;
+  /** Takes packets of sound as they come, before anybody hears them. */
+  onward: ((packet: Uint8Array, header: RtpHeader, codec: Codec) => void) | undefined;
   #lostBefore = 0;
   #settings: ReceiverSettings | undefined;
   #listening = false;
@@ -108,7 +110,10 @@ export class Receiver {
     this.lastHeard = now;
     if (!settings.open) return;
     if (event) this.events.receive(packet, header.offset, header.length, header.timestamp, header.marker, now);
-    else if (codec !== undefined && this.#listening) this.#earFor(codec).hear(packet, header, now);
+    else if (codec !== undefined) {
+      this.onward?.(packet, header, codec);
+      if (this.#listening) this.#earFor(codec).hear(packet, header, now);
+    }
   }
 
   #newSource(ssrc: number, sequence: number, clockRate: number): void {

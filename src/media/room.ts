@@ -31,6 +31,10 @@ export class Room {
     return this.#seats.size;
   }
 
+  get members(): Iterable<Seat> {
+    return this.#seats;
+  }
+
   get rate(): number {
     return this.#rate;
   }
@@ -48,6 +52,11 @@ export class Room {
 
   leave(seat: Seat): void {
     this.#seats.delete(seat);
+  }
+
+  /** Whether something of the room's own is heard. */
+  get sounding(): boolean {
+    return this.#tones.length > 0;
   }
 
   /** Has all members hear something short, from now on. */

@@ -1,9 +1,11 @@
 /** The RTP that a session sends: one stream of frames and telephone-events with one sequence and one time line. */
-import { frameMs, frameSamples, writeRtpHeader } from "./rtp.ts";
+import { frameMs, frameSamples, type RtpHeader, writeRtpHeader } from "./rtp.ts";
 
 /** Octets of a packet's payload at most: 60 ms at 64 kbit/s, and more than 20 ms of any other codec. */
 const maxPayload = 1275;
 const headerSize = 12;
+/** Packets that may be missing in a stream that is passed on. */
+const maxGap = 100;
 
 export interface SenderSettings {
   payloadType: number;
@@ -29,6 +31,8 @@ export class Sender {
   #marker = true;
   #payloadType = 0;
   #tickUnits = frameSamples;
+  /** The stream that is passed on: its last packet, the sequence number that follows it here, and what its time differs by. */
+  readonly #passed = { sequence: 0, next: -1, timeOffset: 0 };
 
   /** @param random three 32-bit numbers, unpredictable (RFC 3550 §5.1) */
   constructor(random: readonly [ssrc: number, sequence: number, timestamp: number]) {
@@ -89,6 +93,47 @@ export class Sender {
     this.#sent(length);
     this.#marker = false;
     send(packet.subarray(0, headerSize + length));
+  }
+
+  /**
+   * Sends a packet of another stream with the same codec as one of ours. Gaps of its sequence and time are kept: they are
+   * losses and pauses of the one who speaks.
+   * @param anew the stream, or the passing on of it, begins
+   */
+  passOn(packet: Uint8Array, header: RtpHeader, anew: boolean, send: (packet: Uint8Array) => void): void {
+    const { offset, length } = header;
+    if (length > maxPayload) return;
+    const passed = this.#passed;
+    let ahead = (header.sequence - passed.sequence) & 0xffff;
+    const gone = ahead > maxGap && ahead < 0x10000 - maxGap;
+    // What we have sent ourselves meanwhile, a new source, a clock that runs away: the two time lines are joined anew.
+    if (anew || gone || this.#sequence !== passed.next || !this.#isNear(header.timestamp + passed.timeOffset)) {
+      passed.timeOffset = this.timestamp - header.timestamp;
+      ahead = 1;
+      this.#marker = true;
+    }
+    const sequence = (this.#sequence + ahead - 1) & 0xffff;
+    const out = this.#packet;
+    const timestamp = (header.timestamp + passed.timeOffset) >>> 0;
+    writeRtpHeader(out, this.#payloadType, this.#marker || header.marker, sequence, timestamp, this.ssrc);
+    for (let i = 0; i < length; i++) out[headerSize + i] = packet[offset + i] ?? 0;
+    this.packets++;
+    this.octets += length;
+    this.#marker = false;
+    this.#filled = 0;
+    // One that comes late, or twice, does not turn back what follows.
+    if (ahead >= 1 && ahead <= maxGap) {
+      passed.sequence = header.sequence;
+      this.#sequence = (sequence + 1) & 0xffff;
+      passed.next = this.#sequence;
+    }
+    send(out.subarray(0, headerSize + length));
+  }
+
+  /** Within two seconds of our own time. */
+  #isNear(time: number): boolean {
+    const distance = (time - this.timestamp) | 0;
+    return Math.abs(distance) < 100 * this.#tickUnits;
   }
 
   /** Sends one telephone-event packet. */

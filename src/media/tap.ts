@@ -141,6 +141,11 @@ export class Taps {
   readonly #taps = new Map<number, Tap>();
   #sum = new Int16Array(0);
 
+  /** Whether there are any. */
+  get any(): boolean {
+    return this.#taps.size > 0;
+  }
+
   /** Whether somebody wants what is heard. */
   get hearing(): boolean {
     for (const { settings } of this.#taps.values()) if (settings.hear) return true;

@@ -74,6 +74,10 @@ export class Tone {
   #rate = 8000;
   #frame = new Int16Array(160);
 
+  get sounding(): boolean {
+    return this.#spans !== undefined;
+  }
+
   /** Starts a tone, from its beginning; undefined stops it. */
   set(name: ToneName | undefined): void {
     this.#spans = name === undefined ? undefined : lasting[name];

@@ -75,14 +75,22 @@ export function start(configuration: Configuration | undefined = plain, mediaTim
       session.tick(now, skipped);
     }
   };
-  let sequence = 100;
+  let next = 100;
   /** RTP from the peer, or from somebody else. */
   const receive = (
     octets: Uint8Array,
-    { payloadType = 0, timestamp = sequence * 160, port = peer.port, host = peer.host, marker = false } = {},
+    {
+      payloadType = 0,
+      sequence = next,
+      timestamp = next * 160,
+      port = peer.port,
+      host = peer.host,
+      marker = false,
+    } = {},
   ) => {
     const packet = new Uint8Array(12 + octets.length);
-    writeRtpHeader(packet, payloadType, marker, sequence++, timestamp, 0x1234);
+    writeRtpHeader(packet, payloadType, marker, sequence, timestamp, 0x1234);
+    next = sequence + 1;
     packet.set(octets, 12);
     session.receiveRtp(packet, port, host);
   };
