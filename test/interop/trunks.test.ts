@@ -1,10 +1,11 @@
 /** Accounts of ours at Kamailio (`trunks:`): registered with a password, called by its phones, calling them, and left again. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { has } from "../support/peers/available.ts";
-import { phoneHost } from "../support/peers/baresip.ts";
+import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { type Kamailio, kamailio, registrarAndProxy } from "../support/peers/kamailio.ts";
-import { baresipAt } from "../support/peers/phones.ts";
-import { domain, type Provider, users } from "../support/peers/provider.ts";
+import { baresipAt, lastPitch } from "../support/peers/phones.ts";
+import { domain, type Provider, provider, users } from "../support/peers/provider.ts";
+import { sipp } from "../support/peers/sipp.ts";
 import { binary, type Server, siproc } from "../support/peers/siproc.ts";
 import { until } from "../support/peers/until.ts";
 
@@ -38,7 +39,11 @@ async function withTrunk(at: Kamailio, more = "", password: string = users.alice
     siproc({
       host: phoneHost,
       env: { PROVIDER_PASSWORD: password },
-      files: { "echo.ts": echo },
+      files: {
+        "echo.ts": echo,
+        "bob.ts": dial(`sip:bob@${domain}`),
+        "carol.ts": dial(`sip:carol@${domain}`),
+      },
       config: `domains: [home.example]
 trunks:
   - { name: provider, registrar: "sip:${domain}", id: '"Alice" <sip:alice@${domain}>', password: "\${PROVIDER_PASSWORD}",
@@ -51,6 +56,18 @@ ${more}`,
 function status(server: Server, ...args: string[]): string {
   return Bun.spawnSync([binary, "status", "siproc.yaml", ...args], { cwd: server.folder }).stdout.toString();
 }
+
+const dial = (uri: string) => `export default async function (call: Call) {
+  const { status, code } = await call.dial("${uri}");
+  if (status !== "answered") await call.reject(code);
+}
+`;
+
+const outward = `routes:
+  - { to: '/^00(\\w+)@/', from: "*", trunk: provider, number: $1 }
+  - { to: bob, script: bob.ts }
+  - { to: carol, script: carol.ts }
+scripts: { allow: { dial: ["bob@${domain}"] } }`;
 
 const routes = `routes:
   - { trunk: provider, script: echo.ts }
@@ -93,5 +110,55 @@ describe.skipIf(!has("kamailio", "baresip"))("an account at Kamailio", () => {
       /^trunk provider +not registered: the password is not accepted: 401 Unauthorized; again in [2-5] min/m,
     );
     expect(server.program.lines.join("\n") + status(server, "--json")).not.toContain("queen-of-hearts");
+  });
+
+  test.each(["00bob", "bob"])(
+    "takes calls out, as its own: %s",
+    async (called) => {
+      const at = await home();
+      const server = await withTrunk(at, outward);
+      await server.program.line(/registered/);
+      const bob = await started(baresipAt(phonesOf(at), { user: "bob", tone: 900 }));
+      const caller = await started(Baresip.start({ user: "dave", says: { tone: 500 } }));
+      await caller.dial(`sip:${called}@${server.address}`);
+      await caller.event("CALL_ESTABLISHED");
+      await until("the caller's tone", () => bob.heard() === 500);
+      await until("bob's tone", () => lastPitch(caller.heard().at(-1)) === 900);
+      expect(bob.peer()).toBe(`sip:alice@${domain}`);
+      await bob.hangup();
+      await caller.event("CALL_CLOSED");
+    },
+    15_000,
+  );
+
+  test.skipIf(!has("sipp")).each([
+    ["nobody is registered", "00bob", "480"],
+    ["nobody is known by that name", "00someone", "480"],
+    ["the script may not call", "carol", "500"],
+  ])("where %s, the caller is told", async (_, service, status) => {
+    const server = await withTrunk(await home(), outward);
+    await server.program.line(/registered/);
+    const run = await sipp({ scenario: "uac-rejected", service, values: { status }, remote: server.address });
+    expect(run.errors).toBe("");
+    expect(run.successful).toBe(1);
+  });
+});
+
+describe.skipIf(!has("baresip"))("a script calls a phone that is registered with us", () => {
+  test.each(["udp", "tcp"] as const)("by %s", async (transport) => {
+    const server = await started(
+      provider({
+        routes: ["{ to: desk, script: desk.ts }"],
+        config: `scripts: { allow: { dial: ["*@${domain}"] } }`,
+        files: { "desk.ts": dial(`sip:alice@${domain}`) },
+      }),
+    );
+    const alice = await started(baresipAt(server, { user: "alice", tone: 700, transport }));
+    const caller = await started(Baresip.start({ user: "dave", says: { tone: 500 } }));
+    await caller.dial(`sip:desk@${server.address}`);
+    await until("the caller's tone", () => alice.heard() === 500);
+    expect(alice.peer()).toBe(`sip:dave@${phoneHost}`);
+    await caller.hangup();
+    await alice.ended();
   });
 });

@@ -24,6 +24,8 @@ export interface Phone {
   ended(): Promise<void>;
   /** The strongest frequency in Hz of the last 300 ms that it heard. */
   heard(): number | undefined;
+  /** The URI of who called it last, or whom it called. */
+  peer(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -66,6 +68,7 @@ export async function baresipAt(provider: Provider, options: PhoneOptions): Prom
       calls++;
     },
     heard: () => lastPitch(phone.heard().at(-1)),
+    peer: () => phone.events.at(-1)?.peer,
     stop: () => phone.stop(),
   };
 }
@@ -105,6 +108,7 @@ export async function linphoneAt(provider: Provider, options: PhoneOptions): Pro
       calls++;
     },
     heard: () => lastPitch(phone.heard),
+    peer: () => undefined,
     stop: () => phone.stop(),
   };
 }

@@ -27,6 +27,8 @@ export interface ProviderOptions {
   /** YAML before the route to who is registered, and at the end of the file. */
   routes?: readonly string[];
   config?: string;
+  /** Beside the configuration. */
+  files?: Readonly<Record<string, string>>;
   place?: Place;
 }
 
@@ -65,6 +67,7 @@ async function tested(options: ProviderOptions): Promise<Started> {
   const server = await siproc({
     host: options.place?.host ?? phoneHost,
     prefix: options.place?.prefix ?? [],
+    files: options.files ?? {},
     listen: [
       ...(options.websocket ? ["ws" as const] : []),
       ...(certificates === undefined ? [] : ["tls" as const, "wss" as const]),
