@@ -12,6 +12,7 @@ export const methods = [
   "PRACK",
   "UPDATE",
   "MESSAGE",
+  "INFO",
   "REFER",
   "NOTIFY",
 ] as const;
@@ -22,8 +23,8 @@ export const acceptedBodies = ["application/sdp"] as const;
 const ourMethods: ReadonlySet<string> = new Set(methods);
 
 export const allow = methods.join(", ");
-const insideOnly: readonly string[] = ["MESSAGE", "REFER", "NOTIFY"];
-/** The methods that need no dialog; texts, transfers and their news are taken within calls alone. */
+const insideOnly: readonly string[] = ["MESSAGE", "INFO", "REFER", "NOTIFY"];
+/** The methods that need no dialog; texts, keys, transfers and their news are taken within calls alone. */
 export const allowOutside = methods.filter((method) => !insideOnly.includes(method)).join(", ");
 export const supported = extensions.join(", ");
 
@@ -98,4 +99,4 @@ function optional(request: Request): boolean {
 }
 
 /** Methods of RFCs that we know of and do not offer: 405, not 501. */
-const knownMethods = new Set(["REGISTER", "SUBSCRIBE", "PUBLISH", "INFO"]);
+const knownMethods = new Set(["REGISTER", "SUBSCRIBE", "PUBLISH"]);

@@ -3,6 +3,7 @@
 export type { Identities } from "./authenticate.ts";
 export { allowOutside, optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
 export { type AgentContext, type AgentSettings, defaultSettings, type Ways } from "./context.ts";
+export { type DtmfInfo, dtmfBody } from "./info.ts";
 export { type InviteFailure, type InviteOptions, invite } from "./outgoing.ts";
 export type { Referral } from "./refer.ts";
 export {

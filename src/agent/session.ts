@@ -16,6 +16,7 @@ import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { type AgentContext, familyOf } from "./context.ts";
 import { end } from "./end.ts";
 import { accept, early, receiveAck, receivePrack, redirect, reject, ring } from "./incoming.ts";
+import { receiveInfo, sendInfo } from "./info.ts";
 import { receiveMessage, sendMessage } from "./message.ts";
 import { hold, receiveReinvite, receiveUpdate } from "./modify.ts";
 import type { OkRetransmission } from "./ok-retransmission.ts";
@@ -64,6 +65,8 @@ export interface SessionUser {
   connected(): void;
   held(on: boolean): void;
   message(text: string): void;
+  /** The peer pressed a key by INFO, for so many ms. */
+  key?(digit: string, duration: number): void;
   /** The peer asks us to call somebody else instead; without this method it is refused (603). */
   referred?(referral: Referral): void;
   /** A call that came in takes this one's place (RFC 3891) and is answered at once: its user. Without it: 603. */
@@ -188,6 +191,11 @@ export class Session {
     sendMessage(this, text, done);
   }
 
+  /** Sends an INFO (RFC 6086) with a body of that type. */
+  info(contentType: string, body: string, done: Done): void {
+    sendInfo(this, contentType, body, done);
+  }
+
   /** Asks the peer to call somebody else instead of us. Throws InvalidHeaderValue where `to` is no URI. */
   refer(to: Referred, progress: Progress, done: Done): void {
     refer(this, to, progress, done);
@@ -221,6 +229,8 @@ export class Session {
         return receivePrack(this, tx, request);
       case "MESSAGE":
         return receiveMessage(this, tx, request);
+      case "INFO":
+        return receiveInfo(this, tx, request);
       case "REFER":
         return receiveRefer(this, tx, request);
       case "NOTIFY":

@@ -15,6 +15,7 @@ import { performers } from "./commands.ts";
 import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
 import type { Dialer, Peers } from "./dialer.ts";
 import { Gatherer } from "./gather.ts";
+import { KeyWays } from "./key-ways.ts";
 import { Succession } from "./succession.ts";
 import type { CallEvent, Command } from "./vocabulary.ts";
 
@@ -78,6 +79,7 @@ export class Call implements CallControl, SessionUser {
   #early: CallEvent[] = [];
   #ended = false;
   #nextId = 1;
+  readonly #keys = new KeyWays();
   readonly #running = new Map<number, { command: Command; done: Done }>();
   #waitingForAudio: { command: Command; done: Done }[] = [];
 
@@ -164,6 +166,11 @@ export class Call implements CallControl, SessionUser {
     return id;
   }
 
+  /** Whether `id` is still waited for. */
+  tracks(id: number): boolean {
+    return this.#running.has(id);
+  }
+
   settle(id: number, outcome?: Outcome): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
@@ -243,6 +250,10 @@ export class Call implements CallControl, SessionUser {
     this.emit({ name: "HOLD", on });
   }
 
+  key(digit: string, duration: number): void {
+    this.#pressed("info", digit, duration);
+  }
+
   message(text: string): void {
     this.emit({ name: "MESSAGE", text });
   }
@@ -282,15 +293,19 @@ export class Call implements CallControl, SessionUser {
     for (const work of this.#whenAudible.splice(0)) work();
   }
 
+  #pressed(way: "rtp" | "info", digit: string, duration: number): void {
+    if (this.#ended || this.#keys.isEcho(way, digit, this.clock.now())) return;
+    this.emit({ name: "DTMF", digit, duration });
+    this.gatherer.press(digit);
+    for (const attachment of this.attachments) attachment.digit?.(digit, duration);
+  }
+
   #onMedia = (event: MediaEvent): void => {
     if (event.type === "closed") this.onStats(event.stats);
     if (this.#ended) return;
     switch (event.type) {
       case "dtmf":
-        this.emit({ name: "DTMF", digit: event.digit, duration: event.duration });
-        this.gatherer.press(event.digit);
-        for (const attachment of this.attachments) attachment.digit?.(event.digit, event.duration);
-        return;
+        return this.#pressed("rtp", event.digit, event.duration);
       case "played":
         this.emit({ name: "STOPPED", file: event.file });
         return this.settle(event.id);

@@ -4,12 +4,14 @@ import { basicPerformers } from "./performers/basic.ts";
 import { bridgingPerformers } from "./performers/bridging.ts";
 import { headerPerformers } from "./performers/headers.ts";
 import type { Done, Performers } from "./performers/performer.ts";
+import { soundPerformers } from "./performers/sound.ts";
 import { streamPerformers } from "./performers/stream.ts";
 import { transferPerformers } from "./performers/transfer.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
 
 const table: Performers<CommandName> = {
   ...basicPerformers,
+  ...soundPerformers,
   ...bridgingPerformers,
   ...headerPerformers,
   ...streamPerformers,

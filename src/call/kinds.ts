@@ -106,6 +106,18 @@ export const kinds = {
     fromValue: (value: unknown) => (typeof value === "string" ? streamFormat(value) : undefined),
     fromText: streamFormat,
   } satisfies Kind<StreamFormat>,
+  loops: numberKind("a number from 0 to 10000", integer(0, 10_000)),
+  decibels: {
+    type: "number",
+    expected: "decibels from -60 to 20",
+    fromValue: (value: unknown) => (typeof value === "number" && value >= -60 && value <= 20 ? value : undefined),
+    fromText: (text: string) => {
+      const value = /^[+-]?\d{1,2}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+      return value >= -60 && value <= 20 ? value : undefined;
+    },
+  } satisfies Kind<number>,
+  keys: textKind("keys out of 0-9 * # A-D, and the pauses `,` and `w`", (t) => /^[0-9*#A-D,w]{1,256}$/i.test(t)),
+  dtmfWay: oneOf("auto", "rfc4733", "info", "info-digit", "inband"),
   token: textKind("visible characters without spaces", (t) => /^[\x21-\x7e]{1,4096}$/.test(t)),
 } as const;
 export type KindName = keyof typeof kinds;

@@ -15,6 +15,7 @@ import {
 import { basicCommands, basicEvents } from "./tables/basic.ts";
 import { bridgingCommands, bridgingEvents } from "./tables/bridging.ts";
 import { headerCommands } from "./tables/headers.ts";
+import { soundCommands } from "./tables/sound.ts";
 import { streamCommands, streamEvents } from "./tables/stream.ts";
 import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
@@ -31,6 +32,7 @@ export {
 
 export const commands = {
   ...basicCommands,
+  ...soundCommands,
   ...bridgingCommands,
   ...headerCommands,
   ...streamCommands,

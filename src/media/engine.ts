@@ -104,7 +104,7 @@ export class Engine {
         session.record(message.file, message.layout, message.options);
         return;
       case "dtmf":
-        session.dtmf(message.id, message.digits);
+        session.dtmf(message.id, message.digits, message.by);
         return;
       case "echo":
         session.echo(message.on);

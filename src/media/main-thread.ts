@@ -6,6 +6,7 @@ import { TapBatch } from "./tap-channel.ts";
 import { MainTaps } from "./tap-main.ts";
 import {
   type Configuration,
+  type DtmfWay,
   type EngineStats,
   type Family,
   type MediaEngine,
@@ -300,8 +301,8 @@ class Session implements MediaSession {
     this.#send({ type: "record", session: this.#id, file, layout, options });
   }
 
-  dtmf(id: number, digits: string): void {
-    this.#send({ type: "dtmf", session: this.#id, id, digits });
+  dtmf(id: number, digits: string, by?: DtmfWay): void {
+    this.#send({ type: "dtmf", session: this.#id, id, digits, by });
   }
 
   mute(on: boolean): void {

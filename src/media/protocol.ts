@@ -1,6 +1,6 @@
 /** What main thread and media worker say to each other. Each message is a batch of these, in order. */
 import type { ToneName } from "./tones.ts";
-import type { Configuration, Family, LatchRule, MediaEvent, PlayOptions, RecordOptions } from "./types.ts";
+import type { Configuration, DtmfWay, Family, LatchRule, MediaEvent, PlayOptions, RecordOptions } from "./types.ts";
 
 export type ToWorker =
   | { type: "start"; ports: readonly [number, number]; latch: LatchRule; mediaTimeout: number }
@@ -21,7 +21,7 @@ export type ToWorker =
       layout: "mono" | "stereo";
       options?: RecordOptions | undefined;
     }
-  | { type: "dtmf"; session: number; id: number; digits: string }
+  | { type: "dtmf"; session: number; id: number; digits: string; by?: DtmfWay | undefined }
   | { type: "mute"; session: number; on: boolean }
   | { type: "echo"; session: number; on: boolean }
   | { type: "tone"; session: number; tone: ToneName | undefined }

@@ -2,6 +2,8 @@
 import { soundCodecs } from "./codecs/codec.ts";
 import { formOf, type SoundForm } from "./codecs/form.ts";
 import { Line } from "./codecs/line.ts";
+import { DtmfDetector } from "./dtmf-detector.ts";
+import { ToneSender } from "./dtmf-tone.ts";
 import { Playout } from "./playout.ts";
 import { Receiver } from "./receiver.ts";
 import { Recorder } from "./recorder.ts";
@@ -15,6 +17,7 @@ import { Tone, type ToneName } from "./tones.ts";
 import type { Tracks } from "./tracks.ts";
 import type {
   Configuration,
+  DtmfWay,
   LatchRule,
   MediaEvent,
   PlayOptions,
@@ -54,6 +57,9 @@ export class Session {
   #receiver: Receiver;
   #rtcp: RtcpSession;
   #keys = new EventSender();
+  readonly #keyTones = new ToneSender();
+  /** Hears keys in the sound, while the other side has no telephone-events to send them by. */
+  #detector: DtmfDetector | undefined;
   readonly taps = new Taps();
   #playout: Playout;
   readonly #tone = new Tone();
@@ -100,6 +106,10 @@ export class Session {
       open: receives,
     });
     this.#sender.configure({ payloadType, ptime: configuration.ptime ?? frameMs, tickUnits: line.tickUnits });
+    const events = configuration.dtmfReceivePayloadType ?? dtmfPayloadType;
+    if (!receives || events !== undefined) this.#detector = undefined;
+    else this.#detector ??= new DtmfDetector((digit, duration) => this.#emit({ type: "dtmf", digit, duration }));
+    this.#listen();
     const sends = direction === "sendrecv" || direction === "sendonly";
     if (sends && !this.#sends) this.#sender.pause();
     this.#sends = sends;
@@ -187,16 +197,24 @@ export class Session {
 
   /** What comes in is decoded only while it is recorded, echoed, tapped or heard by others. */
   #listen(): void {
-    const wanted = this.#echoing || this.#recorder.active || this.taps.hearing || this.#seat !== undefined;
+    const wanted =
+      this.#detector !== undefined ||
+      this.#echoing ||
+      this.#recorder.active ||
+      this.taps.hearing ||
+      this.#seat !== undefined;
     this.#heard = wanted ? (this.#heard ?? new Int16Array(this.#form.samples)) : undefined;
     this.#receiver.listen(wanted);
   }
 
-  dtmf(id: number, digits: string): void {
+  /** Presses keys; by `auto` as telephone-events where the other side takes them, else as tones in the sound. */
+  dtmf(id: number, digits: string, by: DtmfWay = "auto"): void {
     const fail = (reason: string) => this.#emit({ type: "error", command: "DTMF", id, reason });
-    if (this.#configuration?.dtmfPayloadType === undefined) fail("the other side does not take telephone-events");
-    else if (!this.#sends || this.#receiver.latch.host === undefined) fail("the call is on hold");
-    else if (!this.#keys.enqueue(id, digits)) fail("only 0-9 * # A-D can be sent");
+    const events = this.#configuration?.dtmfPayloadType !== undefined;
+    if (by === "rfc4733" && !events) return fail("the other side does not take telephone-events");
+    if (!this.#sends || this.#receiver.latch.host === undefined) return fail("the call is on hold");
+    const keys = by === "inband" || !events ? this.#keyTones : this.#keys;
+    if (!keys.enqueue(id, digits)) fail("only 0-9 * # A-D can be sent, and pauses");
   }
 
   /** Starts a recording, or with undefined ends it. A new file ends the one before. */
@@ -222,13 +240,21 @@ export class Session {
     const heard = this.#heard;
     if (heard !== undefined) {
       this.#receiver.pull(heard);
+      this.#detector?.hear(heard, form.rate);
       this.taps.hear(heard, form.rate);
     }
     const met = this.#meet(heard, form.rate, 1 + skipped);
     this.#playout.next(form, this.taps.speak(met, form.rate));
     const silent = this.#muted || !this.#sends;
-    const octets = silent ? form.silence : this.#playout.octets;
-    const offset = silent ? 0 : this.#playout.offset;
+    let octets = silent ? form.silence : this.#playout.octets;
+    let offset = silent ? 0 : this.#playout.offset;
+    const key = this.#keyTones.active ? this.#keyTones.next(form.rate, this.#keySent) : undefined;
+    if (key !== undefined && this.#sends) {
+      // A key is heard alone, as it is pressed on a phone.
+      octets = new Uint8Array(form.octets);
+      offset = 0;
+      form.write(key, octets, 0, form.samples);
+    }
     this.#send(configuration, line, octets, offset);
     if (this.#recorder.active) this.#recorder.add(form, octets, offset, heard);
     this.#receiver.events.tick(now);
@@ -248,8 +274,7 @@ export class Session {
 
   #send(configuration: Configuration, line: Line, octets: Uint8Array, offset: number): void {
     const { dtmfPayloadType, dtmfClockRate } = configuration;
-    const sent = (id: number) => this.#emit({ type: "dtmf-sent", id });
-    const key = this.#keys.active && this.#keys.tick(this.#sender.timestamp, sent, dtmfClockRate);
+    const key = this.#keys.active && this.#keys.tick(this.#sender.timestamp, this.#keySent, dtmfClockRate);
     if (!this.#sends || this.#receiver.latch.host === undefined) return;
     if (key && dtmfPayloadType !== undefined)
       this.#sender.event(this.#keys.payload, dtmfPayloadType, this.#keys.marker, this.#keys.timestamp, this.#toPeer);
@@ -257,6 +282,8 @@ export class Session {
     else if (line.framed) this.#sender.packet(line.payload, line.length, this.#toPeer);
     else this.#sender.audio(line.payload, line.offset, this.#toPeer);
   }
+
+  #keySent = (id: number): void => this.#emit({ type: "dtmf-sent", id });
 
   #toPeer = (packet: Uint8Array): void => {
     const { host, port } = this.#receiver.latch;

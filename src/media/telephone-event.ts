@@ -12,6 +12,23 @@ const endPackets = 3;
 /** -10 dBm0, as most phones send. */
 const volume = 10;
 
+/** What waits between keys, in ticks: `,` two seconds, as in the dial strings of phones; `w` half a second. */
+const pauses: Readonly<Record<string, number>> = { ",": 2000 / frameMs, W: 500 / frameMs };
+/** Keys and pauses that one command has at most. */
+const maxKeys = 256;
+
+/**
+ * What is to be pressed: event codes, and pauses as negative numbers of ticks. Undefined when something in it is neither.
+ * @param text 0-9 * # A-D, `,` and `w`, in any case
+ */
+export function keyCodes(text: string): number[] | undefined {
+  const codes = [...text.toUpperCase()].map((key) => {
+    const pause = key === "," || key === "W" ? pauses[key] : undefined;
+    return pause === undefined ? digits.indexOf(key) : -pause;
+  });
+  return codes.length === 0 || codes.length > maxKeys || codes.includes(-1) ? undefined : codes;
+}
+
 /** Sends queued digits, one step each 20 ms. */
 export class EventSender {
   /** The payload to send after `tick` said so. */
@@ -22,10 +39,10 @@ export class EventSender {
   #queue: { id: number; codes: number[] }[] = [];
   #step = 0;
 
-  /** Adds digits (0-9 * # A-D, any case); false when one is not a digit or the queue is over 1,000 entries long. */
+  /** Adds digits (see `keyCodes`); false when one is not a digit or the queue is over 1,000 entries long. */
   enqueue(id: number, text: string): boolean {
-    const codes = [...text.toUpperCase()].map((digit) => digits.indexOf(digit));
-    if (codes.length === 0 || codes.includes(-1) || this.#queue.length >= 1000) return false;
+    const codes = keyCodes(text);
+    if (codes === undefined || this.#queue.length >= 1000) return false;
     this.#queue.push({ id, codes });
     return true;
   }
@@ -47,6 +64,7 @@ export class EventSender {
    */
   tick(now: number, done: (id: number) => void, clock: number = clockRate): boolean {
     if (!this.active) return false;
+    if (this.#step === 0 && this.#pauses(done)) return false;
     const step = this.#step;
     this.#step = step + 1 === cycleTicks ? 0 : step + 1;
     if (step >= toneTicks + endPackets - 1) return false;
@@ -62,6 +80,22 @@ export class EventSender {
     this.payload[2] = duration >> 8;
     this.payload[3] = duration;
     if (step === toneTicks + endPackets - 2 && entry) {
+      entry.codes.shift();
+      if (entry.codes.length === 0) {
+        this.#queue.shift();
+        done(entry.id);
+      }
+    }
+    return true;
+  }
+
+  /** Waits one tick of a pause, where one is next. */
+  #pauses(done: (id: number) => void): boolean {
+    const entry = this.#queue[0];
+    const code = entry?.codes[0];
+    if (entry === undefined || code === undefined || code >= 0) return false;
+    if (code < -1) entry.codes[0] = code + 1;
+    else {
       entry.codes.shift();
       if (entry.codes.length === 0) {
         this.#queue.shift();

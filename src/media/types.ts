@@ -84,6 +84,9 @@ export interface Configuration {
   latch?: LatchRule | undefined;
 }
 
+/** How keys are sent in RTP: `auto`, as telephone-events (RFC 4733) where those were agreed upon, else as tones. */
+export type DtmfWay = "auto" | "rfc4733" | "inband";
+
 /** How a file is played. */
 export interface PlayOptions {
   /** dB; 0 by default: as loud as it is. */
@@ -119,8 +122,11 @@ export interface MediaSession {
   volume(decibels: number): void;
   /** Starts recording both sides to a file, or stops (undefined). `recording`, and at the end `recorded`, or `error`. */
   record(file: string | undefined, layout?: "mono" | "stereo", options?: RecordOptions): void;
-  /** Sends digits (0-9 * # A-D) as telephone-events, after those still being sent. Ends with `dtmf-sent` or `error`. */
-  dtmf(id: number, digits: string): void;
+  /**
+   * Presses keys (0-9 * # A-D), with pauses (`,` and `w`) between them, after those still being sent. Ends with `dtmf-sent`
+   * or `error`.
+   */
+  dtmf(id: number, digits: string, by?: DtmfWay): void;
   /** Sends silence instead of what plays, or sound again. */
   mute(on: boolean): void;
   /** Sends back what is received, mixed with what plays, or stops doing so. */

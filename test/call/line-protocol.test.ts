@@ -44,7 +44,7 @@ describe("a line that is no command says why", () => {
     ["ANSWER now", "ANSWER", "it takes no argument"],
     ["PLAY", "PLAY", "it needs file: a file name"],
     ["PLAY ", "PLAY", "it needs file"],
-    ["DTMF x", "DTMF", "digits must be digits out of"],
+    ["DTMF x", "DTMF", "digits must be keys out of"],
     ["REJECT 200", "REJECT", "code must be a code from 400 to 699"],
     ["MUTE maybe", "MUTE", "on must be `on` or `off`"],
     ["MESSAGE a\\b", "MESSAGE", "a backslash is written \\\\"],

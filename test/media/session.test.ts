@@ -79,14 +79,8 @@ describe("digits", () => {
   });
 
   const refused: [string, Configuration | undefined, string, string][] = [
-    [
-      "without telephone-event",
-      { ...plain, dtmfPayloadType: undefined },
-      "1",
-      "the other side does not take telephone-events",
-    ],
     ["on hold", { ...plain, direction: "recvonly" }, "1", "the call is on hold"],
-    ["that are none", plain, "1x", "only 0-9 * # A-D can be sent"],
+    ["that are none", plain, "1x", "only 0-9 * # A-D can be sent, and pauses"],
   ];
   for (const [name, configuration, digits, reason] of refused)
     test(`are refused ${name}`, () => {
@@ -94,6 +88,23 @@ describe("digits", () => {
       session.dtmf(1, digits);
       expect(events).toEqual([{ type: "error", command: "DTMF", id: 1, reason }]);
     });
+
+  test("are refused as telephone-events without an agreement on them", () => {
+    const { session, events } = start({ ...plain, dtmfPayloadType: undefined });
+    session.dtmf(1, "1", "rfc4733");
+    const reason = "the other side does not take telephone-events";
+    expect(events).toEqual([{ type: "error", command: "DTMF", id: 1, reason }]);
+  });
+
+  test("wait where there is a comma or a w between them", () => {
+    const { session, sent, tick, events } = start();
+    session.dtmf(1, "1,2w3,");
+    tick(500);
+    const starts = sent.flatMap(({ payloadType, marker }, i) => (payloadType === 101 && marker ? [i] : []));
+    // 160 ms of key, 80 ms of pause, then the two seconds and the half.
+    expect(starts).toEqual([0, 12 + 100, 12 + 100 + 12 + 25]);
+    expect(events).toEqual([{ type: "dtmf-sent", id: 1 }]);
+  });
 
   test("of the peer are told once", () => {
     const { receive, events } = start();

@@ -17,24 +17,6 @@ export const basicPerformers: Performers<keyof typeof basicCommands> = {
     call.track(command, done);
     call.session.end({ by: "local", cause: "hangup", code: 480 });
   },
-  PLAY: (call, command, done) => {
-    call.withAudio(command, done, (audio) => audio.play(call.track(command, done), command.file));
-  },
-  STOP: (call, _command, done) => {
-    call.audio?.stop();
-    done(ok);
-  },
-  DTMF: (call, command, done) => {
-    call.withAudio(command, done, (audio) => audio.dtmf(call.track(command, done), command.digits.toUpperCase()));
-  },
-  RECORD: (call, command, done) => {
-    call.withAudio(command, done, (audio) => {
-      if (command.file === undefined && call.recordings.size === 0) return done(ok);
-      if (command.file !== undefined) call.recordings.add(command.file);
-      call.track(command, done);
-      audio.record(command.file, call.stereo ? "stereo" : "mono");
-    });
-  },
   STEREO: (call, command, done) => {
     call.stereo = command.on ?? true;
     done(ok);

@@ -42,37 +42,6 @@ export const basicCommands = {
     result: "void",
     settles: "when the call has ended",
   },
-  PLAY: {
-    summary: "Plays a WAV file. Several play at once, mixed.",
-    args: { file: { kind: "file", summary: "a file that the configuration lets this handler read" } },
-    result: "void",
-    settles: "when the file has been played or stopped",
-  },
-  STOP: {
-    summary: "Stops the file that was started last.",
-    args: {},
-    result: "void",
-    settles: "when it is silent",
-  },
-  DTMF: {
-    summary: "Presses keys: RFC 4733 telephone-events, 160 ms each with 80 ms between them.",
-    args: { digits: { kind: "digits", summary: "the keys, in order" } },
-    result: "void",
-    settles: "when the last key is released",
-  },
-  RECORD: {
-    summary: "Records both sides of the call to a WAV file; without a file, stops the recording.",
-    args: {
-      file: {
-        kind: "file",
-        summary: "a file that the configuration lets this handler write",
-        optional: true,
-        default: "stop the current recording",
-      },
-    },
-    result: "void",
-    settles: "when the recording runs, or, when stopping, when the file is complete",
-  },
   STEREO: {
     summary:
       "Lets the recordings that follow have a channel for each side, ours on the left, instead of one mix of both.",

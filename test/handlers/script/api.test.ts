@@ -1,6 +1,6 @@
 /** What a script can do with its call. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { commands } from "../../../src/call/vocabulary.ts";
+import { type CommandEntry, commands, parametersOf } from "../../../src/call/vocabulary.ts";
 import { FakeCall } from "../../support/fake-call.ts";
 import { Bench } from "./support.ts";
 
@@ -16,14 +16,25 @@ const values: Readonly<Record<string, string>> = {
   code: "486",
   reason: '"Busy"',
   on: "true",
+  to: '"sip:bob@example.com"',
+  position: "1000",
+  targets: '"sip:bob@example.com"',
+  value: '"Hello"',
+  volume: "-6",
+  call: '"abc1"',
+  room: '"lobby"',
+  tone: '"busy"',
+  name: '"Subject"',
 };
+
+const positional = (entry: CommandEntry) => parametersOf(entry).positional;
 
 describe("commands", () => {
   test.each(Object.entries(commands).map(([name, entry]) => ({ name, entry })))("$name", async ({ name, entry }) => {
     bench.folder.write("a.wav", "");
     const named = "named" in entry;
     // RECORD without a file needs no permission.
-    const args = named || name === "RECORD" ? [] : Object.keys(entry.args).map((arg) => values[arg] ?? "undefined");
+    const args = named || name === "RECORD" ? [] : positional(entry).map((arg) => values[arg] ?? "undefined");
     const text = named ? '{ max: 4, terminator: "none" }' : args.join(", ");
     const call = await bench.run(`await call.${name.toLowerCase()}(${text});`);
     expect(call.commands.map((command) => command.name as string)).toEqual([name]);
@@ -61,7 +72,7 @@ describe("commands", () => {
     ['call.play("../etc/passwd")', 'PLAY: "../etc/passwd" climbs with “..”'],
     ['call.play("/etc/passwd")', 'PLAY: "/etc/passwd" may not be read: `allow: read` does not name it'],
     ['call.record("x.wav")', 'RECORD: "x.wav" may not be written: `allow: write` does not name it'],
-    ['call.dtmf("x")', "DTMF: digits must be digits out of 0-9 * # A-D"],
+    ['call.dtmf("x")', "DTMF: digits must be keys out of 0-9 * # A-D, and the pauses `,` and `w`"],
   ])("%s rejects", async (code, message) => {
     const lines = await bench.console(
       `try { await (call as any).${code.slice(5)}; } catch (error) {\nconsole.log(error instanceof CallError, error.name, error.message); console.log(error.command, /ivr\\.ts:\\d+:\\d+/.test(error.stack)); }`,

@@ -2,6 +2,7 @@
 
 /** The Debian package that each program comes from. */
 const packages = {
+  "espeak-ng": "espeak-ng",
   sipp: "sip-tester",
   baresip: "baresip-core",
   linphonec: "linphone-cli",
