@@ -94,7 +94,7 @@ function uriText(target: string, trunk: Trunk | undefined): string | undefined {
   const uri = parseUri(target);
   if (uri !== undefined && isSipUri(uri)) return target;
   if (trunk !== undefined && uri !== undefined && isTelUri(uri)) return trunk.uriOf(uri.number);
-  if (/^[^\s<>"@]+@[^\s<>"@]+$/.test(target)) return `sip:${target}`;
+  if (/^[^\s<>"@:]+@[^\s<>"@]+$/.test(target)) return `sip:${target}`;
   if (trunk === undefined || target === "" || target.length > 128 || /[\s@:<>"]/.test(target)) return undefined;
   return trunk.uriOf(escapeUser(encodeUtf8(target)));
 }

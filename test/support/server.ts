@@ -23,6 +23,7 @@ export interface TestServerOptions {
   routes?: readonly Partial<Route>[];
   limits?: Partial<LimitSettings>;
   domains?: readonly string[];
+  trunks?: Config["trunks"];
   /** Milliseconds that each request has waited in a queue of ours, and that a call would wait for its handler. */
   waited?: () => number;
   delay?: () => number;
@@ -66,6 +67,7 @@ export async function openServer(options: TestServerOptions = {}): Promise<TestS
       { transport: "tcp", host: "127.0.0.1", port: 0 },
     ],
     domains: options.domains ?? [],
+    trunks: options.trunks ?? [],
     routes: (options.routes ?? [everything]).map((route) => ({
       to: undefined,
       from: undefined,

@@ -1,5 +1,12 @@
 /** A UDP socket that speaks SIP as a test tells it to. */
-import { buildRequest, buildResponse, parseMessage, Request, Response } from "../../src/sip/message.ts";
+import {
+  buildRequest,
+  buildResponse,
+  type HeaderList,
+  parseMessage,
+  Request,
+  Response,
+} from "../../src/sip/message.ts";
 import { bindUdp, type UdpSocket } from "../../src/udp.ts";
 
 const closers: (() => void)[] = [];
@@ -53,6 +60,11 @@ export class UdpPeer {
 
   send(message: Uint8Array | string): void {
     this.#socket.send(typeof message === "string" ? Buffer.from(message, "latin1") : message, this.#to, "127.0.0.1");
+  }
+
+  /** Answers a request that came. */
+  answer(request: Request, status: number, headers: HeaderList = []): void {
+    this.send(buildResponse(request, status, { headers, toTag: unique("t") }).bytes());
   }
 
   /** Answers a BYE: no test wants to wait for its repetitions. */
