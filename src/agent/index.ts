@@ -5,6 +5,13 @@ export { allowOutside, optionsHeaders, type Refusal, refuse } from "./capabiliti
 export { type AgentContext, type AgentSettings, defaultSettings, type Ways } from "./context.ts";
 export { type DtmfInfo, dtmfBody } from "./info.ts";
 export { type InviteFailure, type InviteOptions, invite } from "./outgoing.ts";
+export {
+  type OutsideOptions,
+  OutsideRequest,
+  type OutsideSent,
+  type OutsideUser,
+  requestOutside,
+} from "./outside.ts";
 export type { Referral } from "./refer.ts";
 export {
   type RegisterFailure,
@@ -14,4 +21,5 @@ export {
   register,
 } from "./register.ts";
 export { type Done, type EndCause, Session, type SessionEnd, type SessionUser } from "./session.ts";
-export { UserAgent } from "./user-agent.ts";
+export { type Notification, type SubscribeOptions, Subscription, Subscriptions } from "./subscribe.ts";
+export { type DialogUsage, UserAgent } from "./user-agent.ts";

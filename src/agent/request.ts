@@ -1,7 +1,7 @@
 /** Requests within a session's dialog, sent the way that RFC 3261 §12.2.1 and the peer's place in the network ask for. */
 import { isPrivate } from "../ip.ts";
 import type { Dialog } from "../sip/dialog.ts";
-import type { DigestAttempt } from "../sip/digest-client.ts";
+import type { DigestAttempt, DigestClient } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
 import { type HeaderList, parseMessage, type Request, type Response } from "../sip/message.ts";
 import { isSipUri, type Uri } from "../sip/uri.ts";
@@ -9,7 +9,23 @@ import type { Hop } from "../transport/resolve/index.ts";
 import { isAnswerable } from "./authenticate.ts";
 import { type AgentContext, flowTo, hopsTo, topVia } from "./context.ts";
 import { HopWalk } from "./hop-walk.ts";
-import type { Session } from "./session.ts";
+
+/** Whose dialog it is: a session, a subscription, a program of its own. */
+export interface DialogUser {
+  readonly context: AgentContext;
+  readonly dialog: Dialog | undefined;
+  /** The way that the first request came or went. */
+  readonly flow: Flow;
+  /** Our Contact in the dialog. */
+  readonly contact: string;
+  readonly digest: DigestClient | undefined;
+  /** Of the last INVITE: its ACK repeats them (RFC 3261 §22.1). */
+  credentials: HeaderList | undefined;
+  /** Header fields that go into every request. */
+  readonly headers: HeaderList;
+  /** Requests that wait until those before them have their way. */
+  waiting: (() => void)[] | undefined;
+}
 
 export interface RequestParts {
   headers?: HeaderList;
@@ -30,7 +46,7 @@ export function unanswered(status: 408 | 503): string {
 }
 
 /** Sends a request within the dialog, and again when it is challenged. Nothing is reported before this returns. */
-export function request(session: Session, method: string, parts: RequestParts, user: RequestUser): void {
+export function request(session: DialogUser, method: string, parts: RequestParts, user: RequestUser): void {
   const attempt = session.digest?.attempt();
   const send = () =>
     sendOnce(session, method, parts, attempt, {
@@ -44,7 +60,7 @@ export function request(session: Session, method: string, parts: RequestParts, u
 }
 
 function sendOnce(
-  session: Session,
+  session: DialogUser,
   method: string,
   parts: RequestParts,
   attempt: DigestAttempt | undefined,
@@ -105,7 +121,7 @@ function sendOnce(
 }
 
 /** Sends the ACK for a 2xx to our INVITE numbered `sequence`. */
-export function acknowledge(session: Session, sequence: number): void {
+export function acknowledge(session: DialogUser, sequence: number): void {
   const { context, dialog } = session;
   if (dialog === undefined) return;
   const send = (flow: Flow, failed: () => void) => {
@@ -137,7 +153,7 @@ export function acknowledge(session: Session, sequence: number): void {
 }
 
 /** Requests of a session leave in the order in which they were made, though a name may have to be resolved for the first. */
-function inTurn(session: Session, start: (leave: () => void) => void): void {
+function inTurn(session: DialogUser, start: (leave: () => void) => void): void {
   const leave = () => {
     const next = session.waiting?.shift();
     if (next === undefined) session.waiting = undefined;
@@ -155,7 +171,7 @@ function inTurn(session: Session, start: (leave: () => void) => void): void {
  * A peer behind no proxy that came by connection, or whose Contact is a private address that is not where its packets
  * come from, is reached where it came from. Undefined: by RFC 3263.
  */
-function ownFlow(session: Session, dialog: Dialog, hop: Uri): Flow | undefined {
+function ownFlow(session: DialogUser, dialog: Dialog, hop: Uri): Flow | undefined {
   const { flow, context } = session;
   if (dialog.routeSet.length > 0) return undefined;
   if (flow.reliable) return flow;

@@ -16,10 +16,21 @@ import { prepareIncoming } from "./incoming.ts";
 import { refusalHeaders } from "./respond.ts";
 import { Session, type SessionUser } from "./session.ts";
 
+/** Who has dialogs besides the sessions: subscriptions, and programs that speak SIP themselves. */
+export interface DialogUsage {
+  /** Whether a request with a To tag belongs to a dialog of its. */
+  owns(request: Request): boolean;
+  request(tx: ServerTransaction, request: Request): void;
+  ack(request: Request): void;
+  /** An INVITE was cancelled; perhaps one of its. */
+  cancel(tx: ServerTransaction): void;
+}
+
 export class UserAgent {
   readonly context: AgentContext;
   /** Unanswered INVITEs, for their CANCELs. */
   readonly #incoming = new WeakMap<ServerTransaction, Session>();
+  readonly #usages = new Set<DialogUsage>();
 
   constructor(context: AgentContext) {
     this.context = context;
@@ -32,13 +43,27 @@ export class UserAgent {
 
   /** Whether a request belongs to a dialog of ours. */
   owns(request: Request): boolean {
-    if (this.context.sessions.size === 0 || request.to.tag === undefined) return false;
+    if (this.context.sessions.size === 0 && this.#usages.size === 0) return false;
+    if (request.to.tag === undefined) return false;
     const key = dialogKeyOf(request);
-    return key !== undefined && this.context.sessions.has(key);
+    return (key !== undefined && this.context.sessions.has(key)) || this.#usageOf(request) !== undefined;
+  }
+
+  /** Lets somebody else have dialogs of its own here. Call what it gives when there are none left. */
+  share(usage: DialogUsage): () => void {
+    this.#usages.add(usage);
+    return () => void this.#usages.delete(usage);
+  }
+
+  #usageOf(request: Request): DialogUsage | undefined {
+    for (const usage of this.#usages) if (usage.owns(request)) return usage;
+    return undefined;
   }
 
   /** A request with a To tag: to its session, or 481. */
   inDialog(tx: ServerTransaction, request: Request): void {
+    const usage = this.#usageOf(request);
+    if (usage !== undefined) return usage.request(tx, request);
     const refusal = refuse(request);
     if (refusal !== undefined) return this.reply(tx, refusal.status, refusal);
     const key = dialogKeyOf(request);
@@ -51,12 +76,16 @@ export class UserAgent {
   }
 
   ack(request: Request): void {
+    const usage = this.#usageOf(request);
+    if (usage !== undefined) return usage.ack(request);
     const key = dialogKeyOf(request);
     if (key !== undefined) this.context.sessions.get(key)?.receiveAck(request);
   }
 
   cancel(tx: ServerTransaction): void {
-    this.#incoming.get(tx)?.cancelled();
+    const session = this.#incoming.get(tx);
+    if (session !== undefined) return session.cancelled();
+    for (const usage of this.#usages) usage.cancel(tx);
   }
 
   /**

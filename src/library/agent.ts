@@ -2,7 +2,7 @@
  * A SIP program in a few lines: one object that registers, calls and answers, and serves as registrar, proxy or whatever a
  * chain of receivers makes of it.
  */
-import { optionsHeaders } from "../agent/index.ts";
+import { optionsHeaders, Subscriptions } from "../agent/index.ts";
 import { callback, type LibraryCall } from "../handlers/callback.ts";
 import type { Log } from "../log.ts";
 import { chain, type Incoming, isHopByHop, type Receiver } from "../routing/index.ts";
@@ -14,6 +14,14 @@ import type { AuthOption } from "./auth.ts";
 import { type InviteOptions, placeCall } from "./invite.ts";
 import { Receivers } from "./receivers.ts";
 import { KeptRegistration, type RegisterOptions } from "./register.ts";
+import {
+  type Answer,
+  type KeptSubscription,
+  type RequestOptions,
+  type SubscribeOptions,
+  sendRequest,
+  subscribe,
+} from "./request.ts";
 import { type AgentOptions, configOf, headerList, logOf } from "./settings.ts";
 
 /**
@@ -57,6 +65,7 @@ export class Agent extends Receivers {
   readonly #server: Server;
   readonly #log: Log;
   #registration: KeptRegistration | undefined;
+  #subscriptions: Subscriptions | undefined;
   #closed: Promise<void> | undefined;
 
   /**
@@ -116,6 +125,26 @@ export class Agent extends Receivers {
     return await placeCall(this.#server, this.#options, this.#registration?.service ?? [], to, given);
   }
 
+  /**
+   * Sends a request of any method outside of a call, and resolves with the final response, whatever its status. Throws
+   * OptionError, or CallFailed where nobody answers.
+   *
+   * @example
+   * const answer = await ua.request("OPTIONS", "you");
+   */
+  async request(method: string, to: string, given: RequestOptions = {}): Promise<Answer> {
+    return await sendRequest(this.#server, this.#options, this.#registration?.service ?? [], method, to, given);
+  }
+
+  /**
+   * Hears of somebody's state from now on: a mailbox (`message-summary`), a phone's calls (`dialog`). Resolves with the
+   * first news. Throws OptionError, or CallFailed where it is refused.
+   */
+  async subscribe(to: string, given: SubscribeOptions): Promise<KeptSubscription> {
+    this.#subscriptions ??= new Subscriptions(this.#server.agent);
+    return await subscribe(this.#subscriptions, this.#options, this.#registration?.service ?? [], to, given);
+  }
+
   /** Takes calls from now on, as `serve(createUserAgent(options))` does. */
   listen(options: ListenOptions = {}): void {
     this.serve(this.createUserAgent(options));
@@ -172,6 +201,7 @@ export class Agent extends Receivers {
 
   /** Takes the registration back, ends the calls, closes the sockets. */
   async close(): Promise<void> {
+    this.#subscriptions?.close();
     this.#closed ??= this.unregister().then(() => this.#server.stop());
     await this.#closed;
   }

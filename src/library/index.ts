@@ -6,5 +6,6 @@ export { type DropEntry, DropList, DropListError, type DropListOptions } from ".
 export { CallFailed, type InviteOptions } from "./invite.ts";
 export type { ProxyOptions, RegisteredContact, RegistrarOptions, StatelessProxyOptions } from "./receivers.ts";
 export type { RegisterOptions } from "./register.ts";
+export type { Answer, KeptSubscription, News, RequestOptions, SubscribeOptions } from "./request.ts";
 export { type AgentOptions, OptionError } from "./settings.ts";
 export type { Targeting } from "./targets.ts";

@@ -97,7 +97,7 @@ export async function placeCall(
 }
 
 /** The first server, and the Routes behind it: our own proxy, those of the registrar (RFC 3608 §6.1), those that are named. */
-function wayTo(
+export function wayTo(
   uri: string,
   { outgoingProxy, route = [], domain2proxy }: AgentOptions,
   service: readonly string[],
