@@ -24,6 +24,7 @@ export function environmentOf(facts: CallFacts, ours: Environment, allowed: read
     SIPROC_OUTGOING: facts.direction === "outgoing" ? "y" : "n",
     SIPROC_LOCAL_URI: clean(facts.localUri),
     SIPROC_CALL_ID: clean(facts.callId),
+    SIPROC_ID: facts.id,
     ...headersOf(facts),
     ...Object.fromEntries(
       Object.entries(facts.variables ?? {}).map(([name, value]) => [`SIPROC_VAR_${name}`, clean(value)]),

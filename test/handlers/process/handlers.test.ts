@@ -108,6 +108,7 @@ describe("the process", () => {
       "ALLOWED=yes",
       "LANG=C",
       "SIPROC_CALL_ID=call-id@192.0.2.1",
+      "SIPROC_ID=a1",
       "SIPROC_LOCAL_URI=sip:echo@example.com",
       "SIPROC_OUTGOING=y",
       "SIPROC_REMOTE_CONTACT=sip:alice@192.0.2.1:5060",
