@@ -1,8 +1,11 @@
 /** Every command of `siproc`, as --help shows it. What a command needs is loaded when it runs: start-up time counts. */
 import { type LogFormat, levels } from "../log.ts";
 import type { Arguments, Operands, Option } from "./arguments.ts";
-import { filterOptions, handlerOptions } from "./call-options.ts";
+
+import { callOptions } from "./phone-tables.ts";
 import type { Terminal } from "./terminal.ts";
+
+export { exitCodeMeanings, exitCodes } from "./exit-codes.ts";
 
 export interface CliCommand {
   readonly summary: string;
@@ -13,23 +16,6 @@ export interface CliCommand {
   /** The exit code. */
   readonly start: (given: Arguments, terminal: Terminal) => Promise<number>;
 }
-
-/** What the exit code says; docs/cli.md has the same table. */
-export const exitCodes = {
-  ok: 0,
-  /** A check found something, a configuration is wrong. */
-  failed: 1,
-  usage: 2,
-  /** The configuration is right, but this machine does not let it be: a port is taken. */
-  setup: 3,
-} as const;
-
-export const exitCodeMeanings: readonly [code: number, meaning: string][] = [
-  [exitCodes.ok, "All went well."],
-  [exitCodes.failed, "A file is wrong, or something failed; stderr says what."],
-  [exitCodes.usage, "The command line is wrong."],
-  [exitCodes.setup, "The configuration cannot be had on this machine: a port is taken, an address is not ours."],
-];
 
 const formats: readonly LogFormat[] = ["pretty", "json"];
 
@@ -60,19 +46,7 @@ SIGHUP reads the file again: routes, accounts, certificates, scripts and limits 
   call: {
     summary: "Call, let a script or a program handle each call, and print how each went as a line of JSON.",
     operands: { shown: "URI... | -", min: 1, max: Number.POSITIVE_INFINITY },
-    options: [
-      ...handlerOptions,
-      ...filterOptions,
-      { name: "config", value: "FILE", help: "Take media, and what scripts may do, from this configuration." },
-      { name: "from", value: "ID", help: "Who calls, as in '\"Alice\" <sip:alice@example.com>'." },
-      {
-        name: "listen",
-        value: "URL",
-        repeats: true,
-        help: "Listen here, as in udp://127.0.0.1:5070; by default on ports that the system chooses.",
-      },
-      { name: "log-level", value: "LEVEL", among: levels, help: `Log from this level on; warn by default.` },
-    ],
+    options: callOptions,
     details: `With - the targets are lines of stdin: a URI and, after tabs, variables for the handler, as name=value or by their place. Empty lines and those that begin with # are left out.
 
 Without --script, --exec and --duration a call lasts until the other side, or Ctrl-C, ends it. The exit code is 0 when all calls were answered, 1 when one was not, 2 for a mistake on the command line, 3 when it could not start.`,

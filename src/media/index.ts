@@ -4,9 +4,12 @@ import { RelayEngine } from "./relay/main-thread.ts";
 import type { RelayOptions } from "./relay/types.ts";
 import type { MediaEngine, MediaOptions } from "./types.ts";
 
+export { type PcmStream, readPcm, SoundError } from "./pcm-reader.ts";
 export type { RelayEngine } from "./relay/main-thread.ts";
 export type { RelayOptions, RelayTotals } from "./relay/types.ts";
+export { StreamResampler } from "./tap-resample.ts";
 export * from "./types.ts";
+export { wavHeader } from "./wav-writer.ts";
 
 /**
  * In a compiled binary all modules are one file, and `src/media/worker.ts` must be a further entry point beside

@@ -9,7 +9,7 @@ export class Output {
   readonly #stream: NodeJS.WritableStream;
   #waiting = 0;
   #closed = false;
-  #taken = () => {};
+  #waiters: (() => void)[] = [];
 
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
@@ -22,6 +22,12 @@ export class Output {
 
   /** Writes; resolves when there is room for more, or nobody reads any more. */
   async write(text: string | Uint8Array): Promise<void> {
+    this.push(text);
+    await this.#until(mostWaiting);
+  }
+
+  /** Writes, however much waits. */
+  push(text: string | Uint8Array): void {
     if (this.#closed) return;
     const size = typeof text === "string" ? Buffer.byteLength(text) : text.length;
     this.#waiting += size;
@@ -30,7 +36,6 @@ export class Output {
       if (error) this.#close();
       this.#taken();
     });
-    await this.#until(mostWaiting);
   }
 
   /** Resolves when all is written, or nobody reads any more. */
@@ -38,21 +43,21 @@ export class Output {
     await this.#until(0);
   }
 
-  /** Whether less than what may wait is waiting: what comes too late to be of use need not be added. */
-  get roomy(): boolean {
-    return this.#waiting < mostWaiting;
+  /** Octets that wait for the reader. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   async #until(most: number): Promise<void> {
     while (this.#waiting > most && !this.#closed) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const before = this.#taken;
-      this.#taken = () => {
-        before();
-        resolve();
-      };
+      this.#waiters.push(resolve);
       await promise;
     }
+  }
+
+  #taken(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   #close(): void {

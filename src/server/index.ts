@@ -1,5 +1,6 @@
 /** A running siproc: sockets, transactions, user agent, media and handlers put together from a configuration. */
 import {
+  type AgentSettings,
   defaultSettings,
   type InviteFailure,
   type InviteOptions,
@@ -35,6 +36,7 @@ import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { compileRoutes } from "./routes.ts";
 import { Services } from "./services.ts";
+import { Start } from "./start.ts";
 import type { Trunk } from "./trunk.ts";
 import { trunkHandler } from "./trunk-handler.ts";
 import { Trunks } from "./trunks.ts";
@@ -89,6 +91,8 @@ export interface ServerOptions {
   mayRelay?: boolean | undefined;
   /** When new calls are refused because we are late, and how late we are with the request at hand: for tests. */
   overload?: Partial<OverloadLimits> | undefined;
+  /** What the user agent does otherwise than by default. */
+  agent?: Partial<AgentSettings> | undefined;
   /** Told of each change of a trunk's registration. */
   trunkChanged?: ((trunk: Trunk, state: RegistrationState) => void) | undefined;
   waited?: (() => number) | undefined;
@@ -177,7 +181,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     clock,
     random: secureRandom,
     log,
-    settings: { ...defaultSettings, codecs: config.media.codecs, product: `siproc/${version}` },
+    settings: { ...defaultSettings, codecs: config.media.codecs, product: `siproc/${version}`, ...options.agent },
     ways: transport,
     resolver,
     transactions,
@@ -311,26 +315,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       clock.stop();
     },
   };
-}
-
-/** What comes in between the opening of the first socket and the last part of the server waits, some of it. */
-class Start {
-  #waiting: (() => void)[] | undefined = [];
-
-  get waiting(): boolean {
-    return this.#waiting !== undefined;
-  }
-
-  after(work: () => void): void {
-    if (this.#waiting === undefined) work();
-    else if (this.#waiting.length < 1000) this.#waiting.push(work);
-  }
-
-  done(): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    for (const work of waiting) work();
-  }
 }
 
 function receive(transactions: TransactionLayer, message: Request | Response, flow: Flow): void {
