@@ -137,6 +137,7 @@ export interface CallHeaders extends Iterable<readonly [name: string, value: str
  */
 export function callback(handle: (call: LibraryCall) => unknown, failed: (error: unknown) => void = () => {}): Handler {
   return {
+    trusted: true,
     start(control) {
       Promise.try(() => handle(libraryCall(control))).then(
         () => control.finish({ type: "returned" }),

@@ -207,6 +207,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     registered: (uri) => services.registered(uri),
   });
   calls.dialer = dialer;
+  calls.trust = (call) => dialer.trust(call);
   const handlers = new Handlers(log, clock);
   const handler = (action: HandlerAction) => options.handlerFor?.(action) ?? handlers.of(action);
   const unrouted = new Unrouted(clock, log);
