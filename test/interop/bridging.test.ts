@@ -170,7 +170,7 @@ describe.skipIf(!has("baresip", "sox"))("baresip", () => {
   - { to: "dial@*", script: dial.ts }
 scripts: { allow: { dial: ["bob@*"] } }`,
     });
-  });
+  }, 20_000);
   afterAll(async () => {
     await bob.stop();
     await server.stop();
