@@ -6,11 +6,14 @@ import { Rooms } from "./rooms.ts";
 import { Session, type SessionWorld } from "./session.ts";
 import { TapPort } from "./tap-port.ts";
 import { Tracks } from "./tracks.ts";
+import { RtpTransport } from "./transport/rtp-transport.ts";
+import type { MediaTransport } from "./transport/transport.ts";
 import type { Family } from "./types.ts";
 
 interface Entry {
   readonly id: number;
   readonly session: Session;
+  readonly transport: MediaTransport;
   readonly pair: PortPair;
   paced: boolean;
 }
@@ -39,7 +42,7 @@ export class Engine {
   ) {
     this.#post = post;
     this.#taps = new TapPort((session) => this.#entries.get(session)?.session, postSound);
-    const failed = (session: object, error: unknown) => this.#failed(session, error);
+    const failed = (culprit: object, error: unknown) => this.#failed(culprit, error);
     this.#pacer = new Pacer(world.clock, failed);
     this.#ports = new Ports(start.ports, failed);
     this.#world = {
@@ -81,6 +84,7 @@ export class Engine {
     const { session } = entry;
     switch (message.type) {
       case "configure":
+        entry.transport.configure(message.configuration);
         session.configure(message.configuration);
         if (!entry.paced) this.#pacer.add(session);
         entry.paced = true;
@@ -109,6 +113,8 @@ export class Engine {
       case "echo":
         session.echo(message.on);
         return;
+      case "count":
+        return this.#post({ type: "event", session: entry.id, event: { type: "counted", stats: session.stats } });
       case "mute":
         session.mute(message.on);
         return;
@@ -141,9 +147,11 @@ export class Engine {
       rtp: (packet: Uint8Array, port: number, host: string) => void pair.rtp.send(packet, port, host),
       rtcp: (packet: Uint8Array, port: number, host: string) => void pair.rtcp.send(packet, port, host),
     };
-    const session = new Session(this.#world, wire, (event) => this.#post({ type: "event", session: id, event }));
-    pair.user = session;
-    this.#entries.set(id, { id, session, pair, paced: false });
+    const transport = new RtpTransport(wire);
+    const session = new Session(this.#world, transport, (event) => this.#post({ type: "event", session: id, event }));
+    transport.user = session;
+    pair.user = transport;
+    this.#entries.set(id, { id, session, transport, pair, paced: false });
   }
 
   async #close(entry: Entry): Promise<void> {
@@ -151,14 +159,17 @@ export class Engine {
     if (entry.paced) this.#pacer.remove(entry.session);
     this.#rooms.leave(entry.session, false);
     const closing = entry.session.close();
+    entry.transport.close();
     entry.pair.user = undefined;
     this.#post({ type: "free", family: entry.pair.family, rtpPort: entry.pair.rtp.port });
     await closing;
   }
 
   /** A fault of ours in one session ends that session alone. */
-  #failed(session: object, error: unknown): void {
-    const entry = [...this.#entries.values()].find((other) => other.session === session);
+  #failed(culprit: object, error: unknown): void {
+    const entry = [...this.#entries.values()].find(
+      ({ session, transport }) => session === culprit || transport === culprit,
+    );
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#post({ type: "log", level: "error", message: "a media session failed and is ended", reason });
     if (entry !== undefined) void this.#close(entry);

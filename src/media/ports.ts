@@ -1,18 +1,13 @@
 /** The worker's UDP ports: pairs of an even RTP port and the odd RTCP port above it, bound once and used again and again. */
 import { bindUdp, UdpBindError, type UdpSocket } from "../udp.ts";
+import type { Receiving } from "./transport/transport.ts";
 import type { Family } from "./types.ts";
-
-/** Who has a pair at the moment. */
-export interface Receiving {
-  receiveRtp(packet: Uint8Array, port: number, host: string): void;
-  receiveRtcp(packet: Uint8Array, port: number, host: string): void;
-}
 
 export interface PortPair {
   readonly family: Family;
   readonly rtp: UdpSocket;
   readonly rtcp: UdpSocket;
-  /** Datagrams for nobody are dropped. */
+  /** Who has it at the moment. Datagrams for nobody are dropped. */
   user: Receiving | undefined;
 }
 

@@ -37,7 +37,8 @@ export class Sender {
   /** @param random three 32-bit numbers, unpredictable (RFC 3550 §5.1) */
   constructor(random: readonly [ssrc: number, sequence: number, timestamp: number]) {
     this.ssrc = random[0] >>> 0;
-    this.#sequence = random[1] & 0xffff;
+    // From the lower half: the first packets may be lost, and SRTP must not take them for behind a rollover (RFC 3711 §3.3.1).
+    this.#sequence = random[1] & 0x7fff;
     this.timestamp = random[2] >>> 0;
   }
 

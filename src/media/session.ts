@@ -15,6 +15,7 @@ import { type TapEvents, Taps } from "./tap.ts";
 import { EventSender } from "./telephone-event.ts";
 import { Tone, type ToneName } from "./tones.ts";
 import type { Tracks } from "./tracks.ts";
+import type { TransportUser, Wire } from "./transport/transport.ts";
 import type {
   Configuration,
   DtmfWay,
@@ -39,13 +40,7 @@ export interface SessionWorld {
   readonly mediaTimeout: number;
 }
 
-/** The session's two ports. */
-export interface Wire {
-  rtp(packet: Uint8Array, port: number, host: string): void;
-  rtcp(packet: Uint8Array, port: number, host: string): void;
-}
-
-export class Session {
+export class Session implements TransportUser {
   #world: SessionWorld;
   #wire: Wire;
   #emit: (event: MediaEvent) => void;
@@ -321,6 +316,11 @@ export class Session {
   receiveRtcp(packet: Uint8Array, port: number, host: string): void {
     if (this.#configuration?.rtcpMux) this.#receiver.dropped++;
     else this.#receiveRtcp(packet, port, host, false);
+  }
+
+  /** Counts a datagram that its transport did not take. */
+  refused(): void {
+    this.#receiver.dropped++;
   }
 
   #receiveRtcp(packet: Uint8Array, port: number, host: string, muxed: boolean): void {

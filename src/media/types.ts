@@ -1,8 +1,9 @@
 /** What the rest of the program and the media engine say to each other: the types of `media/index.ts`. */
 import type { Log } from "../log.ts";
+import type { SrtpProfile } from "./srtp/index.ts";
 import type { ToneName } from "./tones.ts";
 
-export type { ToneName };
+export type { SrtpProfile, ToneName };
 
 export type G711Name = "PCMU" | "PCMA";
 export type Codec = G711Name | "G722" | "opus";
@@ -82,6 +83,16 @@ export interface Configuration {
   rtcpMux?: boolean | undefined;
   /** Overrides the engine's rule for this session. */
   latch?: LatchRule | undefined;
+  /** Undefined: RTP in clear. With it nothing in clear is taken or sent. */
+  security?: MediaSecurity | undefined;
+}
+
+/** The keys of SRTP, each master key and salt in base64. They are never logged. */
+export interface MediaSecurity {
+  readonly profile: SrtpProfile;
+  /** Of what we send, and of what the peer sends. */
+  readonly localKey: string;
+  readonly remoteKey: string;
 }
 
 /** How keys are sent in RTP: `auto`, as telephone-events (RFC 4733) where those were agreed upon, else as tones. */
@@ -131,6 +142,8 @@ export interface MediaSession {
   mute(on: boolean): void;
   /** Sends back what is received, mixed with what plays, or stops doing so. */
   echo(on: boolean): void;
+  /** Asks for `counted`. */
+  count(): void;
   /** Sends a tone again and again, mixed with what plays; undefined ends it. */
   tone(tone: ToneName | undefined): void;
   /** Enters the room of that name, where all hear each other, and leaves the one before. Two joined calls are a room of two. */
@@ -197,6 +210,8 @@ export type MediaEvent =
   | { type: "error"; command: "PLAY" | "RECORD" | "DTMF"; id?: number; file?: string; reason: string }
   /** No RTP or RTCP came for `mediaTimeout` ms. Once, until some comes again. */
   | { type: "silent" }
+  /** How the packets stand. */
+  | { type: "counted"; stats: RtpStats }
   /** The last event. `error` when the session did not end by `close`: the media worker died. */
   | { type: "closed"; stats: RtpStats; error?: string };
 

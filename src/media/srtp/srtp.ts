@@ -29,26 +29,20 @@ const minRtp = 12;
 /** No datagram is longer; counters of AES-CM end at 2^16 blocks. */
 const maxPacket = 0xffff;
 
-export class Srtp {
-  readonly profile: SrtpProfile;
-  readonly #local: Transform;
-  readonly #remote: Transform;
+/** What we send under one key. */
+export class SrtpSender {
+  readonly #transform: Transform;
   /** By SSRC. */
-  readonly #sent = new Map<number, PacketIndex>();
+  readonly #sources = new Map<number, PacketIndex>();
   /** Of the next SRTCP packet: one for all sources will do. */
   #rtcpIndex = 0;
-  readonly #received = new Map<number, PacketIndex>();
-  readonly #receivedRtcp = new Map<number, PacketIndex>();
 
   /**
-   * @param local master key and master salt, one after the other, of what we send
-   * @param remote the same of what the peer sends
-   * @throws SrtpKeyError when one has not the profile's length
+   * @param master master key and master salt, one after the other
+   * @throws SrtpKeyError when it has not the profile's length
    */
-  constructor(profile: SrtpProfile, local: Uint8Array, remote: Uint8Array) {
-    this.profile = profile;
-    this.#local = transformOf(profile, local);
-    this.#remote = transformOf(profile, remote);
+  constructor(profile: SrtpProfile, master: Uint8Array) {
+    this.#transform = transformOf(profile, master);
   }
 
   /**
@@ -59,14 +53,37 @@ export class Srtp {
     const header = headerLength(packet, length);
     if (header < 0 || packet.length < length + maxOverhead) return -1;
     const ssrc = u32(packet, 8);
-    const source = sourceOf(this.#sent, ssrc);
+    const source = sourceOf(this.#sources, ssrc);
     if (source === undefined) return -1;
     const index = source.guess(sequenceOf(packet));
     // The same index twice would be the same key stream twice.
     if (index > maxIndex || !source.fresh(index)) return -1;
     source.note(index);
-    if (!this.#sent.has(ssrc)) this.#sent.set(ssrc, source);
-    return this.#local.sealRtp(packet, length, header, ssrc, index);
+    if (!this.#sources.has(ssrc)) this.#sources.set(ssrc, source);
+    return this.#transform.sealRtp(packet, length, header, ssrc, index);
+  }
+
+  /** `protect` for an RTCP compound packet. */
+  protectRtcp(packet: Uint8Array, length: number): number {
+    if (length < rtcpHeader || length > maxPacket || packet.length < length + maxOverhead) return -1;
+    if (this.#rtcpIndex > maxRtcpIndex) return -1;
+    return this.#transform.sealRtcp(packet, length, u32(packet, 4), this.#rtcpIndex++);
+  }
+}
+
+/** What a peer sends under one key. */
+export class SrtpReceiver {
+  readonly #transform: Transform;
+  /** By SSRC. */
+  readonly #sources = new Map<number, PacketIndex>();
+  readonly #rtcpSources = new Map<number, PacketIndex>();
+
+  /**
+   * @param master master key and master salt, one after the other
+   * @throws SrtpKeyError when it has not the profile's length
+   */
+  constructor(profile: SrtpProfile, master: Uint8Array) {
+    this.#transform = transformOf(profile, master);
   }
 
   /**
@@ -77,39 +94,62 @@ export class Srtp {
     const header = headerLength(packet, length);
     if (header < 0) return -1;
     const ssrc = u32(packet, 8);
-    const source = sourceOf(this.#received, ssrc);
+    const source = sourceOf(this.#sources, ssrc);
     if (source === undefined) return -1;
     const index = source.guess(sequenceOf(packet));
     if (index > maxIndex || !source.fresh(index)) return -1;
-    const plain = this.#remote.openRtp(packet, length, header, ssrc, index);
+    const plain = this.#transform.openRtp(packet, length, header, ssrc, index);
     if (plain < 0) return -1;
     source.note(index);
-    if (!this.#received.has(ssrc)) this.#received.set(ssrc, source);
+    if (!this.#sources.has(ssrc)) this.#sources.set(ssrc, source);
     return plain;
-  }
-
-  /** `protect` for an RTCP compound packet. */
-  protectRtcp(packet: Uint8Array, length: number): number {
-    if (length < rtcpHeader || length > maxPacket || packet.length < length + maxOverhead) return -1;
-    if (this.#rtcpIndex > maxRtcpIndex) return -1;
-    return this.#local.sealRtcp(packet, length, u32(packet, 4), this.#rtcpIndex++);
   }
 
   /** `unprotect` for an SRTCP packet. One that is only authenticated, and not encrypted, is refused: that was not agreed. */
   unprotectRtcp(packet: Uint8Array, length: number): number {
-    const at = length - this.#remote.rtcpIndexFromEnd;
+    const at = length - this.#transform.rtcpIndexFromEnd;
     if (at < rtcpHeader || length > Math.min(packet.length, maxPacket)) return -1;
     const word = u32(packet, at);
     if (word < encryptedFlag) return -1;
     const index = word - encryptedFlag;
     const ssrc = u32(packet, 4);
-    const source = sourceOf(this.#receivedRtcp, ssrc);
+    const source = sourceOf(this.#rtcpSources, ssrc);
     if (source === undefined || !source.fresh(index)) return -1;
-    const plain = this.#remote.openRtcp(packet, length, ssrc, index);
+    const plain = this.#transform.openRtcp(packet, length, ssrc, index);
     if (plain < 0) return -1;
     source.note(index);
-    if (!this.#receivedRtcp.has(ssrc)) this.#receivedRtcp.set(ssrc, source);
+    if (!this.#rtcpSources.has(ssrc)) this.#rtcpSources.set(ssrc, source);
     return plain;
+  }
+}
+
+/** Both directions of a session whose keys stay: see `SrtpSender` and `SrtpReceiver`. */
+export class Srtp {
+  readonly profile: SrtpProfile;
+  readonly #sender: SrtpSender;
+  readonly #receiver: SrtpReceiver;
+
+  /** @param local key and salt of what we send; `remote`: of what the peer sends. Throws SrtpKeyError. */
+  constructor(profile: SrtpProfile, local: Uint8Array, remote: Uint8Array) {
+    this.profile = profile;
+    this.#sender = new SrtpSender(profile, local);
+    this.#receiver = new SrtpReceiver(profile, remote);
+  }
+
+  protect(packet: Uint8Array, length: number): number {
+    return this.#sender.protect(packet, length);
+  }
+
+  unprotect(packet: Uint8Array, length: number): number {
+    return this.#receiver.unprotect(packet, length);
+  }
+
+  protectRtcp(packet: Uint8Array, length: number): number {
+    return this.#sender.protectRtcp(packet, length);
+  }
+
+  unprotectRtcp(packet: Uint8Array, length: number): number {
+    return this.#receiver.unprotectRtcp(packet, length);
   }
 }
 
