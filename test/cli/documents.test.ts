@@ -92,7 +92,8 @@ function mistakeOf([program = "", ...words]: readonly string[]): string | undefi
   if (program === "npx") return existsSync(join(repository, words[1] ?? "")) ? undefined : `no ${words[1]}`;
   if (!/(?:^|\/)siproc$/.test(program)) return undefined;
   const [name = "", ...rest] = words;
-  if (name === "help" || name.startsWith("--")) return undefined;
+  // A program that is to handle calls.
+  if (name === "help" || name.startsWith("--") || name.startsWith("./")) return undefined;
   const command = commandOf(name);
   if (command === undefined) return `there is no command ${name}`;
   const read = readArguments(rest, command.options, command.operands);
