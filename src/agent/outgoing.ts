@@ -27,6 +27,8 @@ export interface InviteOptions extends RouteOptions {
   uri: string;
   /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`. By default siproc at our own address. */
   from?: string | undefined;
+  /** Whom we mean, as a name-addr without a tag; by default `uri`. */
+  to?: string | undefined;
   headers?: HeaderList | undefined;
   /** Who we are to those who ask for a password, in the call's first request and in all that follow. */
   auth?: Identities | undefined;
@@ -59,9 +61,9 @@ export function invite(
 ): Session | InviteFailure {
   const uri = parseUri(options.uri);
   if (uri === undefined || !isSipUri(uri)) return { failure: `${options.uri} is no sip: URI that can be called` };
-  const { from } = options;
-  if (from !== undefined && (/[\x00-\x1f\x7f]/.test(from) || parseNameAddr(encodeUtf8(from)) === undefined))
-    return { failure: `${from} is nobody who can call; expected such as "Alice" <sip:alice@example.com>` };
+  for (const party of [options.from, options.to])
+    if (party !== undefined && (/[\x00-\x1f\x7f]/.test(party) || parseNameAddr(encodeUtf8(party)) === undefined))
+      return { failure: `${party} is nobody who can call or be called; expected such as "Alice" <sip:alice@example.com>` };
   const route = preloadedRoute(options.uri, uri, options);
   if ("failure" in route) return route;
   let found: Resolution | undefined;
@@ -210,7 +212,7 @@ class Invitation {
         ...this.#route.headers,
         ["Max-Forwards", "70"],
         ["From", `${this.#from};tag=${localTag}`],
-        ["To", `<${this.#options.uri}>`],
+        ["To", encodeUtf8(this.#options.to ?? "") || `<${this.#options.uri}>`],
         ["Call-ID", this.#callId],
         ["CSeq", `${Math.max(1, this.#sequence)} INVITE`],
         ["Contact", contact],

@@ -62,7 +62,7 @@ export class Call implements CallControl, SessionUser {
   onEvent: (event: CallEvent) => void = () => {};
   /** Called once when the call is over and its audio released. */
   onEnded: (call: Call, end: SessionEnd) => void = () => {};
-  /** Called once after that with what the audio's packets came to; not at all in a call that had no audio. */
+  /** Called once after that with what the audio's packets came to, unless it had no audio; and when they were to be counted. */
   onStats: (stats: RtpStats) => void = () => {};
 
   readonly #media: MediaEngine;
@@ -125,6 +125,11 @@ export class Call implements CallControl, SessionUser {
     this.onEvent(event);
     if (this.#listener !== undefined) this.#listener(event);
     else if (this.#early.length < maxEarlyEvents) this.#early.push(event);
+  }
+
+  /** What audio was agreed upon last. */
+  get codec(): Negotiated["codec"] | undefined {
+    return this.#negotiated?.codec;
   }
 
   /** The audio session, once there is one. */
@@ -301,7 +306,7 @@ export class Call implements CallControl, SessionUser {
   }
 
   #onMedia = (event: MediaEvent): void => {
-    if (event.type === "closed") this.onStats(event.stats);
+    if (event.type === "closed" || event.type === "counted") this.onStats(event.stats);
     if (this.#ended) return;
     switch (event.type) {
       case "dtmf":

@@ -313,6 +313,10 @@ class Session implements MediaSession {
     this.#send({ type: "echo", session: this.#id, on });
   }
 
+  count(): void {
+    this.#send({ type: "count", session: this.#id });
+  }
+
   tone(tone: ToneName | undefined): void {
     this.#send({ type: "tone", session: this.#id, tone });
   }

@@ -24,6 +24,7 @@ export type ToWorker =
   | { type: "dtmf"; session: number; id: number; digits: string; by?: DtmfWay | undefined }
   | { type: "mute"; session: number; on: boolean }
   | { type: "echo"; session: number; on: boolean }
+  | { type: "count"; session: number }
   | { type: "tone"; session: number; tone: ToneName | undefined }
   /** Enters the room of that name, and leaves the one before. */
   | { type: "join"; session: number; room: string; listenOnly: boolean; announced: boolean }

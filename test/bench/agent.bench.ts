@@ -60,6 +60,7 @@ const silence: MediaSession = {
   dtmf() {},
   mute() {},
   echo() {},
+  count() {},
   tone() {},
   join() {},
   leave() {},

@@ -51,6 +51,9 @@ export class FakeMediaSession implements MediaSession {
   echo(on: boolean): void {
     this.told.push(`echo ${on}`);
   }
+  count(): void {
+    this.told.push("count");
+  }
   tone(tone: ToneName | undefined): void {
     this.told.push(tone === undefined ? "no tone" : `tone ${tone}`);
   }
