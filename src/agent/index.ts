@@ -2,8 +2,16 @@
 
 export type { Identities } from "./authenticate.ts";
 export { allowOutside, optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
-export { type AgentContext, type AgentSettings, defaultSettings, type Ways } from "./context.ts";
+export {
+  type AgentContext,
+  type AgentSettings,
+  contactOn,
+  defaultSettings,
+  isSecure,
+  type Ways,
+} from "./context.ts";
 export { type DtmfInfo, dtmfBody } from "./info.ts";
+export { OkRetransmission } from "./ok-retransmission.ts";
 export { type InviteFailure, type InviteOptions, invite } from "./outgoing.ts";
 export {
   type OutsideOptions,
@@ -20,6 +28,7 @@ export {
   type RegistrationState,
   register,
 } from "./register.ts";
+export { acknowledge, type DialogUser, request } from "./request.ts";
 export { type Done, type EndCause, Session, type SessionEnd, type SessionUser } from "./session.ts";
 export { type Notification, type SubscribeOptions, Subscription, Subscriptions } from "./subscribe.ts";
 export { type DialogUsage, UserAgent } from "./user-agent.ts";

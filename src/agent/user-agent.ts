@@ -23,7 +23,7 @@ export interface DialogUsage {
   request(tx: ServerTransaction, request: Request): void;
   ack(request: Request): void;
   /** An INVITE was cancelled; perhaps one of its. */
-  cancel(tx: ServerTransaction): void;
+  cancel(tx: ServerTransaction, cancel: Request): void;
 }
 
 export class UserAgent {
@@ -56,7 +56,7 @@ export class UserAgent {
   }
 
   #usageOf(request: Request): DialogUsage | undefined {
-    for (const usage of this.#usages) if (usage.owns(request)) return usage;
+    if (request.to.tag !== undefined) for (const usage of this.#usages) if (usage.owns(request)) return usage;
     return undefined;
   }
 
@@ -82,10 +82,10 @@ export class UserAgent {
     if (key !== undefined) this.context.sessions.get(key)?.receiveAck(request);
   }
 
-  cancel(tx: ServerTransaction): void {
+  cancel(tx: ServerTransaction, cancel: Request): void {
     const session = this.#incoming.get(tx);
     if (session !== undefined) return session.cancelled();
-    for (const usage of this.#usages) usage.cancel(tx);
+    for (const usage of this.#usages) usage.cancel(tx, cancel);
   }
 
   /**

@@ -11,6 +11,8 @@ import type { HeaderList } from "../sip/message.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { Listening } from "../transport/index.ts";
 import type { AuthOption } from "./auth.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { Application } from "./endpoint-types.ts";
 import { type InviteOptions, placeCall } from "./invite.ts";
 import { Receivers } from "./receivers.ts";
 import { KeptRegistration, type RegisterOptions } from "./register.ts";
@@ -176,6 +178,22 @@ export class Agent extends Receivers {
     const own = headerList("options", this.#options.options);
     const named = new Set(own.map(([name]) => name.toLowerCase()));
     return [...optionsHeaders.filter(([name]) => !named.has(name.toLowerCase())), ...own];
+  }
+
+  /**
+   * An endpoint for requests and responses of any method, for programs that speak SIP themselves. It takes what comes in as
+   * the member of a chain that its `receive` is.
+   *
+   * @example
+   * const endpoint = ua.createEndpoint((endpoint, ctx, request) => {
+   *   if (request.method === "OPTIONS") endpoint.newResponse(ctx, { request, status: 200 });
+   * });
+   * ua.serve(endpoint.receive);
+   */
+  createEndpoint(application: Application): Endpoint {
+    return new Endpoint(this.#server.agent, this.#options, application, (error) =>
+      this.#log.error("an endpoint's program failed", { reason: describe(error) }),
+    );
   }
 
   /**

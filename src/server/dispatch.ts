@@ -58,7 +58,7 @@ export class Dispatch implements TransactionUser {
 
   cancel(tx: ServerTransaction, cancel: Request): void {
     const { agent, proxies } = this.#parts();
-    if (!proxies.cancel(tx, cancel)) agent.cancel(tx);
+    if (!proxies.cancel(tx, cancel)) agent.cancel(tx, cancel);
   }
 
   strayCancel(cancel: Request, flow: Flow): boolean {

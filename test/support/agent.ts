@@ -100,7 +100,7 @@ export class AgentBench {
           if (session !== undefined) this.onSession(session);
         },
         ack: (request) => this.agent.ack(request),
-        cancel: (tx) => this.agent.cancel(tx),
+        cancel: (tx, cancel) => this.agent.cancel(tx, cancel),
         strayResponse: () => {},
       },
     });
