@@ -1,5 +1,6 @@
 /** The arithmetic of offer and answer on one m-line (RFC 3264 §5 to §8): what fits, which direction, what to send. */
 import { type AudioCodec, audioCodecs, isCodec } from "./audio-codecs.ts";
+import type { Security, SrtpPolicy } from "./offer-answer-srtp.ts";
 import type { Connection, Direction, Family, MediaDescription, PayloadFormat } from "./sdp.ts";
 
 export type { AudioCodec } from "./audio-codecs.ts";
@@ -45,6 +46,10 @@ export interface Negotiated {
   /** Packet length that we send, ms: 10 to 60 in steps of 10. */
   ptime: number;
   rtcpMux: boolean;
+  /** The m-line's transport: `RTP/AVP`, `RTP/SAVP` and the like. */
+  protocol: string;
+  /** The keys of SRTP; undefined: the stream is in clear. Never to be logged. */
+  security?: Security | undefined;
 }
 
 /** Why an m-line cannot be used, in the order of how near it came to being used. */
@@ -53,14 +58,25 @@ export type Unfit = "media" | "transport" | "address" | "multicast" | "format";
 /** Warn-codes of RFC 3261 §20.43 with a phrase each. */
 export const warnings: Readonly<Record<Unfit, { code: number; text: string }>> = {
   media: { code: 304, text: "Media type not available: no audio is offered" },
-  transport: { code: 302, text: "Incompatible transport protocol: RTP/AVP and RTP/AVPF are accepted" },
+  transport: { code: 302, text: "Incompatible transport protocol" },
   address: { code: 301, text: "Incompatible network address formats" },
   multicast: { code: 330, text: "Multicast not available" },
   format: { code: 305, text: "Incompatible media format: PCMU and PCMA at 8000 Hz are accepted" },
 };
 
-/** The warning with the codecs that this side takes. */
-export function warningOf(unfit: Unfit, codecs: readonly AudioCodec[]): { code: number; text: string } {
+const transports: Readonly<Record<SrtpPolicy, string>> = {
+  off: "RTP/AVP and RTP/AVPF are accepted",
+  optional: "RTP/AVP, and RTP/SAVP with a usable a=crypto are accepted",
+  required: "RTP/SAVP with a usable a=crypto is required",
+};
+
+/** The warning with the codecs and transports that this side takes. */
+export function warningOf(
+  unfit: Unfit,
+  codecs: readonly AudioCodec[],
+  srtp: SrtpPolicy,
+): { code: number; text: string } {
+  if (unfit === "transport") return { code: 302, text: `Incompatible transport protocol: ${transports[srtp]}` };
   if (unfit !== "format") return warnings[unfit];
   const names = codecs.map((codec) => `${codec} at ${audioCodecs[codec].clockRate} Hz`);
   return { code: 305, text: `Incompatible media format: accepted are ${names.join(", ")}` };
@@ -102,15 +118,9 @@ function isMulticast({ host }: Connection): boolean {
   return /^(?:22[4-9]|23\d|255)\.\d+\.\d+\.\d+$|^ff[0-9a-f]{2}:/i.test(host);
 }
 
-/** Is it RTP without encryption? RTP/AVPF (RFC 4585) only adds feedback, which may be left out. */
-export function isPlainRtp(protocol: string): boolean {
-  return /^RTP\/AVPF?$/i.test(protocol);
-}
-
-/** Whether a call can use the m-line's transport and address, whatever its formats. */
-export function unfitTransport(media: MediaDescription, families: readonly Family[]): Unfit | undefined {
+/** Whether a call can use the m-line and its address, whatever its transport and formats. */
+export function unfitAddress(media: MediaDescription, families: readonly Family[]): Unfit | undefined {
   if (media.kind !== "audio" || media.port === 0) return "media";
-  if (!isPlainRtp(media.protocol)) return "transport";
   if (media.connection === undefined || !families.includes(media.connection.family)) return "address";
   return isMulticast(media.connection) ? "multicast" : undefined;
 }

@@ -1,7 +1,9 @@
 /** Our own descriptions in offers and answers: their text, and the version in `o=` that counts their changes. */
 import { audioCodecs, rtpmapOf } from "./audio-codecs.ts";
+import type { CryptoLine } from "./crypto-attribute.ts";
 import { isIPv6 } from "./host.ts";
 import type { CodecType, EventType } from "./offer-answer-media.ts";
+import { cryptoAttributes } from "./offer-answer-srtp.ts";
 import type { Connection, Direction, MediaDescription, SessionDescription } from "./sdp.ts";
 import { formatConnection } from "./sdp-format.ts";
 
@@ -21,6 +23,7 @@ export interface OwnLine {
   dtmf: readonly EventType[];
   direction: Direction;
   rtcpMux: boolean;
+  crypto: readonly CryptoLine[];
 }
 
 type Line = Pick<MediaDescription, "kind" | "protocol" | "formats">;
@@ -67,7 +70,7 @@ export class OwnDescriptions {
     return this.#versioned(text, connection);
   }
 
-  #audioLine({ local, protocol, codecs, dtmf, direction, rtcpMux }: OwnLine, address: string): string {
+  #audioLine({ local, protocol, codecs, dtmf, direction, rtcpMux, crypto }: OwnLine, address: string): string {
     let line = `m=audio ${local.port} ${protocol}`;
     let attributes = "";
     for (const { payloadType, codec } of codecs) {
@@ -84,7 +87,7 @@ export class OwnDescriptions {
     if (rtcpMux) attributes += "a=rtcp-mux\r\n";
     // In an offer with rtcp-mux it is for the peer that cannot multiplex (RFC 5761 §5.1.1).
     if (local.rtcpPort !== local.port + 1) attributes += `a=rtcp:${local.rtcpPort} ${address}\r\n`;
-    return `${line}\r\n${attributes}a=${direction}\r\n`;
+    return `${line}\r\n${attributes}${cryptoAttributes(crypto)}a=${direction}\r\n`;
   }
 
   /** The version grows by one when the text is not what was sent last (RFC 3264 §8). */

@@ -13,7 +13,6 @@ import {
   commonCodecs,
   directionOf,
   type EventType,
-  isPlainRtp,
   meet,
   type Negotiated,
   nearer,
@@ -23,57 +22,34 @@ import {
   sends,
   telephoneEventType,
   type Unfit,
-  unfitTransport,
+  unfitAddress,
   warningOf,
 } from "./offer-answer-media.ts";
+import { KeyExchange } from "./offer-answer-srtp.ts";
+import type {
+  AnswerReceived,
+  Delivery,
+  ExchangeState,
+  OfferAnswerOptions,
+  OfferMade,
+  OfferReceived,
+  Refusal,
+} from "./offer-answer-types.ts";
 import { type Layout, type LocalMedia, OwnDescriptions, type OwnLine } from "./offer-answer-write.ts";
 import { type Direction, type Family, type MediaDescription, parseSdp, type SessionDescription } from "./sdp.ts";
 
 export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
+export type { Security, SrtpPolicy } from "./offer-answer-srtp.ts";
+export type {
+  AnswerReceived,
+  Delivery,
+  ExchangeState,
+  OfferAnswerOptions,
+  OfferMade,
+  OfferReceived,
+  Refusal,
+} from "./offer-answer-types.ts";
 export type { LocalMedia } from "./offer-answer-write.ts";
-
-export interface OfferAnswerOptions {
-  /** Ours, most wanted first: the order of our offers. Answers follow the offerer's order (RFC 3264 §6.1). */
-  codecs: readonly AudioCodec[];
-  telephoneEvent: boolean;
-  /** The `o=` session id: a decimal number of at most 18 digits, unique to the call. */
-  sessionId: string;
-  /** Address families that our media can use; `["ipv4"]` by default. An m-line of another is refused. */
-  families?: readonly Family[];
-  /** Packet length that we ask for, ms; 20 by default. */
-  ptime?: number;
-  /** Put a=rtcp-mux into our own offers; it is accepted in the peer's in any case. False by default. */
-  offerRtcpMux?: boolean;
-}
-
-/** Reliably: in a request, a 2xx, a reliable 18x. A plain 18x may get lost, so its answer is a preview (RFC 6337 §3.1.1). */
-export type Delivery = "reliable" | "unreliable";
-
-/** An offer that is not taken or cannot be made now, as SIP says it. */
-export interface Refusal {
-  ok: false;
-  /** 400: no SDP; 488: nothing in it for us; 491: ours is open; 500: theirs is open. */
-  status: 400 | 488 | 491 | 500;
-  reason: string;
-  /** With 500: the response needs a Retry-After of 0 to 10 s, see `retryAfterSeconds` (RFC 3261 §14.2). */
-  retryAfter?: true;
-  /** Code and text for a Warning header (RFC 3261 §20.43), with 400 and 488. */
-  warning?: { code: number; text: string };
-  /** Writes an answer that refuses each m-line, with 488: for offers in a 2xx, which no status can refuse (RFC 6337 §2.3). */
-  emptyAnswer?: () => string;
-}
-
-export interface OfferReceived {
-  ok: true;
-  /** What the address of our media for the answer must be. */
-  family: Family;
-  /** The peer's hold state when this offer is answered. */
-  remoteHold: boolean;
-}
-
-export type OfferMade = { ok: true; sdp: string } | Refusal;
-export type AnswerReceived = { ok: true; negotiated: Negotiated } | { ok: false; reason: string };
-export type ExchangeState = "stable" | "offered" | "offer-received";
 
 interface Agreed {
   layout: Layout;
@@ -93,7 +69,6 @@ type Exchange =
     };
 
 const stable: Exchange = { state: "stable" };
-const initialLayout: Layout = { lines: [{ kind: "audio", protocol: "RTP/AVP", formats: [] }], audio: 0 };
 /** By clock, Hz. */
 const usualTelephoneEventType: Readonly<Record<number, number>> = { 8000: 101, 48000: 102 };
 
@@ -107,8 +82,10 @@ export class OfferAnswer {
   readonly #descriptions: OwnDescriptions;
   /** What the peer's and our payload types have come to mean, as `PCMU/8000`: a number never changes its meaning (RFC 3264 §8.3.2). */
   #types = new Map<number, string>();
+  #keys: KeyExchange;
 
   constructor(options: OfferAnswerOptions) {
+    this.#keys = new KeyExchange(options.srtp);
     this.#options = options;
     this.#families = options.families ?? ["ipv4"];
     this.#descriptions = new OwnDescriptions(options.sessionId, options.ptime ?? 20);
@@ -140,10 +117,12 @@ export class OfferAnswer {
   offer(local: LocalMedia, wanted: Direction = this.wanted): OfferMade {
     const busy = this.#busy();
     if (busy !== undefined) return busy;
-    const layout = this.#agreed?.layout ?? initialLayout;
+    const { protocol } = this.#keys;
+    const layout = this.#agreed?.layout ?? { lines: [{ kind: "audio", protocol, formats: [] }], audio: 0 };
     const own: OwnLine = {
       local,
-      protocol: layout.lines[layout.audio]?.protocol ?? "RTP/AVP",
+      protocol: layout.lines[layout.audio]?.protocol ?? protocol,
+      crypto: this.#agreed?.own.crypto ?? this.#keys.offered,
       codecs: this.#options.codecs.map((codec) => ({
         codec,
         payloadType: this.#typeOf(meaningOf(codec), audioCodecs[codec].payloadType),
@@ -177,7 +156,7 @@ export class OfferAnswer {
     }
     const chosen = this.#choose(offer);
     if ("unfit" in chosen) {
-      const warning = warningOf(chosen.unfit, this.#options.codecs);
+      const warning = warningOf(chosen.unfit, this.#options.codecs, this.#keys.policy);
       const emptyAnswer = () => this.#descriptions.refusing(offer);
       return { ok: false, status: 488, reason: warning.text, warning, emptyAnswer };
     }
@@ -236,6 +215,7 @@ export class OfferAnswer {
     copy.#wanted = this.#wanted;
     copy.#descriptions.continue(this.#descriptions);
     copy.#types = new Map(this.#types);
+    copy.#keys = this.#keys;
     if (copy.#exchange.state === "offered") copy.#exchange.preview = undefined;
     return copy;
   }
@@ -250,6 +230,10 @@ export class OfferAnswer {
       case "offer-received":
         return { ok: false, status: 500, reason: "an earlier offer is not answered yet", retryAfter: true };
     }
+  }
+
+  get #security() {
+    return this.#agreed?.negotiated.security;
   }
 
   #offered(layout: Layout, own: OwnLine, wanted: Direction): OfferMade {
@@ -271,7 +255,8 @@ export class OfferAnswer {
       const media = offer.media[audio];
       if (media === undefined) continue;
       const why =
-        unfitTransport(media, this.#families) ??
+        unfitAddress(media, this.#families) ??
+        (this.#keys.takes(media, this.#security) ? undefined : "transport") ??
         (commonCodecs(media.payloads, this.#options.codecs).length === 0 ? "format" : undefined);
       if (why === undefined) return { audio, media };
       unfit = nearer(unfit, why);
@@ -289,7 +274,8 @@ export class OfferAnswer {
     const dtmf = this.#options.telephoneEvent ? telephoneEventType(payloads, chosen.codec) : undefined;
     const direction = meet(this.#wanted, directionOf(media));
     const events = dtmf === undefined ? [] : [dtmf];
-    const own: OwnLine = { local, protocol, codecs: [chosen], dtmf: events, direction, rtcpMux };
+    const { security, crypto } = this.#keys.answer(media, this.#security);
+    const own: OwnLine = { local, protocol, codecs: [chosen], dtmf: events, direction, rtcpMux, crypto };
     const layout: Layout = { lines: offer.media, audio };
     const negotiated: Negotiated = {
       remote: remoteOf(media, rtcpMux),
@@ -304,6 +290,8 @@ export class OfferAnswer {
       remoteHold: !receives(directionOf(media)),
       ptime: packetLength(media),
       rtcpMux,
+      protocol,
+      security,
     };
     return { sdp: this.#descriptions.describe(layout, own), agreed: { layout, own, negotiated } };
   }
@@ -319,8 +307,10 @@ export class OfferAnswer {
     const media = answer.media[layout.audio];
     if (media?.kind !== "audio") return "the answer has no audio where the offer has it";
     if (media.port === 0) return "the answer refuses the audio";
-    if (!isPlainRtp(media.protocol)) return "the answer has another transport than the offer";
-    if (unfitTransport(media, this.#families) !== undefined) return "the answer has no address that we can send to";
+    if (unfitAddress(media, this.#families) !== undefined) return "the answer has no address that we can send to";
+    const secured = this.#keys.judge(media, own.protocol, own.crypto, this.#security);
+    if (typeof secured === "string") return secured;
+    const { security, crypto } = secured;
     const common = commonCodecs(this.#named(media, own), this.#options.codecs);
     const types = common.flatMap(({ codec }) => own.codecs.filter((ours) => ours.codec === codec));
     const [chosen] = common;
@@ -343,8 +333,10 @@ export class OfferAnswer {
       remoteHold: sends(own.direction) ? !receives(theirs) : (this.#agreed?.negotiated.remoteHold ?? false),
       ptime: packetLength(media),
       rtcpMux,
+      protocol: media.protocol,
+      security,
     };
-    return { agreed: { layout, own: { ...own, rtcpMux }, negotiated }, media };
+    return { agreed: { layout, own: { ...own, rtcpMux, crypto }, negotiated }, media };
   }
 
   /** The answer's payload types, where those without rtpmap mean what they meant in our offer. */

@@ -31,6 +31,7 @@ describe("an answer", () => {
       remoteHold: false,
       ptime: 20,
       rtcpMux: false,
+      protocol: "RTP/AVP",
     });
   });
 
