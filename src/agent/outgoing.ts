@@ -1,4 +1,5 @@
 /** An INVITE of ours: early dialogs of its forks, PRACK, the answer, ACK, CANCEL (RFC 3261 §13.2, RFC 3262 §4, RFC 6337). */
+import type { AudioCodec } from "../sip/audio-codecs.ts";
 import { Dialog } from "../sip/dialog.ts";
 import type { DigestAttempt } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -32,6 +33,8 @@ export interface InviteOptions extends RouteOptions {
   headers?: HeaderList | undefined;
   /** Who we are to those who ask for a password, in the call's first request and in all that follow. */
   auth?: Identities | undefined;
+  /** The codec that is offered first, if it is one of ours. */
+  prefer?: AudioCodec | undefined;
   /** The one way to send it, whatever the URI says: where a phone of ours has registered from. */
   flow?: Flow | undefined;
 }
@@ -63,7 +66,9 @@ export function invite(
   if (uri === undefined || !isSipUri(uri)) return { failure: `${options.uri} is no sip: URI that can be called` };
   for (const party of [options.from, options.to])
     if (party !== undefined && (/[\x00-\x1f\x7f]/.test(party) || parseNameAddr(encodeUtf8(party)) === undefined))
-      return { failure: `${party} is nobody who can call or be called; expected such as "Alice" <sip:alice@example.com>` };
+      return {
+        failure: `${party} is nobody who can call or be called; expected such as "Alice" <sip:alice@example.com>`,
+      };
   const route = preloadedRoute(options.uri, uri, options);
   if ("failure" in route) return route;
   let found: Resolution | undefined;
@@ -122,7 +127,7 @@ class Invitation {
       flow,
       localTag: newTag(context.random),
       contact: this.#contactOn(context, flow),
-      offerAnswer: newOfferAnswer(context, flow),
+      offerAnswer: newOfferAnswer(context, flow, options.prefer),
     });
     this.session.ownsCallId = true;
     this.session.digest = digestClient(context, options.auth);
@@ -180,7 +185,7 @@ class Invitation {
     // Audio has one address: who was offered another one can no longer be heard.
     if (flow.local.host !== host) this.#walk?.abandon();
     session.contact = this.#contactOn(context, flow);
-    session.offerAnswer = newOfferAnswer(context, flow);
+    session.offerAnswer = newOfferAnswer(context, flow, this.#options.prefer);
     let sdp: string | undefined;
     try {
       const offer = session.offerAnswer.offer(session.localMedia());
@@ -346,9 +351,10 @@ class Invitation {
   }
 }
 
-function newOfferAnswer(context: AgentContext, flow: Flow): OfferAnswer {
+function newOfferAnswer(context: AgentContext, flow: Flow, prefer: AudioCodec | undefined): OfferAnswer {
+  const { codecs } = context.settings;
   return new OfferAnswer({
-    codecs: context.settings.codecs,
+    codecs: codecs.toSorted((a, b) => Number(b === prefer) - Number(a === prefer)),
     telephoneEvent: true,
     sessionId: sessionId(context),
     families: [familyOf(flow.local.host)],

@@ -55,6 +55,17 @@ describe("an outgoing INVITE", () => {
     expect(bench.user.take()).toEqual(["ringing", "media PCMA sendrecv audible", "connected"]);
   });
 
+  test("offers first what is preferred, if it is ours", () => {
+    for (const [prefer, line] of [
+      ["PCMA", "m=audio 10000 RTP/AVP 8 0 101"],
+      ["G722", "m=audio 10000 RTP/AVP 0 8 101"],
+    ] as const) {
+      const bench = new AgentBench();
+      invite(bench.context, { uri: "sip:bob@192.0.2.9", prefer }, (made) => bench.adopt(made));
+      expect(Buffer.from(bench.sentOne().body).toString()).toContain(line);
+    }
+  });
+
   test("names who calls in UTF-8 (RFC 3261 §7)", () => {
     const bench = new AgentBench();
     const from = '"Jürgen 後" <sip:juergen@example.com>';
