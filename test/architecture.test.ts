@@ -12,21 +12,23 @@ const read = (file: string) => readFileSync(join(root, file), "utf8");
 const below: Readonly<Record<string, readonly string[]>> = {
   sip: [],
   media: [],
+  speech: [],
   accounts: ["sip"],
   store: ["sip"],
   control: [],
   transport: ["sip"],
   routing: ["sip", "transport", "accounts", "store"],
   agent: ["sip", "transport"],
-  call: ["sip", "transport", "routing", "agent", "media"],
+  call: ["sip", "transport", "routing", "agent", "media", "speech"],
   handlers: ["sip", "transport", "routing", "agent", "call"],
-  config: ["sip", "transport", "accounts", "routing", "agent", "call", "handlers", "media"],
+  config: ["sip", "transport", "accounts", "routing", "agent", "call", "handlers", "media", "speech"],
   server: [
     ...["sip", "transport", "accounts", "store", "control", "routing", "agent", "call", "handlers", "media"],
     "config",
+    "speech",
   ],
   library: ["sip", "transport", "accounts", "routing", "agent", "handlers", "config", "server"],
-  phone: ["sip", "transport", "agent", "call", "handlers", "media", "config", "server"],
+  phone: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "config", "server"],
   cli: ["sip", "transport", "control", "routing", "agent", "call", "handlers", "media", "config", "server", "phone"],
 };
 

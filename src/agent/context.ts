@@ -20,6 +20,12 @@ export interface AgentSettings {
   minSessionExpires: number;
   /** Milliseconds that an outgoing call may ring. */
   ringTimeout: number;
+  /** Whether we offer and take keys as telephone-events (RFC 4733); we do by default. */
+  telephoneEvent?: boolean;
+  /** What ends the lines of our SDP, for servers that cannot read CRLF. */
+  sdpLineEnd?: "\n";
+  /** INVITEs carry no offer: the other side makes it (RFC 3261 §13.2.1). */
+  lateOffer?: boolean;
   /** Value of User-Agent and Server. */
   product: string;
   /** Round-trip estimate of RFC 3261 in ms, for what is retransmitted above the transactions. */

@@ -4,13 +4,14 @@ import type { Handler } from "../call/index.ts";
 import { idleHandler } from "../phone/attempt.ts";
 import { type CallerSettings, callAll } from "../phone/call-all.ts";
 import { unregister } from "../phone/registering.ts";
-import { inviteOptions, targetUri } from "../phone/settings.ts";
+import { inviteOptions, type PhoneSettings, targetUri } from "../phone/settings.ts";
 import { lines, type Target, targetsIn } from "../phone/targets.ts";
 import type { Server } from "../server/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { audioSettings } from "./audio-options.ts";
 import { filterSettings } from "./call-options.ts";
 import { exitCodes } from "./commands.ts";
+import { phoneCallSettings, runPhone } from "./interactive.ts";
 import { durationExpected, optionValue, orUsage } from "./option-value.ts";
 import { phoneSettings } from "./phone-options.ts";
 import { registerPhone, startPhone } from "./phone-start.ts";
@@ -56,6 +57,7 @@ async function run(given: Arguments, terminal: Terminal): Promise<number> {
     showProblems(faults, "error", terminal);
     return exitCodes.failed;
   }
+  if (isInteractive(given)) return await talk(given, phone, terminal);
   const started = await startPhone(given, phone, terminal);
   if (typeof started === "number") return started;
   const { server, log } = started;
@@ -67,7 +69,10 @@ async function run(given: Arguments, terminal: Terminal): Promise<number> {
     const settings: CallerSettings = {
       filter,
       attempt: {
-        invite: inviteOptions(phone, state?.name === "registered" ? state.service : []),
+        invite: {
+          ...inviteOptions(phone, state?.name === "registered" ? state.service : []),
+          to: given.options.get("to")?.[0],
+        },
         timeout: filter.timeout,
         duration: filter.duration,
       },
@@ -84,6 +89,25 @@ async function run(given: Arguments, terminal: Terminal): Promise<number> {
     return told.failed === 0 && told.answered > 0 ? exitCodes.ok : exitCodes.failed;
   } finally {
     await server.stop();
+  }
+}
+
+/** One call, with somebody at the keyboard. */
+function isInteractive({ options, operands }: Arguments): boolean {
+  if (options.has("interactive")) return true;
+  const handled = ["script", "exec", "duration", "retry", "audio-in", "audio-out"].some((name) => options.has(name));
+  return process.stdin.isTTY === true && operands.length === 1 && operands[0] !== "-" && !handled;
+}
+
+async function talk(given: Arguments, phone: PhoneSettings, terminal: Terminal): Promise<number> {
+  const [to] = given.options.get("to") ?? [];
+  const started = await startPhone(given, phone, terminal);
+  if (typeof started === "number") return started;
+  const plan = { dial: given.operands[0], to, listens: false, registers: given.options.has("register") };
+  try {
+    return await runPhone(started, phone, phoneCallSettings(given), plan, terminal);
+  } finally {
+    await started.server.stop();
   }
 }
 

@@ -2,7 +2,7 @@
 import { type LogFormat, levels } from "../log.ts";
 import type { Arguments, Operands, Option } from "./arguments.ts";
 
-import { callOptions } from "./phone-tables.ts";
+import { callerOptions, callOptions, listenOptions, messageOptions, registerCommandOptions } from "./phone-tables.ts";
 import type { Terminal } from "./terminal.ts";
 
 export { exitCodeMeanings, exitCodes } from "./exit-codes.ts";
@@ -51,6 +51,35 @@ SIGHUP reads the file again: routes, accounts, certificates, scripts and limits 
 
 Without --script, --exec and --duration a call lasts until the other side, or Ctrl-C, ends it. The exit code is 0 when all calls were answered, 1 when one was not, 2 for a mistake on the command line, 3 when it could not start.`,
     start: async (given, terminal) => (await import("./call.ts")).call(given, terminal),
+  },
+  listen: {
+    summary: "Be a phone: wait for calls and texts.",
+    operands: { shown: "", min: 0, max: 0 },
+    options: listenOptions,
+    details: `Calls are answered after 3 seconds, by --script or --exec, or by you: what you type is sent as keys and texts, /help lists what else there is.
+Ctrl-C hangs up, and without a call puts the phone away.`,
+    start: async (given, terminal) => (await import("./listen.ts")).listen(given, terminal),
+  },
+  message: {
+    summary: "Send a text.",
+    operands: { shown: "URI [TEXT...]", min: 1, max: Number.POSITIVE_INFINITY },
+    options: messageOptions,
+    details: `Without TEXT it is read from stdin. Prints how that went as a line of JSON; the exit code is 0 when the other side took it, 1 when it did not.`,
+    start: async (given, terminal) => (await import("./message.ts")).message(given, terminal),
+  },
+  register: {
+    summary: "Register, and stay registered until Ctrl-C.",
+    operands: { shown: "", min: 0, max: 0 },
+    options: registerCommandOptions,
+    details:
+      "Each change is a line of JSON on stdout. The exit code is 0 when the registrar has taken us, 1 when it never did.",
+    start: async (given, terminal) => (await import("./register.ts")).register(given, terminal),
+  },
+  caller: {
+    summary: "Take the command line of rtclite's caller.",
+    operands: { shown: "", min: 0, max: 0 },
+    options: callerOptions,
+    start: async (given, terminal) => (await import("./caller.ts")).caller(given, terminal),
   },
   status: {
     summary: "Say what a running server is doing.",

@@ -45,7 +45,12 @@ export async function phoneSettings(given: Arguments, needsAddress: boolean): Pr
     headers,
     registerInterval: Math.max(1, Math.round((time("register-interval") ?? 3_600_000) / 1000)),
     retryInterval: Math.max(1000, time("retry-interval") ?? 60_000),
-    agent: product === undefined ? {} : { product: encodeUtf8(product) },
+    agent: {
+      ...(product === undefined ? {} : { product: encodeUtf8(product) }),
+      ...(given.options.has("no-touchtone") && { telephoneEvent: false }),
+      ...(given.options.has("use-lf") && { sdpLineEnd: "\n" }),
+      ...(given.options.has("no-sdp") && { lateOffer: true }),
+    },
   };
 }
 

@@ -84,6 +84,24 @@ export const filterOptions: readonly Option[] = [
   { name: "retry-interval", value: "TIME", help: "The pause before that, and before a registration is tried again." },
 ];
 
+/** How the interactive phone behaves. */
+export const behaviourOptions: readonly Option[] = [
+  { name: "no-touchtone", help: "Offer no keys, and send typed digits as text." },
+  { name: "textspeech", help: "Speak what is typed, by the engine of the configuration." },
+  { name: "recognize", help: "Show what is said as text, by the engine of the configuration." },
+];
+
+/** What becomes of calls that come in. */
+export const respondOptions: readonly Option[] = [
+  {
+    name: "auto-respond",
+    value: "CODE",
+    help: "Answer calls by themselves with this status; 200 by default, 0 leaves it to you.",
+  },
+  { name: "auto-respond-after", value: "TIME", help: "How long it rings before that; 3s by default." },
+  { name: "auto-terminate-after", value: "TIME", help: "Hang up so long after the answer; 0, the default: do not." },
+];
+
 export const listenOption: Option = {
   name: "listen",
   value: "URL",
@@ -106,11 +124,66 @@ export const callOptions: readonly Option[] = [
   ...handlerOptions,
   ...filterOptions,
   ...audioOptions,
+  { name: "interactive", help: "Be a phone for one call, as with a terminal for stdin: type keys and texts." },
+  ...behaviourOptions,
+  { name: "to", value: "ID", help: "The To header, where it is not the URI that is called." },
+  { name: "no-sdp", help: "Leave the offer to the other side: an INVITE without SDP." },
+  { name: "use-lf", help: "End the lines of SDP with LF, for servers that cannot read CRLF." },
   { name: "register", help: "Register first, and take it back at the end." },
   ...registerOptionList,
   ...commonOptions,
   ...acceptedOptions,
 ];
 
+/** The options of `siproc listen`. */
+export const listenOptions: readonly Option[] = [
+  ...handlerOptions,
+  ...respondOptions,
+  ...audioOptions.filter(({ name }) => name !== "linger"),
+  ...behaviourOptions,
+  { name: "register", help: "Register first, and take it back at the end." },
+  { name: "retry-interval", value: "TIME", help: "The pause before a registration is tried again; 1m by default." },
+  ...registerOptionList,
+  ...commonOptions,
+  ...acceptedOptions,
+];
+
+/** The options of `siproc message`. */
+export const messageOptions: readonly Option[] = [
+  { name: "register", help: "Register first, and take it back at the end." },
+  ...registerOptionList,
+  ...commonOptions,
+  ...acceptedOptions,
+];
+
+/** The options of `siproc register`. */
+export const registerCommandOptions: readonly Option[] = [
+  { name: "once", help: "Register, say how that went, take it back, and leave." },
+  { name: "retry-interval", value: "TIME", help: "The pause before it is tried again; 1m by default." },
+  ...registerOptionList,
+  ...commonOptions,
+  ...acceptedOptions,
+];
+
+/** The command line of rtclite's caller, as it stands; see docs/phone.md. */
+export const callerOptions: readonly Option[] = [
+  { name: "verbose", short: "v", help: "Log more." },
+  { name: "quiet", short: "q", help: "Log nothing but errors." },
+  { name: "to", value: "TO", help: "Whom to call or to write to." },
+  { name: "uri", value: "URI", help: "Where the request goes; --to by default." },
+  { name: "listen", help: "Wait for calls and messages." },
+  { name: "register", help: "Register." },
+  { name: "retry-interval", value: "SECONDS", help: "The pause before a registration is tried again; 60 by default." },
+  { name: "send", value: "TEXT", help: "Send this text instead of calling." },
+  ...respondOptions,
+  { name: "use-lf", help: "End the lines of SDP with LF." },
+  { name: "no-sdp", help: "Send the INVITE without SDP." },
+  ...audioOptions.filter(({ name }) => name !== "linger"),
+  ...behaviourOptions,
+  ...registerOptionList,
+  ...commonOptions.filter(({ name }) => name !== "listen"),
+  ...acceptedOptions,
+];
+
 /** All that a profile may have. */
-export const phoneOptions: readonly Option[] = callOptions;
+export const phoneOptions: readonly Option[] = [...callOptions, ...respondOptions];

@@ -2,11 +2,15 @@
 import { register as begin, type RegisterOptions, type Registration, type RegistrationState } from "../agent/index.ts";
 import type { Server } from "../server/index.ts";
 
-/** Registers. Resolves once the registrar has taken it, or it has failed for the first time; then it is not tried again. */
+/**
+ * Registers. Resolves once the registrar has taken it, or it has failed for the first time; then it is tried again only where
+ * it `keeps` trying.
+ */
 export async function register(
   server: Server,
   options: RegisterOptions,
   changed: (state: RegistrationState) => void,
+  keeps = false,
 ): Promise<{ registration: Registration } | { failure: string }> {
   const first = Promise.withResolvers<string | undefined>();
   const registration = begin(server.agent.context, options, (state) => {
@@ -17,7 +21,7 @@ export async function register(
   if ("failure" in registration) return registration;
   server.onClosed((flow) => registration.closed(flow));
   const failure = await first.promise;
-  if (failure === undefined) return { registration };
+  if (failure === undefined || keeps) return { registration };
   registration.stop();
   return { failure: `not registered: ${failure}` };
 }

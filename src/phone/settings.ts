@@ -50,7 +50,7 @@ export function targetUri(text: string, { domain, transport }: Pick<PhoneSetting
   const named = /<([^>]*)>/.exec(text)?.[1] ?? text;
   if (/^[a-z][a-z0-9+.-]*:/i.test(named) && !/^[^:@]*:\d+$/.test(named)) return withTransport(named, transport);
   if (named.includes("@")) return withTransport(`sip:${named}`, transport);
-  return domain === undefined ? named : withTransport(`sip:${named}@${formatHost(domain)}`, transport);
+  return domain === undefined ? named : withTransport(`sip:${named}@${authority(domain)}`, transport);
 }
 
 /** How calls are placed; without the URI. `service`: the registrar's route (RFC 3608). */
@@ -64,7 +64,7 @@ export function registerOptions(settings: PhoneSettings): RegisterOptions | unde
   const { from, domain, auth, proxy, strictRoute, registerInterval, retryInterval, transport } = settings;
   if (domain === undefined || from === undefined) return undefined;
   return {
-    registrar: withTransport(`sip:${formatHost(domain)}`, proxy === undefined ? transport : undefined),
+    registrar: withTransport(`sip:${authority(domain)}`, proxy === undefined ? transport : undefined),
     aor: from,
     auth,
     proxy,
@@ -74,7 +74,12 @@ export function registerOptions(settings: PhoneSettings): RegisterOptions | unde
   };
 }
 
+/** A domain as it stands in a URI; it may have a port. */
+function authority(domain: string): string {
+  return /^[^:]+:\d+$/.test(domain) ? domain : formatHost(domain);
+}
+
 /** `alice` at `example.com` as a name-addr. */
 export function address(user: string, domain: string): string {
-  return `<sip:${escapeUser(encodeUtf8(user))}@${formatHost(domain)}>`;
+  return `<sip:${escapeUser(encodeUtf8(user))}@${authority(domain)}>`;
 }
