@@ -2,6 +2,7 @@
 import { type AudioCodec, audioCodecs, isCodec } from "./audio-codecs.ts";
 import type { Security, SrtpPolicy } from "./offer-answer-srtp.ts";
 import type { Connection, Direction, Family, MediaDescription, PayloadFormat } from "./sdp.ts";
+import type { AgreedWebRtc } from "./webrtc.ts";
 
 export type { AudioCodec } from "./audio-codecs.ts";
 
@@ -50,6 +51,8 @@ export interface Negotiated {
   protocol: string;
   /** The keys of SRTP; undefined: the stream is in clear. Never to be logged. */
   security?: Security | undefined;
+  /** The peer is found by ICE and the keys by DTLS; `remote` means nothing then. */
+  webRtc?: AgreedWebRtc | undefined;
 }
 
 /** Why an m-line cannot be used, in the order of how near it came to being used. */
@@ -106,6 +109,8 @@ export function meet(wanted: Direction, theirs: Direction): Direction {
 
 /** The direction of an m-line, where RFC 2543's way to hold, the address 0.0.0.0, says that the peer receives nothing. */
 export function directionOf(media: MediaDescription): Direction {
+  // Browsers write it before they know their address.
+  if (media.iceDtls !== undefined) return media.direction;
   return isUnspecified(media.connection) ? directionFrom(sends(media.direction), false) : media.direction;
 }
 

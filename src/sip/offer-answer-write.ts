@@ -6,12 +6,15 @@ import type { CodecType, EventType } from "./offer-answer-media.ts";
 import { cryptoAttributes } from "./offer-answer-srtp.ts";
 import type { Connection, Direction, MediaDescription, SessionDescription } from "./sdp.ts";
 import { formatConnection } from "./sdp-format.ts";
+import { type OwnWebRtc, webRtcLines, webRtcSessionLines } from "./webrtc.ts";
 
 /** Where our media listens. `host` is the address to advertise: an IP literal without brackets. */
 export interface LocalMedia {
   host: string;
   port: number;
   rtcpPort: number;
+  /** Everybody can reach the address: with ICE we need only answer (RFC 8445 §2.5). */
+  public?: boolean;
 }
 
 /** Our side of the audio m-line, as it stands in an offer or answer of ours. */
@@ -24,9 +27,10 @@ export interface OwnLine {
   direction: Direction;
   rtcpMux: boolean;
   crypto: readonly CryptoLine[];
+  webRtc?: OwnWebRtc | undefined;
 }
 
-type Line = Pick<MediaDescription, "kind" | "protocol" | "formats">;
+type Line = Pick<MediaDescription, "kind" | "protocol" | "formats" | "mid">;
 
 /** All m-lines in order; each but the one at `audio` is refused. Their number never falls (RFC 3264 §8). */
 export interface Layout {
@@ -56,8 +60,9 @@ export class OwnDescriptions {
     const connection: Connection = { family: isIPv6(host) ? "ipv6" : "ipv4", host };
     const address = formatConnection(connection);
     let text = `s=-\r\nc=${address}\r\nt=0 0\r\n`;
+    if (own.webRtc !== undefined) text += webRtcSessionLines(own.webRtc);
     lines.forEach((line, at) => {
-      text += at === audio ? this.#audioLine(own, address) : refusedLine(line);
+      text += at === audio ? this.#audioLine(own, address) : refusedLine(line, own.webRtc !== undefined);
     });
     return this.#versioned(text, connection);
   }
@@ -70,7 +75,7 @@ export class OwnDescriptions {
     return this.#versioned(text, connection);
   }
 
-  #audioLine({ local, protocol, codecs, dtmf, direction, rtcpMux, crypto }: OwnLine, address: string): string {
+  #audioLine({ local, protocol, codecs, dtmf, direction, rtcpMux, crypto, webRtc }: OwnLine, address: string): string {
     let line = `m=audio ${local.port} ${protocol}`;
     let attributes = "";
     for (const { payloadType, codec } of codecs) {
@@ -85,8 +90,10 @@ export class OwnDescriptions {
     }
     attributes += `a=ptime:${this.#ptime}\r\n`;
     if (rtcpMux) attributes += "a=rtcp-mux\r\n";
+    if (webRtc !== undefined) attributes += webRtcLines(webRtc, local);
     // In an offer with rtcp-mux it is for the peer that cannot multiplex (RFC 5761 §5.1.1).
-    if (local.rtcpPort !== local.port + 1) attributes += `a=rtcp:${local.rtcpPort} ${address}\r\n`;
+    if (local.rtcpPort !== local.port + 1 && webRtc === undefined)
+      attributes += `a=rtcp:${local.rtcpPort} ${address}\r\n`;
     return `${line}\r\n${attributes}${cryptoAttributes(crypto)}a=${direction}\r\n`;
   }
 
@@ -101,7 +108,11 @@ export class OwnDescriptions {
   }
 }
 
-/** A refused m-line needs no attributes, but one format at least, though machines exist that offer none. */
-function refusedLine({ kind, protocol, formats }: Line): string {
-  return `m=${kind} 0 ${protocol} ${formats.length === 0 ? "0" : formats.join(" ")}\r\n`;
+/**
+ * A refused m-line needs no attributes, but one format at least, though machines exist that offer none. Browsers know their
+ * m-lines by their mid.
+ */
+function refusedLine({ kind, protocol, formats, mid }: Line, named = false): string {
+  const name = named && mid !== undefined ? `a=mid:${mid}\r\n` : "";
+  return `m=${kind} 0 ${protocol} ${formats.length === 0 ? "0" : formats.join(" ")}\r\n${name}`;
 }

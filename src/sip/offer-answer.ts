@@ -7,12 +7,10 @@
  *            receiveOffer()                      answer()
  *   stable -----------------> offer-received ----------------> stable      rollback(): back to what was agreed before
  */
-import { audioCodecs } from "./audio-codecs.ts";
 import {
   type AudioCodec,
   commonCodecs,
   directionOf,
-  type EventType,
   meet,
   type Negotiated,
   nearer,
@@ -25,7 +23,7 @@ import {
   unfitAddress,
   warningOf,
 } from "./offer-answer-media.ts";
-import { KeyExchange } from "./offer-answer-srtp.ts";
+import { KeyExchange, type Secured } from "./offer-answer-srtp.ts";
 import type {
   AnswerReceived,
   Delivery,
@@ -36,7 +34,9 @@ import type {
   Refusal,
 } from "./offer-answer-types.ts";
 import { type Layout, type LocalMedia, OwnDescriptions, type OwnLine } from "./offer-answer-write.ts";
+import { namedAsOffered, PayloadTypes } from "./payload-types.ts";
 import { type Direction, type Family, type MediaDescription, parseSdp, type SessionDescription } from "./sdp.ts";
+import { answerWebRtc, isBundled, isWebRtc, offerWebRtc, takeWebRtcAnswer } from "./webrtc.ts";
 
 export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
 export type { Security, SrtpPolicy } from "./offer-answer-srtp.ts";
@@ -68,9 +68,9 @@ type Exchange =
       prepared: { sdp: string; agreed: Agreed } | undefined;
     };
 
+/** Where the keys are DTLS's. */
+const keyless: Secured = { security: undefined, crypto: [] };
 const stable: Exchange = { state: "stable" };
-/** By clock, Hz. */
-const usualTelephoneEventType: Readonly<Record<number, number>> = { 8000: 101, 48000: 102 };
 
 /** The exchanges of one dialog. */
 export class OfferAnswer {
@@ -80,8 +80,7 @@ export class OfferAnswer {
   #agreed: Agreed | undefined;
   #wanted: Direction = "sendrecv";
   readonly #descriptions: OwnDescriptions;
-  /** What the peer's and our payload types have come to mean, as `PCMU/8000`: a number never changes its meaning (RFC 3264 §8.3.2). */
-  #types = new Map<number, string>();
+  #types = new PayloadTypes();
   #keys: KeyExchange;
 
   constructor(options: OfferAnswerOptions) {
@@ -104,6 +103,13 @@ export class OfferAnswer {
     return this.#agreed?.negotiated;
   }
 
+  /** The codec of the call: that of what was agreed, or of an answer to the offer received. */
+  get codec(): AudioCodec | undefined {
+    const exchange = this.#exchange;
+    if (exchange.state !== "offer-received" || this.negotiated !== undefined) return this.negotiated?.codec;
+    return commonCodecs(exchange.media.payloads, this.#options.codecs)[0]?.codec;
+  }
+
   /** The direction that we want, whatever the peer does: `sendrecv`, or as the last agreed `offer` said. */
   get wanted(): Direction {
     return this.#exchange.state === "offered" ? this.#exchange.wanted : this.#wanted;
@@ -117,19 +123,20 @@ export class OfferAnswer {
   offer(local: LocalMedia, wanted: Direction = this.wanted): OfferMade {
     const busy = this.#busy();
     if (busy !== undefined) return busy;
-    const { protocol } = this.#keys;
-    const layout = this.#agreed?.layout ?? { lines: [{ kind: "audio", protocol, formats: [] }], audio: 0 };
+    const browser = this.#offersWebRtc;
+    const protocol = browser === undefined ? this.#keys.protocol : "UDP/TLS/RTP/SAVPF";
+    const mid = browser && "0";
+    const layout = this.#agreed?.layout ?? { lines: [{ kind: "audio", protocol, formats: [], mid }], audio: 0 };
+    const before = this.#agreed?.own.webRtc;
     const own: OwnLine = {
       local,
       protocol: layout.lines[layout.audio]?.protocol ?? protocol,
-      crypto: this.#agreed?.own.crypto ?? this.#keys.offered,
-      codecs: this.#options.codecs.map((codec) => ({
-        codec,
-        payloadType: this.#typeOf(meaningOf(codec), audioCodecs[codec].payloadType),
-      })),
-      dtmf: this.#eventTypes(),
+      crypto: this.#agreed?.own.crypto ?? (browser === undefined ? this.#keys.offered : []),
+      codecs: this.#types.codecs(this.#options.codecs),
+      dtmf: this.#options.telephoneEvent ? this.#types.events(this.#options.codecs) : [],
       direction: wanted,
-      rtcpMux: this.#options.offerRtcpMux === true || this.#agreed?.own.rtcpMux === true,
+      rtcpMux: browser !== undefined || this.#options.offerRtcpMux === true || this.#agreed?.own.rtcpMux === true,
+      webRtc: browser && offerWebRtc(browser, before && { own: before }, { public: local.public === true }),
     };
     return this.#offered(layout, own, wanted);
   }
@@ -176,7 +183,7 @@ export class OfferAnswer {
     exchange.prepared ??= this.#prepare(local, exchange.offer, exchange.audio, exchange.media);
     const { sdp, agreed } = exchange.prepared;
     if (delivery === "reliable") {
-      this.#learn(exchange.media);
+      this.#types.learn(exchange.media);
       this.#agree(agreed);
     }
     return { sdp, negotiated: agreed.negotiated };
@@ -195,7 +202,7 @@ export class OfferAnswer {
     if (typeof judged === "string") return { ok: false, reason: judged };
     if (delivery === "unreliable") exchange.preview = judged.agreed;
     else {
-      this.#learn(judged.media);
+      this.#types.learn(judged.media);
       this.#wanted = exchange.wanted;
       this.#agree(judged.agreed);
     }
@@ -214,7 +221,7 @@ export class OfferAnswer {
     copy.#agreed = this.#agreed;
     copy.#wanted = this.#wanted;
     copy.#descriptions.continue(this.#descriptions);
-    copy.#types = new Map(this.#types);
+    copy.#types = new PayloadTypes(this.#types);
     copy.#keys = this.#keys;
     if (copy.#exchange.state === "offered") copy.#exchange.preview = undefined;
     return copy;
@@ -230,6 +237,12 @@ export class OfferAnswer {
       case "offer-received":
         return { ok: false, status: 500, reason: "an earlier offer is not answered yet", retryAfter: true };
     }
+  }
+
+  /** How our next offer speaks WebRTC, if it does. */
+  get #offersWebRtc() {
+    const { webRtc } = this.#options;
+    return (this.#agreed === undefined ? webRtc?.offer : this.#agreed.own.webRtc) ? webRtc : undefined;
   }
 
   get #security() {
@@ -255,13 +268,20 @@ export class OfferAnswer {
       const media = offer.media[audio];
       if (media === undefined) continue;
       const why =
-        unfitAddress(media, this.#families) ??
-        (this.#keys.takes(media, this.#security) ? undefined : "transport") ??
+        this.#unfitTransport(media) ??
         (commonCodecs(media.payloads, this.#options.codecs).length === 0 ? "format" : undefined);
       if (why === undefined) return { audio, media };
       unfit = nearer(unfit, why);
     }
     return { unfit };
+  }
+
+  #unfitTransport(media: MediaDescription): Unfit | undefined {
+    if (media.kind !== "audio" || media.port === 0) return "media";
+    if (this.#options.webRtc !== undefined && isWebRtc(media)) return undefined;
+    // Who spoke DTLS goes on to: its encryption is not taken back.
+    const taken = this.#agreed?.own.webRtc === undefined && this.#keys.takes(media, this.#security);
+    return unfitAddress(media, this.#families) ?? (taken ? undefined : "transport");
   }
 
   #prepare(local: LocalMedia, offer: SessionDescription, audio: number, media: MediaDescription) {
@@ -274,11 +294,16 @@ export class OfferAnswer {
     const dtmf = this.#options.telephoneEvent ? telephoneEventType(payloads, chosen.codec) : undefined;
     const direction = meet(this.#wanted, directionOf(media));
     const events = dtmf === undefined ? [] : [dtmf];
-    const { security, crypto } = this.#keys.answer(media, this.#security);
-    const own: OwnLine = { local, protocol, codecs: [chosen], dtmf: events, direction, rtcpMux, crypto };
+    const webRtc = this.#answerWebRtc(local, offer, media);
+    const { security, crypto } = webRtc === undefined ? this.#keys.answer(media, this.#security) : keyless;
+    const own: OwnLine = {
+      ...{ local, protocol, codecs: [chosen], dtmf: events, direction, rtcpMux, crypto },
+      webRtc: webRtc?.own,
+    };
     const layout: Layout = { lines: offer.media, audio };
     const negotiated: Negotiated = {
-      remote: remoteOf(media, rtcpMux),
+      remote: webRtc === undefined ? remoteOf(media, rtcpMux) : undefined,
+      ...(webRtc !== undefined && { webRtc: webRtc.agreed }),
       codec: chosen.codec,
       payloadType: chosen.payloadType,
       ...(chosen.fmtp !== undefined && { fmtp: chosen.fmtp }),
@@ -296,6 +321,14 @@ export class OfferAnswer {
     return { sdp: this.#descriptions.describe(layout, own), agreed: { layout, own, negotiated } };
   }
 
+  #answerWebRtc(local: LocalMedia, offer: SessionDescription, media: MediaDescription) {
+    const { webRtc } = this.#options;
+    if (webRtc === undefined || !isWebRtc(media)) return undefined;
+    const agreed = this.#agreed?.negotiated.webRtc;
+    const bundle = isBundled(offer.groups ?? [], media.mid);
+    return answerWebRtc(media, bundle, webRtc, agreed && { agreed }, { public: local.public === true });
+  }
+
   /** Holds an answer against our offer (RFC 3264 §7); says what is wrong with it, or what is agreed now. */
   #judge(
     answer: SessionDescription,
@@ -307,19 +340,23 @@ export class OfferAnswer {
     const media = answer.media[layout.audio];
     if (media?.kind !== "audio") return "the answer has no audio where the offer has it";
     if (media.port === 0) return "the answer refuses the audio";
-    if (unfitAddress(media, this.#families) !== undefined) return "the answer has no address that we can send to";
-    const secured = this.#keys.judge(media, own.protocol, own.crypto, this.#security);
+    const webRtc = own.webRtc && takeWebRtcAnswer(media, own.webRtc);
+    if (own.webRtc !== undefined && webRtc === undefined) return "the answer has another transport than the offer";
+    if (webRtc === undefined && unfitAddress(media, this.#families) !== undefined)
+      return "the answer has no address that we can send to";
+    const secured = webRtc === undefined ? this.#keys.judge(media, own.protocol, own.crypto, this.#security) : keyless;
     if (typeof secured === "string") return secured;
     const { security, crypto } = secured;
-    const common = commonCodecs(this.#named(media, own), this.#options.codecs);
+    const common = commonCodecs(namedAsOffered(media, own), this.#options.codecs);
     const types = common.flatMap(({ codec }) => own.codecs.filter((ours) => ours.codec === codec));
     const [chosen] = common;
     if (chosen === undefined) return "the answer has none of the offered codecs";
-    const theirDtmf = own.dtmf.length === 0 ? undefined : telephoneEventType(this.#named(media, own), chosen.codec);
+    const theirDtmf = own.dtmf.length === 0 ? undefined : telephoneEventType(namedAsOffered(media, own), chosen.codec);
     const theirs = directionOf(media);
     const rtcpMux = own.rtcpMux && media.rtcpMux;
     const negotiated: Negotiated = {
-      remote: remoteOf(media, rtcpMux),
+      remote: webRtc === undefined ? remoteOf(media, rtcpMux) : undefined,
+      ...(webRtc !== undefined && { webRtc }),
       codec: chosen.codec,
       payloadType: chosen.payloadType,
       ...(chosen.fmtp !== undefined && { fmtp: chosen.fmtp }),
@@ -338,42 +375,4 @@ export class OfferAnswer {
     };
     return { agreed: { layout, own: { ...own, rtcpMux, crypto }, negotiated }, media };
   }
-
-  /** The answer's payload types, where those without rtpmap mean what they meant in our offer. */
-  #named(media: MediaDescription, own: OwnLine): MediaDescription["payloads"] {
-    return media.payloads.map((payload) => {
-      if (payload.encoding !== "") return payload;
-      const event = own.dtmf.find(({ payloadType }) => payloadType === payload.payloadType);
-      if (event !== undefined) return { ...payload, encoding: "TELEPHONE-EVENT", clockRate: event.clockRate };
-      const ours = own.codecs.find(({ payloadType }) => payloadType === payload.payloadType);
-      if (ours === undefined) return payload;
-      return { ...payload, encoding: ours.codec.toUpperCase(), clockRate: audioCodecs[ours.codec].clockRate };
-    });
-  }
-
-  #learn(media: MediaDescription): void {
-    for (const { payloadType, encoding, clockRate } of media.payloads)
-      if (encoding !== "" && !this.#types.has(payloadType)) this.#types.set(payloadType, `${encoding}/${clockRate}`);
-  }
-
-  /** telephone-event for each clock that our codecs have, the first codec's first. */
-  #eventTypes(): EventType[] {
-    if (!this.#options.telephoneEvent) return [];
-    const clocks = new Set(this.#options.codecs.map((codec) => audioCodecs[codec].clockRate));
-    return [...clocks].map((clockRate) => ({
-      clockRate,
-      payloadType: this.#typeOf(`TELEPHONE-EVENT/${clockRate}`, usualTelephoneEventType[clockRate] ?? 101),
-    }));
-  }
-
-  /** The payload type for `NAME/rate` in our offers: the one in use, else `usual`, else a free dynamic one. */
-  #typeOf(encoding: string, usual: number): number {
-    for (const [payloadType, meaning] of this.#types) if (meaning === encoding) return payloadType;
-    let payloadType = usual;
-    for (let free = 127; this.#types.has(payloadType) && free >= 96; free--) payloadType = free;
-    this.#types.set(payloadType, encoding);
-    return payloadType;
-  }
 }
-
-const meaningOf = (codec: AudioCodec) => `${codec.toUpperCase()}/${audioCodecs[codec].clockRate}`;

@@ -13,6 +13,7 @@ import type {
   SdpFailure,
   SessionDescription,
 } from "./sdp.ts";
+import { type Mutable as IceDtlsRead, readIceDtls, withSessionLevel } from "./webrtc.ts";
 
 /** Longest description, in octets. A browser's offer with video and a dozen candidates has about 8,000. */
 export const maxSdpSize = 32_768;
@@ -21,17 +22,24 @@ export const maxMediaLines = 32;
 /** Most formats of an m-line: there are no more payload types. */
 const maxFormats = 128;
 const maxCrypto = 16;
+const maxGroups = 8;
 /** Longest m-line: an answer repeats the refused ones. */
 const maxMediaLine = 1024;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Media = Mutable<Omit<MediaDescription, "payloads" | "crypto">> & { payloads: PayloadFormat[]; crypto: string[] };
+type Media = Mutable<Omit<MediaDescription, "payloads" | "crypto" | "iceDtls">> & {
+  payloads: PayloadFormat[];
+  crypto: string[];
+  iceDtls?: IceDtlsRead | undefined;
+};
 interface Session {
   origin: Origin | undefined;
   name: string;
   connection: Connection | undefined;
   direction: Direction;
   media: Media[];
+  iceDtls?: IceDtlsRead | undefined;
+  groups?: string[];
 }
 
 /** The meaning of audio payload types without rtpmap (RFC 3551 §6); video ones are of no use here. */
@@ -86,7 +94,10 @@ export function parseSdp(body: Uint8Array | string): SessionDescription | SdpFai
     at = next;
   }
   if (!versionSeen) return { failure: "it is empty" };
-  return { origin: session.origin, name: session.name, connection: session.connection, media: session.media };
+  if (session.iceDtls !== undefined)
+    for (const media of session.media) media.iceDtls = withSessionLevel(media.iceDtls, session.iceDtls);
+  const { origin, name, connection, media, groups } = session;
+  return groups === undefined ? { origin, name, connection, media } : { origin, name, connection, media, groups };
 }
 
 const equals = 0x3d;
@@ -101,7 +112,7 @@ function readLine(session: Session, text: string, at: number, end: number): stri
   const media = session.media[session.media.length - 1];
   switch (text.charCodeAt(at)) {
     case 0x61: // a
-      if (media === undefined) session.direction = directionAt(text, at + 2, end) ?? session.direction;
+      if (media === undefined) readSessionAttribute(session, text, at + 2, end);
       else readAttribute(media, text, at + 2, end);
       return undefined;
     case 0x63: {
@@ -246,10 +257,12 @@ function readAttribute(media: Media, text: string, from: number, to: number): vo
       return;
     case 0x66: // f
       if (text.startsWith("fmtp:", from)) readFmtp(media, text, from + 5, to);
+      else readSecurity(media, text, from, to);
       return;
     case 0x73: // s
     case 0x69: // i
-      media.direction = directionAt(text, from, to) ?? media.direction;
+      if (to - from === 8) media.direction = directionAt(text, from, to) ?? media.direction;
+      else if (!text.startsWith("ssrc", from)) readSecurity(media, text, from, to);
       return;
     case 0x70: // p
       if (text.startsWith("ptime:", from)) media.ptime = milliseconds(text.slice(from + 6, to)) ?? media.ptime;
@@ -260,10 +273,25 @@ function readAttribute(media: Media, text: string, from: number, to: number): vo
         media.maxptime = milliseconds(text.slice(from + 9, to)) ?? media.maxptime;
       return;
     case 0x63: // c
-      if (text.startsWith("crypto:", from) && media.crypto.length < maxCrypto)
+      if (text.startsWith("candidate:", from)) readSecurity(media, text, from, to);
+      else if (text.startsWith("crypto:", from) && media.crypto.length < maxCrypto)
         media.crypto.push(text.slice(from + 7, to));
       return;
   }
+}
+
+function readSessionAttribute(session: Session, text: string, from: number, to: number): void {
+  session.direction = directionAt(text, from, to) ?? session.direction;
+  if (text.startsWith("group:", from)) {
+    session.groups ??= [];
+    if (session.groups.length < maxGroups) session.groups.push(text.slice(from + 6, to));
+  } else readSecurity(session, text, from, to);
+}
+
+/** An attribute of ICE or DTLS; told by its name, which ends at the colon. */
+function readSecurity(into: Session | Media, text: string, from: number, to: number): void {
+  const colon = find(text, 0x3a, from, to);
+  readIceDtls(into, text.slice(from, colon), text.slice(colon + 1, to));
 }
 
 function readRtcp(media: Media, value: string): void {

@@ -1,4 +1,6 @@
 /** Session descriptions (SDP, RFC 8866) as far as calls use them: the types, and the door to parser and writer. */
+import type { IceDtls } from "./webrtc.ts";
+
 export { formatSdp } from "./sdp-format.ts";
 export { maxMediaLines, maxSdpSize, parseSdp } from "./sdp-parse.ts";
 
@@ -58,6 +60,8 @@ export interface MediaDescription {
   mid: string | undefined;
   /** Values of `a=crypto` (RFC 4568) as written. */
   crypto: readonly string[];
+  /** The attributes of ICE and DTLS, where there is one. */
+  iceDtls?: IceDtls | undefined;
 }
 
 export interface SessionDescription {
@@ -66,6 +70,8 @@ export interface SessionDescription {
   name: string;
   connection: Connection | undefined;
   media: readonly MediaDescription[];
+  /** Values of `a=group` (RFC 5888), where there are some. */
+  groups?: readonly string[] | undefined;
 }
 
 export interface SdpFailure {
