@@ -9,6 +9,7 @@ import type { MediaEngine, MediaEvent, MediaSession, RtpStats } from "../media/i
 import type { Clock } from "../sip/clock.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
 import type { Family } from "../sip/sdp.ts";
+import type { Speech } from "../speech/index.ts";
 import { isIpLiteral } from "../transport/index.ts";
 import type { Attachment } from "./attachment.ts";
 import { performers } from "./commands.ts";
@@ -16,6 +17,7 @@ import { type CallControl, type CallFacts, callOver, type Finish, type Outcome }
 import type { Dialer, Peers } from "./dialer.ts";
 import { Gatherer } from "./gather.ts";
 import { KeyWays } from "./key-ways.ts";
+import { Sayings } from "./saying.ts";
 import { Succession } from "./succession.ts";
 import type { CallEvent, Command } from "./vocabulary.ts";
 
@@ -27,6 +29,8 @@ export interface CallSurroundings {
   lookup?: Lookup;
   /** Calls others for this call; without one it can call nobody. */
   dialer?: Dialer;
+  /** Speaks and listens; without it a call can do neither. */
+  speech?: Speech | undefined;
   /** The calls that it can be joined to. */
   peers?: Peers;
 }
@@ -47,6 +51,8 @@ export class Call implements CallControl, SessionUser {
   /** The peer's; another one when the peer was transferred, or we were. */
   session: Session;
   readonly gatherer: Gatherer;
+  readonly speech: Speech | undefined;
+  readonly sayings = new Sayings(this);
   /** What goes along with it at the moment. */
   readonly attachments = new Set<Attachment>();
   /** Transfers that concern us. */
@@ -88,6 +94,7 @@ export class Call implements CallControl, SessionUser {
     this.facts = facts;
     this.log = surroundings.log.with({ call: facts.id });
     this.clock = surroundings.clock;
+    this.speech = surroundings.speech;
     this.dialer = surroundings.dialer;
     this.peers = surroundings.peers;
     this.gatherer = new Gatherer(surroundings.clock);
@@ -275,6 +282,7 @@ export class Call implements CallControl, SessionUser {
     if (this.#ended || this.succession.survives(end)) return;
     this.#ended = true;
     this.gatherer.cancel();
+    this.sayings.cancel();
     for (const attachment of this.attachments) attachment.over();
     this.attachments.clear();
     this.#audio?.close();
@@ -312,7 +320,7 @@ export class Call implements CallControl, SessionUser {
       case "dtmf":
         return this.#pressed("rtp", event.digit, event.duration);
       case "played":
-        this.emit({ name: "STOPPED", file: event.file });
+        if (!this.sayings.over(event.id)) this.emit({ name: "STOPPED", file: event.file });
         return this.settle(event.id);
       case "dtmf-sent":
         return this.settle(event.id);
@@ -338,6 +346,7 @@ export class Call implements CallControl, SessionUser {
 
   #mediaFailed(event: MediaEvent & { type: "error" }): void {
     const failure = { command: event.command, reason: event.reason };
+    if (event.id !== undefined) this.sayings.forget(event.id);
     this.log.warn("a command failed", failure);
     if (event.id !== undefined && this.#running.has(event.id)) return this.settle(event.id, { ok: false, failure });
     if (event.command === "RECORD") {

@@ -5,6 +5,7 @@ import { bridgingPerformers } from "./performers/bridging.ts";
 import { headerPerformers } from "./performers/headers.ts";
 import type { Done, Performers } from "./performers/performer.ts";
 import { soundPerformers } from "./performers/sound.ts";
+import { speechPerformers } from "./performers/speech.ts";
 import { streamPerformers } from "./performers/stream.ts";
 import { transferPerformers } from "./performers/transfer.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
@@ -14,6 +15,7 @@ const table: Performers<CommandName> = {
   ...soundPerformers,
   ...bridgingPerformers,
   ...headerPerformers,
+  ...speechPerformers,
   ...streamPerformers,
   ...transferPerformers,
 };

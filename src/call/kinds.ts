@@ -99,6 +99,7 @@ export const kinds = {
     fromValue: (value: unknown) => (typeof value === "boolean" ? value : undefined),
     fromText: (text: string) => (text === "on" ? true : text === "off" ? false : undefined),
   } satisfies Kind<boolean>,
+  voice: textKind("a word out of letters, digits and . _ + -", (t) => /^[A-Za-z0-9][\w.+-]{0,63}$/.test(t)),
   streamUrl: textKind("a ws:, wss: or audiosocket: URL", (t) => parseStreamUrl(t) !== undefined),
   streamFormat: {
     type: streamFormats.map((format) => JSON.stringify(format)).join(" | "),

@@ -16,6 +16,7 @@ import { basicCommands, basicEvents } from "./tables/basic.ts";
 import { bridgingCommands, bridgingEvents } from "./tables/bridging.ts";
 import { headerCommands } from "./tables/headers.ts";
 import { soundCommands } from "./tables/sound.ts";
+import { speechCommands, speechEvents } from "./tables/speech.ts";
 import { streamCommands, streamEvents } from "./tables/stream.ts";
 import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
@@ -35,6 +36,7 @@ export const commands = {
   ...soundCommands,
   ...bridgingCommands,
   ...headerCommands,
+  ...speechCommands,
   ...streamCommands,
   ...transferCommands,
 } as const satisfies Record<string, CommandEntry>;
@@ -42,6 +44,7 @@ export const commands = {
 export const events = {
   ...basicEvents,
   ...bridgingEvents,
+  ...speechEvents,
   ...streamEvents,
   ...transferEvents,
 } as const satisfies Record<string, EventEntry>;
@@ -62,6 +65,16 @@ export interface Gathered {
   reason: "count" | "terminator" | "timeout";
 }
 
+/** What RECOGNIZE has understood. */
+export interface Recognized {
+  /** Empty where nothing was. */
+  text: string;
+  /** 0 to 1, where the engine says so. */
+  confidence?: number;
+  /** `speech`: the other side has finished; `max`: it was cut off; `timeout`: it has not begun. */
+  reason: "speech" | "max" | "timeout";
+}
+
 /** How a DIAL went. */
 export interface Dialed {
   status: "answered" | "busy" | "refused" | "unanswered" | "unreachable" | "cancelled";
@@ -76,6 +89,7 @@ export interface Dialed {
 /** What a script's promise resolves to, for commands that tell more than that they are done. */
 export interface CommandValues {
   GATHER: Gathered;
+  RECOGNIZE: Recognized;
   DIAL: Dialed;
 }
 export type CommandValue = CommandValues[keyof CommandValues];

@@ -4,6 +4,7 @@ import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
 import type { AudioCodec } from "../sip/audio-codecs.ts";
+import type { SpeechSettings } from "../speech/index.ts";
 import type { ListenUrl } from "../transport/index.ts";
 import type { AuthFilter } from "./schema-routes.ts";
 
@@ -32,6 +33,7 @@ export interface Config {
   /** The first that matches decides. */
   readonly routes: readonly Route[];
   readonly scripts: ScriptSettings;
+  readonly speech: SpeechSettings;
   readonly media: MediaSettings;
   readonly log: LogSettings;
   readonly limits: LimitSettings;

@@ -95,6 +95,12 @@ async function build(node: Node, file: string, context: Context, problems: Probl
     dns: values.dns,
     trunks: readTrunks(node, values.trunks, context),
     scripts: values.scripts,
+    speech: {
+      say: values.speech.say,
+      recognize: values.speech.recognize,
+      cache: values.speech.cache,
+      atOnce: values.speech.at_once,
+    },
     media: values.media,
     log: values.log,
     limits: {

@@ -6,6 +6,7 @@ import { audioCodecNames } from "../sip/audio-codecs.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
+import { speechType } from "./schema-speech.ts";
 import { trunksType } from "./schema-trunks.ts";
 import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
 import { domain, hostName, path, pattern, word } from "./values.ts";
@@ -187,6 +188,7 @@ export const configKeys = {
     doc: "What happens to requests: the first route that matches decides. See below.",
   },
   scripts: { type: scriptsType, default: {}, doc: "Limits and permissions of scripts." },
+  speech: { type: speechType, default: {}, doc: "Engines that speak and understand." },
   media: { type: mediaType, default: {}, doc: "Audio." },
   log: { type: logType, default: {}, doc: "The log, on stderr." },
   limits: { type: limitsType, default: {}, doc: "How much is too much." },

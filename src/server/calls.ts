@@ -17,6 +17,7 @@ import type { Request } from "../sip/message.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
+import type { Speech } from "../speech/index.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri, type Uri, withoutPassword } from "../sip/uri.ts";
 import type { Admission } from "./admission.ts";
@@ -34,6 +35,8 @@ const calm = 10_000;
 interface Surroundings {
   agent: UserAgent;
   media: MediaEngine;
+  /** The engines that a call beginning now speaks and listens with. */
+  speech?: () => Speech | undefined;
   admission: Admission;
   clock: Clock;
   random: Random;
@@ -221,8 +224,8 @@ export class Calls implements Peers {
     source: string | undefined,
     ended: (end: SessionEnd) => void = () => {},
   ): Call {
-    const { clock, media, log } = this.#around;
-    const call = new Call(session, facts, { clock, media, log, dialer: this.dialer, peers: this });
+    const { clock, media, speech, log } = this.#around;
+    const call = new Call(session, facts, { clock, media, log, speech: speech?.(), dialer: this.dialer, peers: this });
     const started = clock.now();
     this.#calls.add(call);
     this.#byId.set(facts.id, call);

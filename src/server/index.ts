@@ -36,6 +36,7 @@ import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { compileRoutes } from "./routes.ts";
 import { Services } from "./services.ts";
+import { SpeechEngines } from "./speech.ts";
 import { Start } from "./start.ts";
 import type { Trunk } from "./trunk.ts";
 import { trunkHandler } from "./trunk-handler.ts";
@@ -192,7 +193,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   await relay.use(config).catch(closeAll);
   const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
-  const calls = new Calls({ agent, media, admission, clock, random: secureRandom, log }, callLimits(config));
+  const speech = new SpeechEngines(log);
+  const calls = new Calls(
+    { agent, media, speech: () => speech.current, admission, clock, random: secureRandom, log },
+    callLimits(config),
+  );
   const elsewhere = new Trunks({
     context: agent.context,
     log,
@@ -204,6 +209,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const dialer = new ServerDialer({
     calls,
     trunks: elsewhere,
+    subscriptions: new Subscriptions(agent),
     registered: (uri) => services.registered(uri),
   });
   calls.dialer = dialer;
@@ -223,6 +229,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const apply = (next: Config) => {
     current = next;
     handlers.use(next);
+    speech.use(next);
     services.use(next);
     ready(relay.use(next));
     elsewhere.use(next.trunks);
@@ -306,6 +313,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       services.stateful.stop();
       await Promise.all([closeQuietly(media, log), relay.close(), handlers.close()]);
       resolver.close();
+      speech.close();
       services.close();
       await transport.close();
       await store.close();

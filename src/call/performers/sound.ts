@@ -9,7 +9,7 @@ export const soundPerformers: Performers<keyof typeof soundCommands> = {
     call.withAudio(command, done, (audio) => audio.play(call.track(command, done), file, { loop, volume, start }));
   },
   STOP: (call, _command, done) => {
-    call.audio?.stop();
+    if (!call.sayings.stop()) call.audio?.stop();
     done(ok);
   },
   PAUSE: (call, command, done) => {

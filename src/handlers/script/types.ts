@@ -110,6 +110,14 @@ interface Dialed {
   target: string;
 }
 
+/** What RECOGNIZE has understood: \`speech\`, where the other side has finished; \`max\`, where it was cut off; \`timeout\`. */
+interface Recognized {
+  text: string;
+  /** 0 to 1, where the engine says so. */
+  confidence?: number;
+  reason: "speech" | "max" | "timeout";
+}
+
 /** Why a command could not be done. */
 declare class CallError extends Error {
   /** Such as \`PLAY\`. */
