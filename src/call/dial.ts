@@ -17,6 +17,7 @@ export interface DialRules {
   readonly limit: number | undefined;
   readonly order: "parallel" | "sequential";
   readonly from: string | undefined;
+  readonly trunk: string | undefined;
   readonly ringback: boolean;
 }
 
@@ -94,7 +95,13 @@ export class Dial {
     }
   }
 
+  /** Rings all phones of a target. */
   #place(target: string): boolean {
+    const devices = this.#call.dialer?.devices?.(target, this.#rules.trunk) ?? 1;
+    return Array.from({ length: devices }, (_, device) => this.#ring(target, device)).includes(true);
+  }
+
+  #ring(target: string, device: number): boolean {
     const { clock, dialer } = this.#call;
     let leg: Leg | undefined;
     const handler: Handler = {
@@ -106,9 +113,11 @@ export class Dial {
           else if (event.name === "ENDED") this.#ended(leg, event);
         }),
     };
-    const { from } = this.#rules;
+    const { from, trunk } = this.#rules;
     const placed = dialer?.dial(this.#call, target, {
       ...(from === undefined ? {} : { from }),
+      trunk,
+      device,
       headers: this.#call.session.headers,
       handler,
     });
@@ -145,7 +154,7 @@ export class Dial {
   #early(leg: Leg): void {
     const { order, targets } = this.#rules;
     if (this.#over || this.#answered !== undefined || !this.#legs.has(leg)) return;
-    if (order === "parallel" && targets.length > 1) return;
+    if (this.#legs.size > 1 || (order === "parallel" && targets.length > 1)) return;
     const { session, audible } = this.#call;
     if (session.phase.name === "incoming" && !audible) session.early(() => {});
     this.#call.audio?.tone(undefined);

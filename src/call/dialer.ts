@@ -1,5 +1,5 @@
 /** How a call calls others, and finds those that are up: what a handler can reach beyond its own call. */
-import type { InviteFailure, Session, SessionUser } from "../agent/index.ts";
+import type { InviteFailure, Session, SessionUser, SubscribeOptions, Subscription, SubscriptionUser } from "../agent/index.ts";
 import type { HeaderList } from "../sip/message.ts";
 import type { Call } from "./call.ts";
 import type { Handler } from "./control.ts";
@@ -10,6 +10,8 @@ export interface DialOptions {
   from?: string | undefined;
   /** Through this trunk, whatever the target's host; by default through the one whose domain it is, if there is one. */
   trunk?: string | undefined;
+  /** Which of the phones that `devices` has counted, from 0. */
+  device?: number | undefined;
   /** Further header fields of the INVITE. */
   headers?: HeaderList | undefined;
   /** Runs the new call. It is started before the INVITE leaves. */
@@ -18,6 +20,8 @@ export interface DialOptions {
 
 /** The one way by which handlers cause calls: whoever stands behind it decides who may be called, and through whom. */
 export interface Dialer {
+  /** How many phones a target has that are to ring at once: 1 for whoever is no registered user of ours. */
+  devices?(target: string, trunk?: string): number;
   /**
    * Calls `target`, a URI, because the handler of `by` asked for it.
    * @returns the new call, or why there is none: not allowed, no URI, no room
@@ -32,6 +36,16 @@ export interface Dialer {
     target: string,
     options: Omit<DialOptions, "handler"> & { user: SessionUser },
   ): Session | InviteFailure;
+  /**
+   * Subscribes to the state of `target` because the handler of `by` asked for it, under the same rules as `dial`. Nothing is
+   * told to `user` before this returns.
+   */
+  subscribe?(
+    by: Call,
+    target: string,
+    what: Pick<SubscribeOptions, "event" | "accept">,
+    user: SubscriptionUser,
+  ): Subscription | InviteFailure;
 }
 
 /** The calls of this process. */

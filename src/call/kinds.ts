@@ -88,6 +88,7 @@ export const kinds = {
     'a URI, or a name and a URI such as "Alice" <sip:alice@example.com>',
     (t) => t.length > 0 && t.length <= 1024 && !/[\x00-\x1f\x7f]/.test(t),
   ),
+  trunkName: textKind("the name of a trunk", (t) => /^[\w.-]{1,64}$/.test(t)),
   callId: textKind("the id of a call", (t) => /^[a-z0-9]{1,64}$/.test(t)),
   roomName: textKind("a name of up to 64 letters, digits and . _ - + @", (t) => /^[\w.@+-]{1,64}$/.test(t)),
   duration: numberKind("milliseconds from 1 to 86400000", integer(1, 86_400_000)),

@@ -2,7 +2,7 @@
  * Whom handlers may call, and which way: the guard against toll fraud (`scripts.allow.dial`), then a phone that is registered
  * with us, a trunk, or the network.
  */
-import type { InviteFailure, InviteOptions, Session } from "../agent/index.ts";
+import type { InviteFailure, InviteOptions, Session, Subscriptions, SubscriptionUser } from "../agent/index.ts";
 import type { Call, CallFacts, Dialer, DialOptions } from "../call/index.ts";
 import { type Pattern, type ProxyTarget, userAtHost } from "../routing/index.ts";
 import { formatNameAddr } from "../sip/name-addr.ts";
@@ -15,6 +15,7 @@ import type { Trunks } from "./trunks.ts";
 export interface DialerParts {
   readonly calls: Pick<Calls, "place" | "placeOn">;
   readonly trunks: Pick<Trunks, "find" | "leadingTo">;
+  readonly subscriptions: Subscriptions;
   /** Where a user of ours is registered; none for anybody else. */
   registered(uri: SipUri): readonly ProxyTarget[];
 }
@@ -22,7 +23,10 @@ export interface DialerParts {
 /** What a call to somebody is made with, or why nobody is called. */
 export type Way = Omit<InviteOptions, "headers"> | InviteFailure;
 
-type Wishes = Pick<DialOptions, "from" | "trunk">;
+type Wishes = Pick<DialOptions, "from" | "trunk" | "device">;
+
+/** Phones of one user that ring at once. */
+const mostDevices = 10;
 
 export class ServerDialer implements Dialer {
   /** Whom handlers may call. */
@@ -39,13 +43,28 @@ export class ServerDialer implements Dialer {
 
   dial(by: Call, target: string, { handler, headers, ...wishes }: DialOptions): Call | InviteFailure {
     const way = this.permitted(by.facts, target, wishes);
-    return "failure" in way ? way : this.#parts.calls.place({ ...way, headers }, handler);
+    return "failure" in way
+      ? way
+      : this.#parts.calls.place({ ...way, headers, prefer: by.session.offerAnswer.codec }, handler);
   }
 
   dialOn(by: Call, target: string, given: Parameters<Dialer["dialOn"]>[2]): Session | InviteFailure {
     const { user, headers, ...wishes } = given;
-    const way = this.permitted(by.facts, target, wishes);
+    const way = this.permitted(by.facts, target, wishes, ourselves(by.facts));
     return "failure" in way ? way : this.#parts.calls.placeOn({ ...way, headers }, user);
+  }
+
+  subscribe(by: Call, target: string, what: Parameters<NonNullable<Dialer["subscribe"]>>[2], user: SubscriptionUser) {
+    const way = this.permitted(by.facts, target, {}, ourselves(by.facts));
+    if ("failure" in way) return way;
+    const { uri, from, auth, proxy, strictRoute, service } = way;
+    return this.#parts.subscriptions.subscribe({ uri, from, auth, proxy, strictRoute, service, ...what }, user);
+  }
+
+  devices(target: string, trunk?: string): number {
+    const uri = parseUri(uriText(target, undefined) ?? "");
+    if (trunk !== undefined || uri === undefined || !isSipUri(uri) || this.#parts.trunks.leadingTo(uri)) return 1;
+    return Math.max(1, this.#reachable(uri).length);
   }
 
   /** Lets a call's handler call `target` through a trunk, whatever else it may: a route says so. */
@@ -59,15 +78,17 @@ export class ServerDialer implements Dialer {
   }
 
   /** The way to whom a handler may call. */
-  permitted(by: CallFacts, target: string, wishes: Wishes): Way {
+  permitted(by: CallFacts, target: string, wishes: Wishes, caller = callerOf(by)): Way {
     const granted = this.#granted.get(by);
     if (granted?.target === target) return this.wayTo(target, { ...wishes, trunk: granted.trunk });
-    const way = this.wayTo(target, { ...wishes, caller: callerOf(by) });
+    const way = this.wayTo(target, { ...wishes, caller });
     if ("failure" in way || this.#trusted.has(by)) return way;
-    const uri = parseUri(target);
-    const meant = uri !== undefined && isTelUri(uri) ? uri : parseUri(way.meant);
-    if (meant !== undefined && this.allowed.some((pattern) => pattern.match(userAtHost(meant)) !== undefined))
-      return way;
+    // A number may be named as it is, or with the trunk's domain.
+    for (const text of [target, way.meant]) {
+      const uri = parseUri(text);
+      if (uri === undefined || !(isSipUri(uri) || isTelUri(uri))) continue;
+      if (this.allowed.some((pattern) => pattern.match(userAtHost(uri)) !== undefined)) return way;
+    }
     return { failure: `${shown(target)} may not be called: no pattern of scripts.allow.dial names it` };
   }
 
@@ -75,7 +96,10 @@ export class ServerDialer implements Dialer {
    * The way to anybody: a URI, `user@host`, or with a trunk a number. `from` counts for every way, `caller` where a trunk
    * does not say who calls.
    */
-  wayTo(target: string, { from, trunk, caller }: Wishes & { caller?: string | undefined }): Way & { meant: string } {
+  wayTo(
+    target: string,
+    { from, trunk, device = 0, caller }: Wishes & { caller?: string | undefined },
+  ): Way & { meant: string } {
     const none = (failure: string) => ({ failure, meant: "" });
     const named = trunk === undefined ? undefined : this.#parts.trunks.find(trunk);
     if (trunk !== undefined && named === undefined) return none(`there is no trunk “${shown(trunk)}”`);
@@ -88,11 +112,18 @@ export class ServerDialer implements Dialer {
       const out = through.outgoing(text);
       return { ...out, from: from ?? out.from, meant: text };
     }
-    const [phone] = this.#parts.registered(uri);
     const way = { from: from ?? caller, meant: text };
-    if (phone === undefined) return { uri: text, ...way };
-    if (phone.lost !== undefined) return none(`${shown(target)} is registered, and cannot be reached at the moment`);
-    return { uri: phone.uri, service: phone.route, flow: phone.flow, ...way };
+    const phone = this.#reachable(uri)[device];
+    if (phone !== undefined) return { uri: phone.uri, service: phone.route, flow: phone.flow, ...way };
+    if (this.#parts.registered(uri).length === 0) return { uri: text, ...way };
+    return none(`${shown(target)} is registered, and cannot be reached at the moment`);
+  }
+
+  /** The phones of a user of ours that can be called now; those that want to be tried first alone (RFC 3261 §16.6). */
+  #reachable(uri: SipUri): readonly ProxyTarget[] {
+    const phones = this.#parts.registered(uri).filter(({ lost }) => lost === undefined);
+    const best = phones[0]?.q ?? 1;
+    return phones.filter(({ q = 1 }) => q === best).slice(0, mostDevices);
   }
 }
 
@@ -104,6 +135,11 @@ function uriText(target: string, trunk: Trunk | undefined): string | undefined {
   if (/^[^\s<>"@:]+@[^\s<>"@]+$/.test(target)) return `sip:${target}`;
   if (trunk === undefined || target === "" || target.length > 128 || /[\s@:<>"]/.test(target)) return undefined;
   return trunk.uriOf(escapeUser(encodeUtf8(target)));
+}
+
+/** Our own end of a call, which goes on where the caller is not who calls. */
+function ourselves({ localUri }: CallFacts): string | undefined {
+  return /^sips?:[\x21-\x7e]+$/i.test(localUri) ? `<${withoutPassword(localUri)}>` : undefined;
 }
 
 /** Who called the handler calls on; undefined where that is nobody whom a From could name. */

@@ -1,5 +1,5 @@
 /** `siproc run --events` with SIPp: calls driven by lines, and readers that are slow, asleep or gone. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { has } from "../support/peers/available.ts";
@@ -10,6 +10,9 @@ import { received, sipp, startSipp, withoutRepetitions } from "../support/peers/
 import { binary } from "../support/peers/siproc.ts";
 import { sine, wav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
+
+// Programs of others take their time to start where the machine is busy.
+setDefaultTimeout(40_000);
 
 const open: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -125,7 +128,7 @@ describe.skipIf(!has("sipp"))("siproc run --events", () => {
     expect(readFileSync(out).length).toBeGreaterThan(65_536);
     expect(["CALL", "CONNECTED", "ENDED"].map(count)).toEqual(Array(3).fill(quickly.calls + 1));
     expect(all.at(-1)?.event).toBe("END");
-  }, 40_000);
+  });
 
   test("a reader that goes away ends no call", async () => {
     const { address, port, program } = await events("head -n 2 > out");
@@ -136,7 +139,7 @@ describe.skipIf(!has("sipp"))("siproc run --events", () => {
     expect(program.stderr.join("\n")).toContain("nobody reads the events any more; calls go on");
     program.write("QUIT\n");
     expect(await program.exited).toBe(0);
-  }, 30_000);
+  });
 });
 
 /** Waits until it answers a first call: the script is loaded then. */

@@ -12,12 +12,12 @@ const ringTime = 30_000;
 
 export const bridgingPerformers: Performers<keyof typeof bridgingCommands> = {
   DIAL: (call, command, done) => {
-    const { targets, timeout = ringTime, limit, order = "parallel", from, ringback = true } = command;
+    const { targets, timeout = ringTime, limit, order = "parallel", from, trunk, ringback = true } = command;
     const list = typeof targets === "string" ? [targets] : targets;
     const id = call.track(command, done);
     const start = () => {
       if (dialOf(call) !== undefined) return call.settle(id, failed(command, "another DIAL is still running"));
-      const rules = { targets: list, timeout, limit, order, from, ringback };
+      const rules = { targets: list, timeout, limit, order, from, trunk, ringback };
       const dial = new Dial(call, rules, (dialed) => call.settle(id, { ok: true, value: dialed }));
       const refusal = dial.start();
       if (refusal !== undefined) call.settle(id, failed(command, refusal));

@@ -35,6 +35,13 @@ export const bridgingCommands = {
         default: "as the configuration or the trunk says",
         option: true,
       },
+      trunk: {
+        kind: "trunkName",
+        summary: "the account elsewhere to call through, which takes `tel:` numbers as well",
+        optional: true,
+        default: "the one whose domain the target names, if there is one",
+        option: true,
+      },
       ringback: {
         kind: "flag",
         summary: "a caller that is answered already hears that it rings",
