@@ -113,6 +113,8 @@ class Invitation {
   #sequence = 0;
   #walk: HopWalk<Sending> | undefined;
   #answered: string | undefined;
+  /** Our answer to an offer that came with the 2xx. */
+  #lateAnswer: Uint8Array | undefined;
 
   constructor(context: AgentContext, uri: SipUri, route: PreloadedRoute, options: InviteOptions) {
     const flow = options.flow ?? flowToward(context, route.nextHop);
@@ -188,8 +190,9 @@ class Invitation {
     session.offerAnswer = newOfferAnswer(context, flow, this.#options.prefer);
     let sdp: string | undefined;
     try {
-      const offer = session.offerAnswer.offer(session.localMedia());
-      if (offer.ok) sdp = offer.sdp;
+      const media = session.localMedia();
+      const offer = context.settings.lateOffer ? undefined : session.offerAnswer.offer(media);
+      if (offer?.ok) sdp = written(context, offer.sdp);
     } catch (error) {
       context.log.error("no audio can be opened for a call", { reason: String(error) });
       // Nothing is reported before `invite` has returned.
@@ -222,7 +225,8 @@ class Invitation {
         ["CSeq", `${Math.max(1, this.#sequence)} INVITE`],
         ["Contact", contact],
         ["Allow", allow],
-        ["Supported", supported],
+        // An offer in a reliable provisional response would have to be answered in its PRACK.
+        ["Supported", context.settings.lateOffer ? supported.replace("100rel, ", "") : supported],
         ...timer.requestHeaders(),
         ["User-Agent", context.settings.product],
         ...credentials,
@@ -295,7 +299,7 @@ class Invitation {
     const fork = this.#fork(response, sent);
     if (fork === undefined) return;
     const tag = response.to.tag ?? "";
-    if (this.#answered === tag) return acknowledge(session, this.#sequence);
+    if (this.#answered === tag) return acknowledge(session, this.#sequence, this.#lateAnswer);
     fork.dialog.confirm(response);
     if (this.#answered !== undefined || session.phase.name === "over") return this.#surplus(fork, sent);
     this.#answered = tag;
@@ -306,12 +310,25 @@ class Invitation {
     const wantsEnd = session.phase.name === "outgoing" ? session.phase.end : undefined;
     session.phase = { name: "confirmed" };
     session.onSettled();
-    acknowledge(session, this.#sequence);
+    const late = session.context.settings.lateOffer ? this.#answerLate(fork, response) : true;
+    acknowledge(session, this.#sequence, this.#lateAnswer);
+    if (!late) return session.end({ by: "system", cause: "error", code: 488 });
     if (wantsEnd !== undefined) return session.end(wantsEnd);
     noteInterval(session, response);
     if (fork.offerAnswer.state === "offered" && !session.takeAnswer(response))
       return session.end({ by: "system", cause: "error", code: 488 });
     session.user.connected();
+  }
+
+  /** The offer came with the 2xx: its answer goes with the ACK (RFC 3261 §13.2.2.4). False: there was none to agree to. */
+  #answerLate(fork: Fork, response: Response): boolean {
+    const { session } = this;
+    const offer = fork.offerAnswer.receiveOffer(sessionDescription(response));
+    const answer = offer.ok ? fork.offerAnswer.answer(session.localMedia()) : undefined;
+    if (answer === undefined) return false;
+    this.#lateAnswer = new TextEncoder().encode(written(session.context, answer.sdp));
+    session.mediaChanged(answer.negotiated, true);
+    return true;
   }
 
   /** A 2xx of a hop that was given up. */
@@ -351,11 +368,16 @@ class Invitation {
   }
 }
 
+/** SDP with the line ends that the settings want. */
+function written({ settings }: AgentContext, sdp: string): string {
+  return settings.sdpLineEnd === undefined ? sdp : sdp.replaceAll("\r\n", settings.sdpLineEnd);
+}
+
 function newOfferAnswer(context: AgentContext, flow: Flow, prefer: AudioCodec | undefined): OfferAnswer {
   const { codecs } = context.settings;
   return new OfferAnswer({
     codecs: codecs.toSorted((a, b) => Number(b === prefer) - Number(a === prefer)),
-    telephoneEvent: true,
+    telephoneEvent: context.settings.telephoneEvent ?? true,
     sessionId: sessionId(context),
     families: [familyOf(flow.local.host)],
   });

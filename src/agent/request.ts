@@ -121,11 +121,13 @@ function sendOnce(
 }
 
 /** Sends the ACK for a 2xx to our INVITE numbered `sequence`. */
-export function acknowledge(session: DialogUser, sequence: number): void {
+export function acknowledge(session: DialogUser, sequence: number, answer?: Uint8Array): void {
   const { context, dialog } = session;
   if (dialog === undefined) return;
   const send = (flow: Flow, failed: () => void) => {
-    const ack = dialog.ack(sequence, { via: topVia(context, flow), headers: session.credentials });
+    const type: HeaderList = answer === undefined ? [] : [["Content-Type", "application/sdp"]];
+    const headers = [...(session.credentials ?? []), ...type];
+    const ack = dialog.ack(sequence, { via: topVia(context, flow), headers, body: answer });
     const { message, way } = fitted(context, ack, flow);
     way.send(message.bytes(), failed);
   };

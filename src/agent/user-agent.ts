@@ -97,7 +97,7 @@ export class UserAgent {
     if (!(dialog instanceof Dialog)) return this.reply(tx, dialog.status, { reason: dialog.reason });
     const offerAnswer = new OfferAnswer({
       codecs: this.context.settings.codecs,
-      telephoneEvent: true,
+      telephoneEvent: this.context.settings.telephoneEvent ?? true,
       sessionId: sessionId(this.context),
       // A phone that called us directly can be heard where it called from, whatever address its SDP names.
       families: request.values("via").length === 1 ? ["ipv4", "ipv6"] : [familyOf(tx.flow.local.host)],
