@@ -6,6 +6,7 @@ import {
   type InviteOptions,
   type RegistrationState,
   type SessionEnd,
+  Subscriptions,
   UserAgent,
 } from "../agent/index.ts";
 import type { Call, Handler } from "../call/index.ts";
