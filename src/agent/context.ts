@@ -4,6 +4,7 @@ import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import { formatHost } from "../sip/host.ts";
+import type { SrtpOptions, SrtpPolicy } from "../sip/offer-answer.ts";
 import { newBranch, type Random } from "../sip/random.ts";
 import type { Family } from "../sip/sdp.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
@@ -15,6 +16,8 @@ import type { Session } from "./session.ts";
 export interface AgentSettings {
   /** Codecs that we offer and answer with, in order of preference. */
   codecs: readonly AudioCodec[];
+  /** Whether calls are encrypted, by whether their signalling is: over TLS and WSS, and over what everybody can read. */
+  srtp: { readonly encrypted: SrtpPolicy; readonly clear: SrtpPolicy };
   /** Seconds: the session interval that we ask for (RFC 4028), and the shortest that we bear. */
   sessionExpires: number;
   minSessionExpires: number;
@@ -35,6 +38,7 @@ export interface AgentSettings {
 
 export const defaultSettings: AgentSettings = {
   codecs: ["PCMU", "PCMA"],
+  srtp: { encrypted: "required", clear: "off" },
   sessionExpires: 1800,
   minSessionExpires: 90,
   ringTimeout: 180_000,
@@ -47,6 +51,14 @@ export const defaultSettings: AgentSettings = {
 export interface Ways extends Pick<TransportLayer, "viaFor" | "contactFor"> {
   /** A way to a peer; nothing happens before something is sent. `size`: octets of the request that will be sent. */
   flowTo(target: Hop & { readonly size?: number | undefined }): Flow;
+}
+
+/** How calls over `flow` are encrypted. */
+export function srtpOptions({ settings, random }: AgentContext, flow: Flow): SrtpOptions {
+  return {
+    policy: isSecure(flow) ? settings.srtp.encrypted : settings.srtp.clear,
+    key: (octets) => Buffer.from(random.token(octets), "hex").toString("base64"),
+  };
 }
 
 /** Where URIs lead (RFC 3263), and what became of it: the resolver. */

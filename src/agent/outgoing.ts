@@ -14,7 +14,17 @@ import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
 import type { Hop, Resolution } from "../transport/resolve/index.ts";
 import { digestClient, type Identities, isAnswerable } from "./authenticate.ts";
 import { allow, supported } from "./capabilities.ts";
-import { type AgentContext, contactOn, familyOf, flowTo, flowToward, hopsTo, isSecure, topVia } from "./context.ts";
+import {
+  type AgentContext,
+  contactOn,
+  familyOf,
+  flowTo,
+  flowToward,
+  hopsTo,
+  isSecure,
+  srtpOptions,
+  topVia,
+} from "./context.ts";
 import { bye } from "./end.ts";
 import { HopWalk, type Sent } from "./hop-walk.ts";
 import { type PreloadedRoute, preloadedRoute, type RouteOptions } from "./preloaded-route.ts";
@@ -378,6 +388,7 @@ function newOfferAnswer(context: AgentContext, flow: Flow, prefer: AudioCodec | 
   return new OfferAnswer({
     codecs: codecs.toSorted((a, b) => Number(b === prefer) - Number(a === prefer)),
     telephoneEvent: context.settings.telephoneEvent ?? true,
+    srtp: srtpOptions(context, flow),
     sessionId: sessionId(context),
     families: [familyOf(flow.local.host)],
   });

@@ -11,7 +11,7 @@ import { parseReplaces } from "../sip/replaces.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri } from "../sip/uri.ts";
 import { acceptedBodies, allow, optionsHeaders, type Refusal, refuse } from "./capabilities.ts";
-import { type AgentContext, contactOn, familyOf, isSecure } from "./context.ts";
+import { type AgentContext, contactOn, familyOf, isSecure, srtpOptions } from "./context.ts";
 import { prepareIncoming } from "./incoming.ts";
 import { refusalHeaders } from "./respond.ts";
 import { Session, type SessionUser } from "./session.ts";
@@ -98,6 +98,7 @@ export class UserAgent {
     const offerAnswer = new OfferAnswer({
       codecs: this.context.settings.codecs,
       telephoneEvent: this.context.settings.telephoneEvent ?? true,
+      srtp: srtpOptions(this.context, tx.flow),
       sessionId: sessionId(this.context),
       // A phone that called us directly can be heard where it called from, whatever address its SDP names.
       families: request.values("via").length === 1 ? ["ipv4", "ipv6"] : [familyOf(tx.flow.local.host)],

@@ -248,6 +248,7 @@ export class Call implements CallControl, SessionUser {
       direction: negotiated.direction,
       ptime: negotiated.ptime,
       rtcpMux: negotiated.rtcpMux,
+      security: negotiated.security,
     });
   }
 

@@ -4,6 +4,7 @@ import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
 import type { AudioCodec } from "../sip/audio-codecs.ts";
+import type { SrtpPolicy } from "../sip/offer-answer.ts";
 import type { SpeechSettings } from "../speech/index.ts";
 import type { ListenUrl } from "../transport/index.ts";
 import type { AuthFilter } from "./schema-routes.ts";
@@ -194,6 +195,10 @@ export interface MediaSettings {
   /** In order of preference; at least one. */
   readonly codecs: readonly AudioCodec[];
   readonly latch: LatchRule;
+  /** Whether calls are encrypted that are signalled over TLS or WSS. */
+  readonly srtp: SrtpPolicy;
+  /** The same of calls that are signalled in clear. */
+  readonly srtpClear: SrtpPolicy;
 }
 
 export interface LogSettings {

@@ -101,7 +101,7 @@ async function build(node: Node, file: string, context: Context, problems: Probl
       cache: values.speech.cache,
       atOnce: values.speech.at_once,
     },
-    media: values.media,
+    media: readMedia(values.media),
     log: values.log,
     limits: {
       calls: limits.calls,
@@ -114,6 +114,10 @@ async function build(node: Node, file: string, context: Context, problems: Probl
       drain: limits.drain,
     },
   };
+}
+
+function readMedia({ srtp_clear: srtpClear, ...others }: Values["media"]): Config["media"] {
+  return { ...others, srtpClear };
 }
 
 /** The accounts of the file that the configuration names have their problems in that file. */

@@ -108,6 +108,16 @@ const mediaType = mapOf({
     default: ["PCMU", "PCMA"],
     doc: "Codecs, the preferred one first: our offers list them in this order, and answers take the caller's first that is here. G722 and opus sound wider and cost more, see docs/sound.md.",
   },
+  srtp: {
+    type: oneOf(["required", "optional", "off"]),
+    default: "required",
+    doc: "Whether calls are encrypted (SRTP) that are signalled over TLS or WSS; docs/media.md tells how.",
+  },
+  srtp_clear: {
+    type: oneOf(["required", "optional", "off"]),
+    default: "off",
+    doc: "The same of calls that are signalled over UDP, TCP and WS, where whoever reads along gets the keys.",
+  },
   latch: {
     type: latch,
     default: "private",

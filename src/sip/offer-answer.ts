@@ -39,7 +39,7 @@ import { type Direction, type Family, type MediaDescription, parseSdp, type Sess
 import { answerWebRtc, isBundled, isWebRtc, offerWebRtc, takeWebRtcAnswer } from "./webrtc.ts";
 
 export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
-export type { Security, SrtpPolicy } from "./offer-answer-srtp.ts";
+export type { Security, SrtpOptions, SrtpPolicy } from "./offer-answer-srtp.ts";
 export type {
   AnswerReceived,
   Delivery,

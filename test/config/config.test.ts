@@ -71,7 +71,13 @@ limits: { calls: 10, calls_per_source: 2, drain: 30s }
     expect(config.scripts).toMatchObject({ memory: 8 * 1024 * 1024, cpu: 20, timeout: 5_400_000 });
     expect(config.scripts.allow).toMatchObject({ read: [join(folder, "sounds")], write: [], net: [], env: ["LANG"] });
     expect(config.scripts.allow.dial.map(({ source }) => source)).toEqual(["*@example.com"]);
-    expect(config.media).toEqual({ ports: [12000, 12999], codecs: ["PCMA"], latch: true });
+    expect(config.media).toEqual({
+      ports: [12000, 12999],
+      codecs: ["PCMA"],
+      latch: true,
+      srtp: "required",
+      srtpClear: "off",
+    });
     expect(config.log).toEqual({ level: "debug", format: "json" });
     expect(config.limits).toEqual({
       calls: 10,

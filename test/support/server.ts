@@ -78,7 +78,13 @@ export async function openServer(options: TestServerOptions = {}): Promise<TestS
       column: 1,
       ...route,
     })),
-    media: { ports: [media, media + 39], codecs: ["PCMU", "PCMA"], latch: "private" },
+    media: {
+      ports: [media, media + 39],
+      codecs: ["PCMU", "PCMA"],
+      latch: "private",
+      srtp: "required",
+      srtpClear: "off",
+    },
     log: { level: "debug", format: "pretty" },
   });
   const limits: LimitSettings = {
