@@ -10,6 +10,7 @@
 import { buildHere, isStale } from "../../tools/build.ts";
 import { missing } from "../support/peers/available.ts";
 import { answerBench } from "./answer.ts";
+import { bridgeBench } from "./bridge.ts";
 import type { Row } from "./load.ts";
 import { heldBench, leakBench } from "./memory.ts";
 import { proxyBench } from "./proxy.ts";
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, () => AsyncIterable<Row>>> = {
   registration: registrationBench,
   streams: streamsBench,
   relay: relayBench,
+  bridge: bridgeBench,
   held: heldBench,
   leak: leakBench,
 };
