@@ -6,8 +6,9 @@
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
 import type { SoundForm } from "./codecs/form.ts";
+import { DecodingThread } from "./decode/thread.ts";
 import { createResampler } from "./resample.ts";
-import { readWavHeader, SoundError, sampleDecoder, type WavFormat } from "./wav-reader.ts";
+import { isWav, readWavHeader, SoundError, sampleDecoder, type WavFormat } from "./wav-reader.ts";
 
 export interface TrackLimits {
   /** Octets of unused tracks to keep; one second of sound is 8,000. */
@@ -23,9 +24,12 @@ export const defaultTrackLimits: TrackLimits = { cache: 64 << 20, total: 512 << 
 /** Octets decoded in one turn: some 1 ms of work at 48 kHz. */
 const chunkOctets = 16 << 10;
 
+/** How much room a track of unknown length begins with, seconds. */
+const growSeconds = 10;
+
 /** One file in one form. `octets` has whole frames, filled up with silence. */
 export class Track {
-  readonly octets: Uint8Array;
+  octets: Uint8Array;
   /** How many octets are ready, and whether that is all. */
   ready = 0;
   complete = false;
@@ -36,8 +40,18 @@ export class Track {
   /** Dropped from the cache while in use. */
   orphaned = false;
 
+  readonly #silence: number;
+
   constructor(size: number, silence: number) {
+    this.#silence = silence;
     this.octets = new Uint8Array(size).fill(silence);
+  }
+
+  /** Has `size` octets from now on; new ones are silent. */
+  resize(size: number): void {
+    const before = this.octets;
+    this.octets = new Uint8Array(size).fill(this.#silence);
+    this.octets.set(before.subarray(0, Math.min(size, before.length)));
   }
 }
 
@@ -49,9 +63,15 @@ export class Tracks {
   /** Octets of the tracks in `#tracks`, and of those dropped from it that still play. */
   #cached = 0;
   #orphaned = 0;
+  readonly #decoding: DecodingThread;
 
-  constructor(limits: TrackLimits = defaultTrackLimits) {
+  constructor(limits: TrackLimits = defaultTrackLimits, decoding: DecodingThread = new DecodingThread()) {
     this.#limits = limits;
+    this.#decoding = decoding;
+  }
+
+  close(): void {
+    this.#decoding.close();
   }
 
   /** Octets held. */
@@ -115,6 +135,10 @@ export class Tracks {
       throw new SoundError(`it cannot be read (${systemCode(error)})`);
     });
     try {
+      if (!isWav(await readAt(file, 0, 12))) {
+        await file.close();
+        return await this.#loadCompressed(key, path, form);
+      }
       const format = await readWavHeader((position, length) => readAt(file, position, length), size);
       const frames = format.length / format.frame;
       const seconds = frames / format.rate;
@@ -133,9 +157,54 @@ export class Tracks {
       void this.#finish(key, track, steps, file);
       return track;
     } catch (error) {
-      await file.close();
+      await file.close().catch(() => {});
       throw error instanceof SoundError ? error : new SoundError(`it cannot be read (${systemCode(error)})`);
     }
+  }
+
+  /** A file whose length nobody knows before its end: the track grows with it. */
+  async #loadCompressed(key: string, path: string, form: SoundForm): Promise<Track> {
+    const pieces = this.#decoding.decode(path, form.rate);
+    const size = growSeconds * 50 * form.octets;
+    if (this.size + size > this.#limits.total) this.#makeRoom(size);
+    const track = new Track(size, form.silence[0] ?? 0);
+    this.#tracks.set(key, track);
+    this.#cached += size;
+    track.users++;
+    const steps = this.#append(track, pieces, form);
+    try {
+      await steps.next();
+    } catch (error) {
+      this.#drop(key, track);
+      this.release(track);
+      throw error;
+    }
+    void this.#finish(key, track, steps);
+    return track;
+  }
+
+  /** Adds decoded pieces to a track; at the end it is as long as they are. */
+  async *#append(track: Track, pieces: AsyncGenerator<Int16Array>, form: SoundForm): AsyncGenerator<void> {
+    const longest = this.#limits.seconds * 50 * form.octets;
+    for await (const samples of pieces) {
+      const end = track.ready + samples.length * form.width;
+      if (end > longest) throw new SoundError(`it is longer than ${this.#limits.seconds} s, which are the limit`);
+      if (end > track.octets.length) this.#resize(track, Math.max(end, 2 * track.octets.length), form);
+      form.write(samples, track.octets, track.ready, samples.length);
+      track.ready = end;
+      yield;
+    }
+    this.#resize(track, track.ready, form);
+    // The last frame is filled up with silence.
+    track.ready = track.octets.length;
+  }
+
+  #resize(track: Track, size: number, form: SoundForm): void {
+    const more = Math.ceil(size / form.octets) * form.octets - track.octets.length;
+    if (more > 0 && this.size + more > this.#limits.total) this.#makeRoom(more);
+    track.resize(track.octets.length + more);
+    if (track.orphaned) this.#orphaned += more;
+    else this.#cached += more;
   }
 
   #makeRoom(octets: number): void {
@@ -147,7 +216,7 @@ export class Tracks {
       throw new SoundError(`too much sound is playing at once: ${this.#limits.total >> 20} MiB are the limit`);
   }
 
-  async #finish(key: string, track: Track, steps: AsyncGenerator<void>, file: FileHandle): Promise<void> {
+  async #finish(key: string, track: Track, steps: AsyncGenerator<void>, file?: FileHandle): Promise<void> {
     try {
       while (!(await steps.next()).done);
     } catch (error) {
@@ -155,7 +224,7 @@ export class Tracks {
       this.#drop(key, track);
     } finally {
       track.complete = true;
-      await file.close().catch(() => {});
+      await file?.close().catch(() => {});
       this.release(track);
     }
   }

@@ -38,6 +38,11 @@ const unknownSize = 0x7fff0000;
 const tagAt = (octets: Uint8Array, at: number) => String.fromCharCode(...octets.subarray(at, at + 4));
 const viewOf = (octets: Uint8Array) => new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
 
+/** Whether a file begins as a WAV file does: with 12 octets or more. */
+export function isWav(head: Uint8Array): boolean {
+  return head.length >= 12 && tagAt(head, 0) === "RIFF" && tagAt(head, 8) === "WAVE";
+}
+
 /**
  * Finds format and samples in a file of `size` octets.
  * @throws SoundError when it is no WAV file that can be played
@@ -45,8 +50,7 @@ const viewOf = (octets: Uint8Array) => new DataView(octets.buffer, octets.byteOf
 export async function readWavHeader(readAt: ReadAt, size: number): Promise<WavFormat> {
   let window = await readAt(0, headSize);
   let windowAt = 0;
-  if (window.length < 12 || tagAt(window, 0) !== "RIFF" || tagAt(window, 8) !== "WAVE")
-    throw new SoundError("it is not a WAV file (no RIFF WAVE header)");
+  if (!isWav(window)) throw new SoundError("it is not a WAV file (no RIFF WAVE header)");
   let format: Omit<WavFormat, "offset" | "length"> | undefined;
   let at = 12;
   for (let chunk = 0; chunk < maxChunks && at + 8 <= size; chunk++) {
