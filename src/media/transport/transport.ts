@@ -2,7 +2,9 @@
  * A session's way to the network. A session gives and takes RTP and RTCP in clear; what stands between it and its
  * sockets (nothing, SRTP, ICE and DTLS) is behind this seam.
  */
-import type { Configuration } from "../types.ts";
+import type { OwnCertificate } from "../dtls/certificate.ts";
+import type { PacerClock } from "../pacer.ts";
+import type { Configuration, RemoteAddress } from "../types.ts";
 
 /** Takes what comes from the network. Packets may be changed in place by who takes them. */
 export interface Receiving {
@@ -26,7 +28,27 @@ export interface TransportUser extends Receiving {
 export interface MediaTransport extends Wire, Receiving {
   user: TransportUser | undefined;
   /** What offer and answer have agreed on; called before the session takes it. */
-  configure(configuration: Configuration): void;
+  configure(configuration: Configuration, certificate?: OwnCertificate): void;
   /** After the session's last packet. */
   close(): void;
+}
+
+/** What a transport knows of the world, and tells of itself. */
+export interface TransportWorld {
+  /** The family of our address. */
+  readonly ipv6: boolean;
+  readonly clock: PacerClock;
+  /** The peer can hear from now on. May come again. */
+  ready(): void;
+  /** The peer was not reached, or is gone. Once, last. */
+  gone(reason: string): void;
+}
+
+/** What a session sees of a peer whose address is ICE's business: an address of nobody's (RFC 5737). */
+export const behindIce: RemoteAddress = { host: "192.0.2.1", port: 9, rtcpPort: 9 };
+
+/** The configuration as the session above the transport sees it. */
+export function seenAbove(configuration: Configuration): Configuration {
+  if (configuration.webRtc === undefined) return configuration;
+  return { ...configuration, remote: behindIce, rtcpMux: true, latch: false };
 }
