@@ -29,6 +29,8 @@ export interface AgentSettings {
   sdpLineEnd?: "\n";
   /** INVITEs carry no offer: the other side makes it (RFC 3261 §13.2.1). */
   lateOffer?: boolean;
+  /** Value of `a=fingerprint` of the certificate that our media has; without one we speak no WebRTC. */
+  dtlsFingerprint?: string;
   /** Value of User-Agent and Server. */
   product: string;
   /** Round-trip estimate of RFC 3261 in ms, for what is retransmitted above the transactions. */

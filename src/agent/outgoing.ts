@@ -32,6 +32,7 @@ import { acknowledge, fitted, request } from "./request.ts";
 import { Session, type SessionEnd, type SessionUser } from "./session.ts";
 import { noteInterval } from "./session-refresh.ts";
 import { sessionId } from "./user-agent.ts";
+import { webRtcOn } from "./webrtc.ts";
 
 export interface InviteOptions extends RouteOptions {
   /** Whom to call: a `sip:` or `sips:` URI. */
@@ -388,9 +389,10 @@ function newOfferAnswer(context: AgentContext, flow: Flow, prefer: AudioCodec | 
   return new OfferAnswer({
     codecs: codecs.toSorted((a, b) => Number(b === prefer) - Number(a === prefer)),
     telephoneEvent: context.settings.telephoneEvent ?? true,
-    srtp: srtpOptions(context, flow),
     sessionId: sessionId(context),
     families: [familyOf(flow.local.host)],
+    srtp: srtpOptions(context, flow),
+    webRtc: webRtcOn(context, flow),
   });
 }
 

@@ -31,6 +31,7 @@ import {
 } from "./refer.ts";
 import { respond } from "./respond.ts";
 import { createTimer } from "./session-refresh.ts";
+import { isPublic } from "./webrtc.ts";
 
 export type EndCause =
   | "hangup"
@@ -257,7 +258,7 @@ export class Session {
   localMedia(): LocalMedia {
     const { host } = this.context.ways.viaFor(this.flow);
     const { rtpPort, rtcpPort } = this.user.openAudio(this.flow.local.host);
-    return { host, port: rtpPort, rtcpPort };
+    return { host, port: rtpPort, rtcpPort, public: isPublic(host) };
   }
 
   /** Takes the answer to our offer. False: it cannot be used, and the exchange is still open. */

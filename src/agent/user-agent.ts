@@ -15,6 +15,7 @@ import { type AgentContext, contactOn, familyOf, isSecure, srtpOptions } from ".
 import { prepareIncoming } from "./incoming.ts";
 import { refusalHeaders } from "./respond.ts";
 import { Session, type SessionUser } from "./session.ts";
+import { webRtcOn } from "./webrtc.ts";
 
 /** Who has dialogs besides the sessions: subscriptions, and programs that speak SIP themselves. */
 export interface DialogUsage {
@@ -102,6 +103,7 @@ export class UserAgent {
       sessionId: sessionId(this.context),
       // A phone that called us directly can be heard where it called from, whatever address its SDP names.
       families: request.values("via").length === 1 ? ["ipv4", "ipv6"] : [familyOf(tx.flow.local.host)],
+      webRtc: webRtcOn(this.context, tx.flow),
     });
     const offered = sessionDescription(request);
     if (offered.length > 0) {

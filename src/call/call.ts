@@ -249,6 +249,7 @@ export class Call implements CallControl, SessionUser {
       ptime: negotiated.ptime,
       rtcpMux: negotiated.rtcpMux,
       security: negotiated.security,
+      webRtc: negotiated.webRtc,
     });
   }
 
@@ -335,6 +336,9 @@ export class Call implements CallControl, SessionUser {
         return;
       case "error":
         return this.#mediaFailed(event);
+      case "gone":
+        this.log.info("a call's way to the other side is lost, which ends it", { reason: event.reason });
+        return this.session.end({ by: "remote", cause: "timeout", code: 408 });
       case "silent":
         this.log.debug("no audio arrives any more");
         return;

@@ -6,8 +6,8 @@ import { Rooms } from "./rooms.ts";
 import { Session, type SessionWorld } from "./session.ts";
 import { TapPort } from "./tap-port.ts";
 import { Tracks } from "./tracks.ts";
-import { RtpTransport } from "./transport/rtp-transport.ts";
-import type { MediaTransport } from "./transport/transport.ts";
+import { ChosenTransport } from "./transport/chosen-transport.ts";
+import { type MediaTransport, seenAbove } from "./transport/transport.ts";
 import type { Family } from "./types.ts";
 
 interface Entry {
@@ -29,6 +29,7 @@ export class Engine {
   #pacer: Pacer;
   #ports: Ports;
   #world: SessionWorld;
+  readonly #clock: PacerClock;
   #entries = new Map<number, Entry>();
   readonly #taps: TapPort;
   readonly #rooms = new Rooms();
@@ -43,6 +44,7 @@ export class Engine {
     this.#post = post;
     this.#taps = new TapPort((session) => this.#entries.get(session)?.session, postSound);
     const failed = (culprit: object, error: unknown) => this.#failed(culprit, error);
+    this.#clock = world.clock;
     this.#pacer = new Pacer(world.clock, failed);
     this.#ports = new Ports(start.ports, failed);
     this.#world = {
@@ -84,11 +86,8 @@ export class Engine {
     const { session } = entry;
     switch (message.type) {
       case "configure":
-        entry.transport.configure(message.configuration);
-        session.configure(message.configuration);
-        if (!entry.paced) this.#pacer.add(session);
-        entry.paced = true;
-        return;
+        entry.transport.configure(message.configuration, message.certificate);
+        return session.configure(seenAbove(message.configuration));
       case "play":
         session.play(message.id, message.file, message.options);
         return;
@@ -147,11 +146,39 @@ export class Engine {
       rtp: (packet: Uint8Array, port: number, host: string) => void pair.rtp.send(packet, port, host),
       rtcp: (packet: Uint8Array, port: number, host: string) => void pair.rtcp.send(packet, port, host),
     };
-    const transport = new RtpTransport(wire);
+    const transport: ChosenTransport = new ChosenTransport(wire, {
+      ipv6: family === "ipv6",
+      clock: this.#guarded(() => transport),
+      ready: () => this.#pace(id),
+      gone: (reason) => this.#post({ type: "event", session: id, event: { type: "gone", reason } }),
+    });
     const session = new Session(this.#world, transport, (event) => this.#post({ type: "event", session: id, event }));
     transport.user = session;
     pair.user = transport;
     this.#entries.set(id, { id, session, transport, pair, paced: false });
+  }
+
+  /** A session sends from when its peer can hear. */
+  #pace(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.paced) return;
+    this.#pacer.add(entry.session);
+    entry.paced = true;
+  }
+
+  /** A clock whose timers, when they throw, end the one session that is theirs. */
+  #guarded(culprit: () => object): PacerClock {
+    return {
+      now: () => this.#clock.now(),
+      after: (ms, fire) =>
+        this.#clock.after(ms, () => {
+          try {
+            fire();
+          } catch (error) {
+            this.#failed(culprit(), error);
+          }
+        }),
+    };
   }
 
   async #close(entry: Entry): Promise<void> {

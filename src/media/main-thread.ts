@@ -1,5 +1,7 @@
 /** The main thread's side: hands out ports at once, and carries commands and events to and from the worker. */
+
 import type { Log } from "../log.ts";
+import { ownCertificate } from "./dtls/certificate.ts";
 import { pairsIn } from "./ports.ts";
 import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
 import { TapBatch } from "./tap-channel.ts";
@@ -274,7 +276,8 @@ class Session implements MediaSession {
   }
 
   configure(configuration: Configuration): void {
-    this.#send({ type: "configure", session: this.#id, configuration });
+    const certificate = configuration.webRtc && ownCertificate();
+    this.#send({ type: "configure", session: this.#id, configuration, ...(certificate && { certificate }) });
   }
 
   play(id: number, file: string, options?: PlayOptions): void {

@@ -1,4 +1,5 @@
 /** What main thread and media worker say to each other. Each message is a batch of these, in order. */
+import type { OwnCertificate } from "./dtls/certificate.ts";
 import type { ToneName } from "./tones.ts";
 import type { Configuration, DtmfWay, Family, LatchRule, MediaEvent, PlayOptions, RecordOptions } from "./types.ts";
 
@@ -7,7 +8,8 @@ export type ToWorker =
   /** Bind so many further pairs; answered by `ports`. */
   | { type: "grow"; family: Family; count: number }
   | { type: "open"; session: number; family: Family; rtpPort: number }
-  | { type: "configure"; session: number; configuration: Configuration }
+  /** `certificate`: ours, for WebRTC. */
+  | { type: "configure"; session: number; configuration: Configuration; certificate?: OwnCertificate }
   | { type: "play"; session: number; id: number; file: string; options?: PlayOptions | undefined }
   /** What the file that was started last does from now on. */
   | { type: "pause"; session: number; on: boolean }

@@ -85,6 +85,24 @@ export interface Configuration {
   latch?: LatchRule | undefined;
   /** Undefined: RTP in clear. With it nothing in clear is taken or sent. */
   security?: MediaSecurity | undefined;
+  /** The peer is found by ICE and SRTP gets its keys by DTLS: `remote`, `rtcpMux`, `latch` and `security` mean nothing. */
+  webRtc?: WebRtcAgreement | undefined;
+}
+
+/** What offer and answer of WebRTC have agreed on. Its credentials are never logged. */
+export interface WebRtcAgreement {
+  readonly local: { readonly ufrag: string; readonly pwd: string };
+  readonly remote: { readonly ufrag: string; readonly pwd: string };
+  /** The peer's, as values of `a=candidate`. */
+  readonly candidates: readonly string[];
+  /** Of the peer's certificate, as values of `a=fingerprint`. */
+  readonly fingerprints: readonly string[];
+  /** Who says hello in DTLS. */
+  readonly role: "client" | "server";
+  /** We only answer checks: everybody can reach us. */
+  readonly lite: boolean;
+  /** We nominate. */
+  readonly controlling: boolean;
 }
 
 /** The keys of SRTP, each master key and salt in base64. They are never logged. */
@@ -210,6 +228,8 @@ export type MediaEvent =
   | { type: "error"; command: "PLAY" | "RECORD" | "DTMF"; id?: number; file?: string; reason: string }
   /** No RTP or RTCP came for `mediaTimeout` ms. Once, until some comes again. */
   | { type: "silent" }
+  /** The peer was not reached, could not prove who it is, answers no longer, or has closed the way to it. Once. */
+  | { type: "gone"; reason: string }
   /** How the packets stand. */
   | { type: "counted"; stats: RtpStats }
   /** The last event. `error` when the session did not end by `close`: the media worker died. */

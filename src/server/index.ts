@@ -14,7 +14,7 @@ import type { Config } from "../config/config.ts";
 import type { Control } from "../control/status.ts";
 import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
-import { type MediaEngine, startMedia } from "../media/index.ts";
+import { dtlsFingerprint, type MediaEngine, startMedia } from "../media/index.ts";
 import { chain, type Incoming, type Receiver } from "../routing/index.ts";
 import { rehearsal } from "../routing/rehearsal.ts";
 import { registrationRehearsal } from "../routing/rehearsal-registration.ts";
@@ -187,6 +187,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       ...defaultSettings,
       codecs: config.media.codecs,
       srtp: { encrypted: config.media.srtp, clear: config.media.srtpClear },
+      dtlsFingerprint: dtlsFingerprint(),
       product: `siproc/${version}`,
       ...options.agent,
     },

@@ -58,6 +58,11 @@ export function ownCertificate(): OwnCertificate {
   return own;
 }
 
+/** The value of `a=fingerprint` that this process signals. */
+export function dtlsFingerprint(): string {
+  return ownCertificate().fingerprint;
+}
+
 export function privateKeyOf({ privateKey }: OwnCertificate): KeyObject {
   return createPrivateKey(privateKey);
 }
