@@ -30,5 +30,11 @@ export {
 } from "./register.ts";
 export { acknowledge, type DialogUser, request } from "./request.ts";
 export { type Done, type EndCause, Session, type SessionEnd, type SessionUser } from "./session.ts";
-export { type Notification, type SubscribeOptions, Subscription, Subscriptions } from "./subscribe.ts";
+export {
+  type Notification,
+  type SubscribeOptions,
+  Subscription,
+  Subscriptions,
+  type SubscriptionUser,
+} from "./subscribe.ts";
 export { type DialogUsage, UserAgent } from "./user-agent.ts";

@@ -53,10 +53,11 @@ const farewell = 4_000;
 export class Subscriptions implements DialogUsage {
   readonly #agent: UserAgent;
   readonly #byCallId = new Map<string, Subscription>();
+  /** Nobody who has none pays for looking among them. */
+  #leave: (() => void) | undefined;
 
   constructor(agent: UserAgent) {
     this.#agent = agent;
-    agent.share(this);
   }
 
   get size(): number {
@@ -71,6 +72,11 @@ export class Subscriptions implements DialogUsage {
     const subscription = new Subscription(this.#agent.context, options, user, (callId, on) => {
       if (on) this.#byCallId.set(callId, subscription);
       else this.#byCallId.delete(callId);
+      if (on) this.#leave ??= this.#agent.share(this);
+      else if (this.#byCallId.size === 0) {
+        this.#leave?.();
+        this.#leave = undefined;
+      }
     });
     const failure = subscription.start();
     return failure === undefined ? subscription : { failure };

@@ -7,6 +7,7 @@ import type { Done, Performers } from "./performers/performer.ts";
 import { soundPerformers } from "./performers/sound.ts";
 import { speechPerformers } from "./performers/speech.ts";
 import { streamPerformers } from "./performers/stream.ts";
+import { subscriptionPerformers } from "./performers/subscriptions.ts";
 import { transferPerformers } from "./performers/transfer.ts";
 import type { Command, CommandName } from "./vocabulary.ts";
 
@@ -17,6 +18,7 @@ const table: Performers<CommandName> = {
   ...headerPerformers,
   ...speechPerformers,
   ...streamPerformers,
+  ...subscriptionPerformers,
   ...transferPerformers,
 };
 

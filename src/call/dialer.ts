@@ -1,5 +1,12 @@
 /** How a call calls others, and finds those that are up: what a handler can reach beyond its own call. */
-import type { InviteFailure, Session, SessionUser, SubscribeOptions, Subscription, SubscriptionUser } from "../agent/index.ts";
+import type {
+  InviteFailure,
+  Session,
+  SessionUser,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionUser,
+} from "../agent/index.ts";
 import type { HeaderList } from "../sip/message.ts";
 import type { Call } from "./call.ts";
 import type { Handler } from "./control.ts";

@@ -69,6 +69,9 @@ export const kinds = {
   ),
   headerName: textKind("the name of a header field that SIP itself does not need", isOpenHeader),
   headerValue: textKind("a value of up to 1024 characters on one line", isHeaderValue),
+  eventPackage: textKind("an event package such as message-summary or dialog", (t) =>
+    /^[a-z][a-z0-9.-]{0,63}$/.test(t),
+  ),
   digits: textKind("digits out of 0-9 * # A-D", (t) => /^[0-9*#A-Da-d]{1,256}$/.test(t)),
   terminator: textKind("one or more of 0-9 * # A-D, or `none`", (t) => /^([0-9*#A-Da-d]{1,16}|none)$/.test(t)),
   failure: numberKind("a code from 400 to 699", integer(400, 699)),

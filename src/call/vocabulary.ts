@@ -18,6 +18,7 @@ import { headerCommands } from "./tables/headers.ts";
 import { soundCommands } from "./tables/sound.ts";
 import { speechCommands, speechEvents } from "./tables/speech.ts";
 import { streamCommands, streamEvents } from "./tables/stream.ts";
+import { subscriptionCommands, subscriptionEvents } from "./tables/subscriptions.ts";
 import { transferCommands, transferEvents } from "./tables/transfer.ts";
 
 export {
@@ -38,6 +39,7 @@ export const commands = {
   ...headerCommands,
   ...speechCommands,
   ...streamCommands,
+  ...subscriptionCommands,
   ...transferCommands,
 } as const satisfies Record<string, CommandEntry>;
 
@@ -46,6 +48,7 @@ export const events = {
   ...bridgingEvents,
   ...speechEvents,
   ...streamEvents,
+  ...subscriptionEvents,
   ...transferEvents,
 } as const satisfies Record<string, EventEntry>;
 
