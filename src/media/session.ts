@@ -4,6 +4,7 @@ import { formOf, type SoundForm } from "./codecs/form.ts";
 import { Line } from "./codecs/line.ts";
 import { DtmfDetector } from "./dtmf-detector.ts";
 import { ToneSender } from "./dtmf-tone.ts";
+import { Passing } from "./passing.ts";
 import { Playout } from "./playout.ts";
 import { Receiver } from "./receiver.ts";
 import { Recorder } from "./recorder.ts";
@@ -17,6 +18,7 @@ import { Tone, type ToneName } from "./tones.ts";
 import type { Tracks } from "./tracks.ts";
 import type { TransportUser, Wire } from "./transport/transport.ts";
 import type {
+  Codec,
   Configuration,
   DtmfWay,
   LatchRule,
@@ -60,6 +62,7 @@ export class Session implements TransportUser {
   readonly #tone = new Tone();
   /** Where it meets others. */
   #seat: Seat | undefined;
+  readonly #passing: Passing;
   #muted = false;
   #echoing = false;
   /** What was heard in this step; kept while somebody wants it. */
@@ -77,6 +80,11 @@ export class Session implements TransportUser {
     this.#sender = new Sender([world.random(), world.random(), world.random()]);
     this.#receiver = new Receiver((digit, duration) => emit({ type: "dtmf", digit, duration }));
     const hex = () => (world.random() >>> 0).toString(16).padStart(8, "0");
+    this.#passing = new Passing({
+      now: world.now,
+      takes: () => this.#takes,
+      send: (packet, header, anew) => this.#sender.passOn(packet, header, anew, this.#toPeer),
+    });
     this.#rtcp = new RtcpSession(hex() + hex(), () => (world.random() >>> 0) / 0x100000000, world.wall);
     this.#recorder = new Recorder(emit, () => this.#listen());
     this.#playout = new Playout(world.tracks, {
@@ -176,6 +184,22 @@ export class Session implements TransportUser {
     this.#listen();
   }
 
+  /** The one other in the room, if there is just one. */
+  set partner(partner: Session | undefined) {
+    const to = partner === undefined ? undefined : partner.#passing;
+    this.#passing.partner = to;
+    this.#receiver.onward =
+      to && ((packet, header, codec) => void (this.#seat?.heard && to.take(packet, header, codec)));
+    this.#listen();
+  }
+
+  /** What may be passed on to our peer: our codec, while nothing of our own is mixed into it or recorded of it. */
+  get #takes(): Codec | undefined {
+    if (!this.#sends || this.#muted || this.#echoing || this.#keys.active || this.#keyTones.active) return undefined;
+    if (this.#tone.sounding || this.taps.any || this.#recorder.active || !this.#playout.idle) return undefined;
+    return this.#receiver.latch.host === undefined || this.#seat?.room.sounding ? undefined : this.#line?.codec;
+  }
+
   get seat(): Seat | undefined {
     return this.#seat;
   }
@@ -197,7 +221,7 @@ export class Session implements TransportUser {
       this.#echoing ||
       this.#recorder.active ||
       this.taps.hearing ||
-      this.#seat !== undefined;
+      (this.#seat !== undefined && this.#passing.partner?.active !== true);
     this.#heard = wanted ? (this.#heard ?? new Int16Array(this.#form.samples)) : undefined;
     this.#receiver.listen(wanted);
   }
@@ -227,6 +251,8 @@ export class Session implements TransportUser {
     const line = this.#line;
     if (line === undefined) return;
     const { form } = line;
+    this.#passing.tick();
+    if (this.#passing.partner !== undefined) this.#listen();
     if (skipped > 0) {
       this.#sender.advance(skipped);
       this.#sender.pause();
@@ -273,6 +299,7 @@ export class Session implements TransportUser {
     if (!this.#sends || this.#receiver.latch.host === undefined) return;
     if (key && dtmfPayloadType !== undefined)
       this.#sender.event(this.#keys.payload, dtmfPayloadType, this.#keys.marker, this.#keys.timestamp, this.#toPeer);
+    else if (this.#passing.active) return;
     else if (!line.encode(octets, offset)) this.#sender.pause();
     else if (line.framed) this.#sender.packet(line.payload, line.length, this.#toPeer);
     else this.#sender.audio(line.payload, line.offset, this.#toPeer);
