@@ -1,5 +1,5 @@
 /** What a call's sound is joined to: another call here, a room in `rooms.ts`. One at a time; a new one ends the one before. */
-import type { Attachment } from "./attachment.ts";
+import { type Attachment, unasked } from "./attachment.ts";
 import type { Call } from "./call.ts";
 
 /** Why a call leaves; `hangup`: one of them is over, `moved`: it goes elsewhere. */
@@ -34,9 +34,6 @@ export function whenAlone(call: Call, work: () => void): void {
   lonely.set(call, work);
 }
 
-/** The outcome of passing on a key concerns nobody. */
-const unasked = 0;
-
 let bridges = 0;
 
 /** Two calls that hear each other, and each other's keys. */
@@ -53,7 +50,8 @@ export class Bridge implements Meeting {
     this.#attachments = this.#calls.map((call) => [
       call,
       {
-        digit: (digit) => this.#other(call).audio?.dtmf(unasked, digit),
+        // A tone goes through with the sound: it is not to be heard twice.
+        digit: (digit, _, inSound) => inSound || this.#other(call).audio?.dtmf(unasked, digit),
         over: () => this.leave(call, "hangup"),
       },
     ]);

@@ -188,6 +188,12 @@ describe("an answered caller", () => {
     leg?.audio().listener({ type: "dtmf", digit: "#", duration: 100 });
     expect(leg?.audio().take()).toEqual(["dtmf 0 5"]);
     expect(alice.audio().take()).toEqual(["dtmf 0 #"]);
+    // Tones are in the sound, and would be heard twice.
+    alice.audio().listener({ type: "dtmf", digit: "6", duration: 100, inSound: true });
+    // That it cannot be passed on is no error of the handler's.
+    leg?.audio().listener({ type: "error", command: "DTMF", id: 0, reason: "the call is on hold" });
+    expect(leg?.audio().take()).toEqual([]);
+    expect(alice.take().filter((event) => event.startsWith("ERROR"))).toEqual([]);
   });
 
   test("gives up by UNBRIDGE, whether it rings or talks", () => {
