@@ -17,7 +17,6 @@ import type { Request } from "../sip/message.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
-import type { Speech } from "../speech/index.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri, type Uri, withoutPassword } from "../sip/uri.ts";
 import type { Admission } from "./admission.ts";

@@ -16,11 +16,13 @@ export class SpeechEngines {
     return this.#all.at(-1);
   }
 
-  use({ speech }: Config): void {
+  use({ speech, folder }: Config): void {
     const settings = JSON.stringify(speech);
     if (settings === this.#settings) return;
     this.#settings = settings;
-    this.#all.push(createSpeech(speech, (reason) => this.#log.warn("a speech engine failed", { reason })));
+    this.#all.push(
+      createSpeech({ ...speech, folder }, (reason) => this.#log.warn("a speech engine failed", { reason })),
+    );
   }
 
   close(): void {

@@ -17,8 +17,10 @@ const voices: readonly EngineSettings[] = [
   engine("pico2wave", ["pico2wave", "-l", "{language}", "-w", "{out}", "--", "{text}"], "en-US"),
 ];
 
-const listeners: readonly EngineSettings[] = [
-  engine("pocketsphinx", ["pocketsphinx_continuous", "-infile", "/dev/stdin", "-logfn", "/dev/null"], ""),
+/** pocketsphinx opens its input by name, which a socket does not allow: a pipe goes between. */
+const sphinx = "cat | pocketsphinx_continuous -infile /dev/stdin -logfn /dev/null";
+const listeners: readonly (EngineSettings & { readonly needs: string })[] = [
+  { ...engine("pocketsphinx", ["sh", "-c", sphinx], ""), needs: "pocketsphinx_continuous" },
 ];
 
 /** The engines that `say` and `recognize` can use, the first by default. */
@@ -28,7 +30,8 @@ export function enginesFor(
   which: (program: string) => string | null,
 ): readonly EngineSettings[] {
   if (configured.length > 0) return configured;
-  return (what === "say" ? voices : listeners).filter(({ command }) => which(command?.[0] ?? "") !== null);
+  if (what === "recognize") return listeners.filter(({ needs }) => which(needs) !== null);
+  return voices.filter(({ command }) => which(command?.[0] ?? "") !== null);
 }
 
 /** @throws SpeechError `no-engine` */

@@ -53,7 +53,9 @@ export class Listener {
       },
     };
     const started =
-      engine.command === undefined ? byRequest(engine, language, heard) : byCommand(engine, language, heard);
+      engine.command === undefined
+        ? byRequest(engine, language, heard)
+        : byCommand(engine, language, this.#settings.folder ?? tmpdir(), heard);
     const recognizer: Recognizer = {
       ...started,
       cancel: () => {
@@ -71,9 +73,9 @@ export class Listener {
 }
 
 /** A program that reads sound and writes lines: JSON with `text`, and `final` false for what may change; or plain text. */
-function byCommand(engine: EngineSettings, language: string, events: RecognizerEvents): Recognizer {
+function byCommand(engine: EngineSettings, language: string, folder: string, events: RecognizerEvents): Recognizer {
   const line = commandLine(engine.command ?? [], { language, voice: engine.voice });
-  const child = startEngine(line, tmpdir());
+  const child = startEngine(line, folder);
   let over = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const finals: string[] = [];

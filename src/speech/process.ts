@@ -21,7 +21,7 @@ export function startEngine(argv: readonly string[], cwd: string): EngineProcess
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  const spawn = () => Bun.spawn([...argv], { cwd, env, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const spawn = () => Bun.spawn([...argv], { cwd, env, stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: true });
   let child: ReturnType<typeof spawn>;
   try {
     child = spawn();
@@ -64,7 +64,14 @@ export function startEngine(argv: readonly string[], cwd: string): EngineProcess
           ?.replace(/[\x00-\x1f\x7f]/g, " ") ?? "";
       throw new SpeechError("failed", `${program} ended with status ${status}${why === "" ? "" : `: ${why}`}`);
     }),
-    kill: () => void child.kill("SIGKILL"),
+    kill: () => {
+      try {
+        // The group: what the program has started goes with it.
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // There is nobody left.
+      }
+    },
   };
 }
 

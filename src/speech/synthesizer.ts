@@ -128,7 +128,7 @@ export class Synthesizer {
     const takes = (name: string) => command.some((part) => part.includes(`{${name}}`));
     if (takes("in")) await Bun.write(input, values.text);
     const line = commandLine(command, { ...values, in: input, out: file });
-    const engine = startEngine(line, this.#folder ?? tmpdir());
+    const engine = startEngine(line, this.#settings.folder ?? tmpdir());
     this.#kill.add(engine.kill);
     const timer = setTimeout(engine.kill, patience);
     try {

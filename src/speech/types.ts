@@ -23,6 +23,8 @@ export interface SpeechSettings {
   readonly recognize: readonly EngineSettings[];
   /** Octets of spoken texts that are kept to be played again. */
   readonly cache: number;
+  /** Where programs start; the system's folder for temporary files by default. */
+  readonly folder?: string | undefined;
   /** Programs and requests at a time; further texts wait, further recognitions are refused. */
   readonly atOnce: number;
 }

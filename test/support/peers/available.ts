@@ -17,6 +17,7 @@ const packages = {
   sox: "sox",
   tshark: "tshark",
   python3: "python3",
+  pocketsphinx_continuous: "pocketsphinx",
   perl: "perl",
   rtpengine: "rtpengine-daemon",
 } as const;
