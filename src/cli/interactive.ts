@@ -1,6 +1,7 @@
 /** The phone in the terminal, as `siproc call`, `listen` and `caller` begin it. */
 import type { Registration, RegistrationState } from "../agent/index.ts";
 import type { Handler } from "../call/index.ts";
+import { hasDevice } from "../phone/devices.ts";
 import { Phone, type PhoneEnd } from "../phone/phone.ts";
 import type { PhoneCallSettings } from "../phone/phone-call.ts";
 import { register, unregister } from "../phone/registering.ts";
@@ -34,14 +35,14 @@ export function phoneCallSettings(given: Arguments): PhoneCallSettings {
   });
   const audio = audioSettings(given);
   // Without a word about it a phone on a terminal has the microphone and the loudspeaker, where there are any.
-  const usual = process.stdin.isTTY === true && !given.options.has("no-audio") ? "device" : undefined;
-  const quiet = given.options.has("audio-loopback");
+  const usual = process.stdin.isTTY === true && !given.options.has("no-audio");
+  const named = given.options.has("samplerate") || audio.in !== undefined || audio.out !== undefined;
   return {
     audio: {
       ...audio,
-      in: audio.in ?? (quiet || Bun.which("parec") === null ? deviceIf(usual, quiet) : usual),
-      out: audio.out ?? deviceIf(usual, false),
-      rate: given.options.has("samplerate") || audio.in !== undefined || audio.out !== undefined ? audio.rate : 16_000,
+      in: audio.in ?? (usual && !audio.loopback && hasDevice("record") ? "device" : undefined),
+      out: audio.out ?? (usual && hasDevice("play") ? "device" : undefined),
+      rate: named ? audio.rate : deviceRate,
     },
     touchtone: !given.options.has("no-touchtone"),
     textspeech: given.options.has("textspeech"),
@@ -52,10 +53,8 @@ export function phoneCallSettings(given: Arguments): PhoneCallSettings {
   };
 }
 
-function deviceIf(usual: string | undefined, quiet: boolean): string | undefined {
-  const there = ["parec", "pw-record", "arecord", "rec"].some((program) => Bun.which(program) !== null);
-  return quiet || !there ? undefined : usual;
-}
+/** Hz. What wide-band calls have; the system's programs take any. */
+const deviceRate = 16_000;
 
 /** Runs the phone until it is put away. */
 export async function runPhone(

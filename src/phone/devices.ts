@@ -83,6 +83,11 @@ export function deviceCommand(
   return [tool.program, ...tool.arguments(rate, device)];
 }
 
+/** Whether there is a program for it. There may still be no device. */
+export function hasDevice(way: "record" | "play"): boolean {
+  return (way === "record" ? recorders : players).some(({ program }) => Bun.which(program) !== null);
+}
+
 /** @param failed is told what the program said when it fails. @throws DeviceError */
 export function microphone(name: DeviceName, rate: number, failed: (reason: string) => void): Source {
   const command = deviceCommand("record", name, rate);
