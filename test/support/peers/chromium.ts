@@ -21,6 +21,8 @@ export interface ReceivedAudio {
   lost: number;
   /** Seconds. */
   jitter: number;
+  /** The share of what was played that had to be made up: at the beginning, and for what was lost or late. */
+  concealed: number;
 }
 
 export interface Chromium {
@@ -141,9 +143,24 @@ export class PagePhone {
     }
   }
 
+  /** Resolves once it has got so many packets in all. */
+  async gets(packets: number, ms = 10_000): Promise<void> {
+    for (const end = performance.now() + ms; ; await Bun.sleep(20)) {
+      const { received } = await this.statistics();
+      if (received >= packets) return;
+      if (performance.now() > end)
+        throw new ProgramError(`${this.user}'s page has got ${received} packets, not ${packets}, after ${ms} ms`);
+    }
+  }
+
   async statistics(): Promise<ReceivedAudio> {
     // browser/sound.js makes it.
     return (await this.run("statistics")) as ReceivedAudio;
+  }
+
+  /** As the user does it: all that the page had is gone. */
+  async reload(): Promise<void> {
+    await this.#page.reload();
   }
 
   async close(): Promise<void> {

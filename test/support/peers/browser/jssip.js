@@ -1,6 +1,6 @@
 /** A phone in a page by JsSIP: `window.phone`, see chromium.ts. It answers every call. */
 import JsSIP from "jssip";
-import { heard, hearFrom, statistics, voice } from "./sound.js";
+import { heard, hearFrom, press, statistics, voice } from "./sound.js";
 
 const events = [];
 let agent;
@@ -46,6 +46,9 @@ window.phone = {
       if (!begun) reject(new Error("not now"));
     }),
   hangup: () => session.terminate(),
+  press: (keys) => press(session.connection, keys),
+  restartIce: () =>
+    new Promise((resolve) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, () => resolve())),
   statistics: () => statistics(session.connection),
   stop: () => agent.stop(),
 };

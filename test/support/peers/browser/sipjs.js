@@ -1,6 +1,6 @@
 /** A phone in a page by SIP.js: `window.phone`, see chromium.ts. It answers every call. */
 import { Inviter, Registerer, RegistererState, SessionState, UserAgent, Web } from "sip.js";
-import { heard, hearFrom, statistics, voice } from "./sound.js";
+import { heard, hearFrom, press, statistics, voice } from "./sound.js";
 
 const events = [];
 let agent;
@@ -67,6 +67,13 @@ window.phone = {
         .catch(reject);
     }),
   hangup: () => session.bye(),
+  press: (keys) => press(session.sessionDescriptionHandler.peerConnection, keys),
+  restartIce: () =>
+    new Promise((resolve, reject) => {
+      const requestDelegate = { onAccept: () => resolve() };
+      const sessionDescriptionHandlerOptions = { offerOptions: { iceRestart: true } };
+      session.invite({ sessionDescriptionHandlerOptions, requestDelegate }).catch(reject);
+    }),
   statistics: () => statistics(session.sessionDescriptionHandler.peerConnection),
   stop: async () => {
     await registerer.unregister();

@@ -39,10 +39,22 @@ export function heard() {
   return levels[at] < -50 ? 0 : (at * context.sampleRate) / analyser.fftSize;
 }
 
+/** Presses keys as telephone-events, as soon as the connection takes them. */
+export async function press(connection, keys) {
+  const { dtmf } = connection.getSenders().find((sender) => sender.dtmf);
+  while (!dtmf.canInsertDTMF) await new Promise((resolve) => setTimeout(resolve, 10));
+  dtmf.insertDTMF(keys);
+}
+
 /** What the connection says that it received. */
 export async function statistics(connection) {
   for (const report of (await connection.getStats()).values())
     if (report.type === "inbound-rtp" && report.kind === "audio")
-      return { received: report.packetsReceived, lost: report.packetsLost, jitter: report.jitter };
-  return { received: 0, lost: 0, jitter: 0 };
+      return {
+        received: report.packetsReceived,
+        lost: report.packetsLost,
+        jitter: report.jitter,
+        concealed: report.concealedSamples / report.totalSamplesReceived,
+      };
+  return { received: 0, lost: 0, jitter: 0, concealed: 0 };
 }

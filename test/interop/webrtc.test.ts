@@ -1,0 +1,134 @@
+/** JsSIP and SIP.js in pages of Chromium call siproc's own handlers: ICE, DTLS-SRTP and audio end in the binary. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { certificatesFor } from "../support/peers/authority.ts";
+import { has } from "../support/peers/available.ts";
+import { phoneHost } from "../support/peers/baresip.ts";
+import { type Chromium, type PagePhone, type PagePhoneKind, startChromium } from "../support/peers/chromium.ts";
+import { type Server, siproc } from "../support/peers/siproc.ts";
+import { part, pitch, readWav } from "../support/peers/sound.ts";
+import { until } from "../support/peers/until.ts";
+
+const domain = "example.com";
+const users = { alice: "wonderland", bob: "builder" };
+const config = (certificate: string, key: string) => `
+domains: [${domain}]
+store: "memory:"
+tls: { cert: "${certificate}", key: "${key}" }
+accounts:
+  - { user: alice, password: ${users.alice} }
+  - { user: bob, password: ${users.bob} }
+routes:
+  - { to: "echo@*", script: scripts/echo.ts }
+  - { to: "loop@*", script: loop.ts }
+  - { to: "ivr@*", script: scripts/ivr.ts }
+  - { to: "keys@*", script: keys.ts }
+  - { to: "voicemail@*", script: scripts/voicemail.ts }
+scripts: { allow: { read: [scripts], write: [recordings] } }
+`;
+const files = {
+  "loop.ts": `export default async function (call: Call) {
+  await call.answer();
+  await call.echo();
+  for await (const event of call);
+}`,
+  "keys.ts": `export default async function (call: Call) {
+  await call.answer();
+  const { digits } = await call.gather({ max: 6, terminator: "none" });
+  console.log("keys " + digits);
+}`,
+};
+const pages = [
+  ["jssip", "ws"],
+  ["jssip", "wss"],
+  ["sipjs", "ws"],
+  ["sipjs", "wss"],
+] as const;
+
+describe.skipIf(!has("chromium", "openssl", "sox"))("browsers call handlers", () => {
+  let server: Server;
+  let chromium: Chromium;
+  const phones: PagePhone[] = [];
+  beforeAll(async () => {
+    const { certificate, key } = certificatesFor([domain, phoneHost]);
+    server = await siproc({
+      config: config(certificate, key),
+      scripts: true,
+      listen: ["ws", "wss"],
+      codecs: ["opus", "PCMU", "PCMA"],
+      files: { ...files, "recordings/.keep": "" },
+    });
+    chromium = await startChromium();
+  });
+  afterEach(async () => {
+    for (const phone of phones.splice(0)) await phone.close();
+  });
+  afterAll(async () => {
+    await chromium?.stop();
+    await server?.stop();
+  });
+
+  const phone = async (kind: PagePhoneKind, transport: "ws" | "wss", user: "alice" | "bob", hertz: number) => {
+    const url = `${transport}://${server.host}:${server.ports[transport]}`;
+    const made = await chromium.phone({ kind, url, user, domain, password: users[user], hertz });
+    phones.push(made);
+    return made;
+  };
+
+  test.each(pages)("%s over %s hears itself, also after a hold and a restart of ICE", async (kind, transport) => {
+    const alice = await phone(kind, transport, "alice", 500);
+    await alice.dial(`sip:loop@${domain}`);
+    await alice.hears(500);
+    await alice.run("hold", true);
+    await alice.hears(0);
+    await alice.run("hold", false);
+    await alice.hears(500);
+    await alice.run("restartIce");
+    // What it hears from now on has come the new way.
+    const { received: before } = await alice.statistics();
+    await alice.gets(before + 50);
+    await alice.hears(500);
+    const { received, lost } = await alice.statistics();
+    expect(received).toBeGreaterThan(50);
+    expect(lost).toBe(0);
+    await alice.run("hangup");
+    await alice.event(/^ended/);
+  });
+
+  test.each(pages)("%s over %s: keys pressed on the page choose from a menu", async (kind, transport) => {
+    const alice = await phone(kind, transport, "alice", 500);
+    await alice.dial(`sip:ivr@${domain}`);
+    await alice.run("press", "1");
+    await alice.hears(440);
+    await alice.run("hangup");
+    await alice.event(/^ended/);
+    await alice.dial(`sip:keys@${domain}`);
+    await alice.run("press", "12*9#0");
+    await server.program.line(/keys 12\*9#0/);
+    await alice.event(/^ended/);
+  });
+
+  test("what is said on the page is recorded", async () => {
+    const alice = await phone("jssip", "wss", "alice", 700);
+    await alice.dial(`sip:voicemail@${domain}`);
+    const folder = join(server.folder, "recordings");
+    const messages = () => readdirSync(folder).filter((name) => name.endsWith(".wav"));
+    const file = await until("recording", () => messages()[0], 20_000);
+    await until("second of sound", () => statSync(join(folder, file)).size > 16_044);
+    await alice.run("press", "#");
+    await alice.event(/^ended/, 0, 15_000);
+    const sound = readWav(join(folder, file));
+    expect(pitch(part(sound, 200, 900), sound.rate)).toBe(700);
+  });
+
+  test("a page that is reloaded in mid-call leaves no call behind", async () => {
+    const alice = await phone("sipjs", "ws", "alice", 500);
+    await alice.dial(`sip:loop@${domain}`);
+    await alice.hears(500);
+    const count = () => server.program.lines.filter((line) => line.includes("the call has ended")).length;
+    const before = count();
+    await alice.reload();
+    await until("end of the call", () => count() > before, 40_000);
+  });
+});
