@@ -98,7 +98,8 @@ export class KeyExchange {
     if (!secure && (!plainProtocol.test(media.protocol) || secureProtocol.test(protocol)))
       return "the answer has another transport than the offer";
     const [answered, ...more] = media.crypto.map(parseCrypto);
-    if (media.crypto.length === 0) {
+    // A key that nobody asked for means nothing.
+    if (media.crypto.length === 0 || own.length === 0) {
       const needed = secure || this.policy === "required" || agreed !== undefined;
       return needed ? "the answer has no key for SRTP" : plain;
     }
