@@ -6,6 +6,15 @@ import { received, type SippRun, startSipp, withoutRepetitions } from "../suppor
 import { type Server, siproc } from "../support/peers/siproc.ts";
 import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
 
+/** The amplitude of a tone, a multiple of 10 Hz, in most windows of 100 ms: a packet that comes too late on a busy machine is no matter. */
+function strength(samples: Float64Array, hertz: number, rate = 8000): number {
+  const window = rate / 10;
+  const each = Array.from({ length: Math.floor(samples.length / window) }, (_, i) =>
+    amplitude(samples.subarray(i * window, (i + 1) * window), hertz, rate),
+  );
+  return each.sort((a, b) => a - b)[Math.floor(each.length / 2)] ?? Number.NaN;
+}
+
 /** Dials whom the caller's header names, and refuses the caller with the code of who did not answer. */
 const dial = (options: string) => `export default async function (call: Call): Promise<void> {
   const target = call.headers.get("X-Target") ?? "";
@@ -145,9 +154,11 @@ describe.skipIf(!has("sipp"))("SIPp calls SIPp through DIAL", () => {
 describe.skipIf(!has("baresip", "sox"))("baresip", () => {
   let server: Server;
   let bob: Baresip;
+  let wide: Baresip;
   const phones: Baresip[] = [];
   beforeAll(async () => {
     bob = await Baresip.start({ user: "bob", codecs: ["PCMA"], says: { tone: 900 }, autoAnswer: true });
+    wide = await Baresip.start({ user: "bob", codecs: ["G722"], says: { tone: 900 }, autoAnswer: true });
     server = await siproc({
       host: phoneHost,
       codecs: ["PCMU", "PCMA", "G722", "opus"],
@@ -163,16 +174,21 @@ describe.skipIf(!has("baresip", "sox"))("baresip", () => {
         "dial.ts": `export default async function (call: Call) {
   await call.dial("${bob.uri}");
 }`,
+        "wide.ts": `export default async function (call: Call) {
+  await call.dial("${wide.uri}");
+}`,
       },
       config: `routes:
   - { to: "meet@*", script: meet.ts }
   - { to: "mute@*", script: mute.ts }
   - { to: "dial@*", script: dial.ts }
+  - { to: "wide@*", script: wide.ts }
 scripts: { allow: { dial: ["bob@*"] } }`,
     });
   }, 20_000);
   afterAll(async () => {
     await bob.stop();
+    await wide.stop();
     await server.stop();
   });
   afterEach(async () => {
@@ -205,7 +221,8 @@ scripts: { allow: { dial: ["bob@*"] } }`,
     ["opus", "PCMU", "G722"],
   ] as const)(
     "a conference in %s, %s and %s: each of three hears the two others and not itself",
-    async (...codecs) => {
+    async (first, second, third) => {
+      const codecs = [first, second, third];
       const tones = [440, 620, 1130];
       const members: Baresip[] = [];
       for (const [i, codec] of codecs.entries())
@@ -215,9 +232,9 @@ scripts: { allow: { dial: ["bob@*"] } }`,
       for (const [i, phone] of members.entries()) {
         const { samples, rate } = heard(phone);
         for (const [j, tone] of tones.entries()) {
-          const strength = amplitude(samples, tone, rate);
-          if (i === j) expect(strength).toBeLessThan(0.005);
-          else expect(strength).toBeWithin(0.25, 0.38);
+          const found = strength(samples, tone, rate);
+          if (i === j) expect(found).toBeLessThan(0.01);
+          else expect(found).toBeWithin(0.25, 0.38);
         }
       }
     },
@@ -229,30 +246,38 @@ scripts: { allow: { dial: ["bob@*"] } }`,
     const listener = await dial("mute", { says: { tone: 620 } });
     await Bun.sleep(2500);
     await Promise.all([hangUpAll([speaker]), hangUpAll([listener])]);
-    expect(amplitude(heard(listener).samples, 440)).toBeWithin(0.25, 0.38);
-    expect(amplitude(heard(speaker).samples, 620)).toBeLessThan(0.005);
+    expect(strength(heard(listener).samples, 440)).toBeWithin(0.25, 0.38);
+    expect(strength(heard(speaker).samples, 620)).toBeLessThan(0.01);
   }, 20_000);
 
-  test.each(["PCMU", "PCMA", "G722", "opus"] as const)(
-    "in %s is joined by DIAL with one in PCMA: tones and keys go both ways",
-    async (codec) => {
-      const before = bob.heard().length;
-      const events = bob.events.length;
-      const alice = await dial("dial", { codecs: [codec], says: { tone: 500 } });
-      await bob.event("CALL_ESTABLISHED", 5000, events);
+  test.each([
+    ["PCMU", "PCMA", 500],
+    ["PCMA", "PCMA", 500],
+    ["G722", "PCMA", 500],
+    ["opus", "PCMA", 500],
+    ["opus", "G722", 5200],
+    ["G722", "G722", 5200],
+  ] as const)(
+    "in %s is joined by DIAL with one in %s: tones and keys go both ways",
+    async (codec, theirs, tone) => {
+      const callee = theirs === "PCMA" ? bob : wide;
+      const before = callee.heard().length;
+      const events = callee.events.length;
+      const alice = await dial(theirs === "PCMA" ? "dial" : "wide", { codecs: [codec], says: { tone } });
+      await callee.event("CALL_ESTABLISHED", 5000, events);
       await Bun.sleep(1500);
       await alice.press("7");
-      await bob.press("#");
-      expect((await bob.event("CALL_DTMF_START", 5000, events)).detail).toBe("7");
+      await callee.press("#");
+      expect((await callee.event("CALL_DTMF_START", 5000, events)).detail).toBe("7");
       expect((await alice.event("CALL_DTMF_START")).detail).toBe("#");
       await Bun.sleep(1800);
       await hangUpAll([alice]);
-      await bob.event("CALL_CLOSED", 5000, events);
-      const [a, b] = [heard(alice), heard(bob, bob.heard()[before])];
+      await callee.event("CALL_CLOSED", 5000, events);
+      const [a, b] = [heard(alice), heard(callee, callee.heard()[before])];
       expect(pitch(a.samples, a.rate)).toBe(900);
-      expect(amplitude(a.samples, 900, a.rate)).toBeWithin(0.25, 0.38);
-      expect(pitch(b.samples, b.rate)).toBe(500);
-      expect(amplitude(b.samples, 500, b.rate)).toBeWithin(0.25, 0.38);
+      expect(strength(a.samples, 900, a.rate)).toBeWithin(0.25, 0.38);
+      expect(pitch(b.samples, b.rate, 100, 7000)).toBe(tone);
+      expect(strength(b.samples, tone, b.rate)).toBeWithin(0.25, 0.38);
     },
     20_000,
   );
