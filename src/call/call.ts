@@ -11,7 +11,7 @@ import type { Negotiated } from "../sip/offer-answer.ts";
 import type { Family } from "../sip/sdp.ts";
 import type { Speech } from "../speech/index.ts";
 import { isIpLiteral } from "../transport/index.ts";
-import type { Attachment } from "./attachment.ts";
+import { type Attachment, unasked } from "./attachment.ts";
 import { performers } from "./commands.ts";
 import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
 import type { Dialer, Peers } from "./dialer.ts";
@@ -62,6 +62,8 @@ export class Call implements CallControl, SessionUser {
   readonly peers: Peers | undefined;
   /** Recordings get a channel for each side. */
   stereo = false;
+  /** Commands whose sound is still being fetched, the last one last. */
+  readonly fetching: number[] = [];
   /** Files that are being recorded to. */
   readonly recordings = new Set<string>();
   /** Called with each event, before its handler has it. */
@@ -308,11 +310,11 @@ export class Call implements CallControl, SessionUser {
     for (const work of this.#whenAudible.splice(0)) work();
   }
 
-  #pressed(way: "rtp" | "info", digit: string, duration: number): void {
+  #pressed(way: "rtp" | "info", digit: string, duration: number, inSound = false): void {
     if (this.#ended || this.#keys.isEcho(way, digit, this.clock.now())) return;
     this.emit({ name: "DTMF", digit, duration });
     this.gatherer.press(digit);
-    for (const attachment of this.attachments) attachment.digit?.(digit, duration);
+    for (const attachment of this.attachments) attachment.digit?.(digit, duration, inSound);
   }
 
   #onMedia = (event: MediaEvent): void => {
@@ -320,7 +322,7 @@ export class Call implements CallControl, SessionUser {
     if (this.#ended) return;
     switch (event.type) {
       case "dtmf":
-        return this.#pressed("rtp", event.digit, event.duration);
+        return this.#pressed("rtp", event.digit, event.duration, event.inSound);
       case "played":
         if (!this.sayings.over(event.id)) this.emit({ name: "STOPPED", file: event.file });
         return this.settle(event.id);
@@ -350,6 +352,7 @@ export class Call implements CallControl, SessionUser {
   };
 
   #mediaFailed(event: MediaEvent & { type: "error" }): void {
+    if (event.id === unasked) return;
     const failure = { command: event.command, reason: event.reason };
     if (event.id !== undefined) this.sayings.forget(event.id);
     this.log.warn("a command failed", failure);

@@ -111,7 +111,10 @@ export class Session implements TransportUser {
     this.#sender.configure({ payloadType, ptime: configuration.ptime ?? frameMs, tickUnits: line.tickUnits });
     const events = configuration.dtmfReceivePayloadType ?? dtmfPayloadType;
     if (!receives || events !== undefined) this.#detector = undefined;
-    else this.#detector ??= new DtmfDetector((digit, duration) => this.#emit({ type: "dtmf", digit, duration }));
+    else
+      this.#detector ??= new DtmfDetector((digit, duration) =>
+        this.#emit({ type: "dtmf", digit, duration, inSound: true }),
+      );
     this.#listen();
     const sends = direction === "sendrecv" || direction === "sendonly";
     if (sends && !this.#sends) this.#sender.pause();

@@ -124,6 +124,8 @@ export interface PlayOptions {
   loop?: number | undefined;
   /** ms from its beginning; 0 by default. */
   start?: number | undefined;
+  /** Where it lies, when `file` is another name for it. */
+  path?: string | undefined;
 }
 
 /** When a recording ends by itself. */
@@ -217,8 +219,8 @@ export interface MediaTap {
 
 export type MediaEvent =
   | { type: "played"; id: number; file: string; reason: "end" | "stopped" }
-  /** A key was released (or its end was lost). `digit`: one of 0-9 * # A-D. `duration` in ms. */
-  | { type: "dtmf"; digit: string; duration: number }
+  /** A key was released (or its end was lost). `digit`: one of 0-9 * # A-D. `duration` in ms. `inSound`: it came as tones. */
+  | { type: "dtmf"; digit: string; duration: number; inSound?: true }
   | { type: "dtmf-sent"; id: number }
   /** The file is open and takes sound. */
   | { type: "recording"; file: string }

@@ -19,6 +19,7 @@ import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
 import { isSipUri, type Uri, withoutPassword } from "../sip/uri.ts";
+import type { Speech } from "../speech/index.ts";
 import type { Admission } from "./admission.ts";
 import { Episode } from "./episode.ts";
 
@@ -130,6 +131,8 @@ export class Calls implements Peers {
 
   /** Places a call that `handler` handles. */
   place(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure {
+    if (this.draining) return { failure: "the server is stopping" };
+    if (this.#calls.size >= this.limits.calls) return { failure: "too many calls are up" };
     let call: Call | undefined;
     const session = invite(this.#around.agent.context, options, (session, request) => {
       call = this.#adopt(session, outgoingFacts(this.#id(), request), undefined, ended);
