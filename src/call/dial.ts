@@ -110,6 +110,8 @@ export class Dial {
           if (leg === undefined) return;
           if (event.name === "RINGING") this.#rings();
           else if (event.name === "CONNECTED") this.#connected(leg);
+          // There is nobody who could say whether it may go elsewhere.
+          else if (event.name === "REFERRED") leg.call.perform({ name: "STAY" }, () => {});
           else if (event.name === "ENDED") this.#ended(leg, event);
         }),
     };
