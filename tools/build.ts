@@ -89,7 +89,7 @@ async function compile(file: string, extra: { target?: Target["bun"]; executable
       // Names stay, so that a stack trace in a log can be read.
       minify: { syntax: true, whitespace: true, identifiers: false },
       sourcemap: "inline",
-      plugins: [embeddedUrls],
+      plugins: [embeddedUrls, decodersWithoutWorkers],
       // Whatever .env or bunfig.toml lies in the folder where siproc is started is none of its business.
       compile: { outfile: made, autoloadDotenv: false, autoloadBunfig: false, ...extra },
     });
@@ -116,6 +116,24 @@ const embeddedUrls: BunPlugin = {
         return `new URL("./${relative(source, aim)}", import.meta.url)`;
       });
       return { contents, loader: "ts" };
+    });
+  },
+};
+
+/**
+ * The decoders of @wasm-audio-decoders have a variant each that runs in a worker of its own. We have ours; and Bun's bundler leaves
+ * that variant out but not the line that names it.
+ */
+const decodersWithoutWorkers: BunPlugin = {
+  name: "decoders-without-workers",
+  setup(build) {
+    build.onLoad({ filter: /@wasm-audio-decoders[\\/](flac|ogg-vorbis)[\\/]index\.js$/ }, async ({ path }) => {
+      const text = await Bun.file(path).text();
+      const contents = text
+        .replace(/^(import|assignNames).*WebWorker.*$/gm, "")
+        .replace(/,\s*\w+WebWorker(?=\s*[,}])/g, "");
+      if (contents.includes("WebWorker")) throw new BuildError(`${path} is not as it was: it still names a worker`);
+      return { contents, loader: "js" };
     });
   },
 };

@@ -11,6 +11,7 @@ const maxPlayers = 32;
 interface Player {
   readonly id: number;
   readonly file: string;
+  readonly path: string;
   form: SoundForm;
   /** Undefined while the file is being opened. */
   track: Track | undefined;
@@ -57,6 +58,7 @@ export class Playout {
     const player: Player = {
       id,
       file,
+      path: options.path ?? file,
       form,
       track: undefined,
       position: Math.floor((options.start ?? 0) / frameMs),
@@ -70,8 +72,8 @@ export class Playout {
   }
 
   #open(player: Player): void {
-    const { id, file, form } = player;
-    this.#tracks.open(file, form).then(
+    const { id, file, path, form } = player;
+    this.#tracks.open(path, form).then(
       (track) => {
         if (player.over || player.form !== form) this.#tracks.release(track);
         else player.track = track;

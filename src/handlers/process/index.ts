@@ -1,6 +1,7 @@
 /** The handler that gives each call to a program of its own, which reads events and writes commands, a line each. */
 import { resolve } from "node:path";
 import type { CallControl, Handler } from "../../call/control.ts";
+import { isSoundUrl } from "../../call/remote-sounds.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../sip/clock.ts";
 import { FileNames } from "../file-names.ts";
@@ -40,7 +41,7 @@ export function createProcessHandler(options: ProcessHandlerOptions): Handler {
       const env = environmentOf(call.facts, options.environment ?? process.env, options.env ?? []);
       const child = spawn(argv, { cwd, env });
       own.debug("the handler started", { pid: child.pid });
-      const files = new FileNames((name) => ({ ok: true, path: resolve(cwd, name) }));
+      const files = new FileNames((name) => ({ ok: true, path: isSoundUrl(name) ? name : resolve(cwd, name) }));
       new ProcessCall({ program, call, child, files, log: own, clock, graceMs, classic }).start();
     } catch (error) {
       call.finish({ type: "failed", reason: `${program} cannot be started: ${reasonOf(error)}` });

@@ -38,6 +38,19 @@ export function isHostAllowed(url: URL, allow: readonly string[]): boolean {
   });
 }
 
+/** A URL that PLAY may fetch, where `allow` names its host. */
+export function resolveUrl(
+  name: string,
+  allow: readonly string[],
+): { ok: true; path: string } | { ok: false; reason: string } {
+  const url = URL.parse(name);
+  if (url === null || url.username !== "" || url.password !== "")
+    return { ok: false, reason: `${JSON.stringify(name.slice(0, 200))} is no URL that can be played` };
+  if (!isHostAllowed(url, allow))
+    return { ok: false, reason: `${url.origin} may not be asked: \`allow: net\` does not name it` };
+  return { ok: true, path: url.href };
+}
+
 /** A request from JSON that a script made. Throws ScriptHostError "argument". */
 export function readRequest(json: string): FetchRequest {
   const parsed: unknown = JSON.parse(json);

@@ -1,12 +1,13 @@
 /** One call and its script, on the main thread: commands are checked and carried out, events passed on. */
 import { dirname } from "node:path";
 import type { CallControl, CallFacts } from "../../call/control.ts";
+import { isSoundUrl } from "../../call/remote-sounds.ts";
 import { parseStreamUrl } from "../../call/stream/target.ts";
 import { type CallEvent, readCommand } from "../../call/vocabulary.ts";
 import type { Log } from "../../log.ts";
 import { FileNames, isFailure } from "../file-names.ts";
 import { resolveReadable, resolveWritable } from "../files.ts";
-import { isHostAllowed } from "./net.ts";
+import { isHostAllowed, resolveUrl } from "./net.ts";
 import type { Program } from "./program.ts";
 import type { RunId, ScriptFacts, ToMain, ToWorker } from "./protocol.ts";
 import type { ScriptPermissions } from "./settings.ts";
@@ -46,9 +47,11 @@ export class Session {
     // A script may play what lies beside it; to read it as data is another permission.
     const read = [...parts.allow.read, folder];
     this.#names = new FileNames((name, purpose) =>
-      purpose === "read"
-        ? resolveReadable(name, { base: folder, allow: read })
-        : resolveWritable(name, { base: folder, allow: parts.allow.write }),
+      purpose === "read" && isSoundUrl(name)
+        ? resolveUrl(name, parts.allow.net)
+        : purpose === "read"
+          ? resolveReadable(name, { base: folder, allow: read })
+          : resolveWritable(name, { base: folder, allow: parts.allow.write }),
     );
   }
 

@@ -1,6 +1,4 @@
 /** Compressed sound files as samples: what a file is, by its first octets, and a decoder for each kind. */
-import { FLACDecoder } from "@wasm-audio-decoders/flac";
-import { OggVorbisDecoder } from "@wasm-audio-decoders/ogg-vorbis";
 import { createDecoder } from "libopus-wasm";
 import { Decoder as Mp3 } from "minimp3-wasm";
 import mp3Wasm from "minimp3-wasm/dist/decoder.opt.wasm" with { type: "file" };
@@ -41,15 +39,16 @@ export function kindOf(head: Uint8Array): FileKind | undefined {
 }
 
 export async function createFileDecoder(kind: FileKind): Promise<FileDecoder> {
+  // Imported as a whole when they are needed: taken by name, the bundler drops a half of these packages that the other asks for.
   switch (kind) {
     case "mp3":
       return mp3Decoder();
     case "opus":
       return opusDecoder();
     case "vorbis":
-      return packaged(new OggVorbisDecoder());
+      return packaged(new (await import("@wasm-audio-decoders/ogg-vorbis")).OggVorbisDecoder());
     case "flac":
-      return packaged(new FLACDecoder());
+      return packaged(new (await import("@wasm-audio-decoders/flac")).FLACDecoder());
   }
 }
 

@@ -22,7 +22,9 @@ interface Job {
 /** In a compiled binary workers are named from the root of the embedded tree: see `media/index.ts`. */
 function createThread(): Thread {
   const compiled = import.meta.url.includes("/$bunfs/");
-  return new Worker(compiled ? "/$bunfs/root/media/decode/worker.js" : new URL("./worker.ts", import.meta.url).href);
+  return new Worker(
+    compiled ? "file:///$bunfs/root/media/decode/worker.ts" : new URL("./worker.ts", import.meta.url).href,
+  );
 }
 
 export class DecodingThread {
