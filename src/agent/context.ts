@@ -83,6 +83,11 @@ export function familyOf(host: string): Family {
   return host.includes(":") ? "ipv6" : "ipv4";
 }
 
+/** SDP of ours with the line ends that the settings want. */
+export function sdpText({ settings }: AgentContext, sdp: string): string {
+  return settings.sdpLineEnd === undefined ? sdp : sdp.replaceAll("\r\n", settings.sdpLineEnd);
+}
+
 /** The value of a new request's topmost Via on `flow`, with a fresh branch and rport (RFC 3581 §3). */
 export function topVia(context: AgentContext, flow: Flow): string {
   const { transport, host, port } = context.ways.viaFor(flow);

@@ -22,6 +22,7 @@ import {
   flowToward,
   hopsTo,
   isSecure,
+  sdpText,
   srtpOptions,
   topVia,
 } from "./context.ts";
@@ -203,7 +204,7 @@ class Invitation {
     try {
       const media = session.localMedia();
       const offer = context.settings.lateOffer ? undefined : session.offerAnswer.offer(media);
-      if (offer?.ok) sdp = written(context, offer.sdp);
+      if (offer?.ok) sdp = sdpText(context, offer.sdp);
     } catch (error) {
       context.log.error("no audio can be opened for a call", { reason: String(error) });
       // Nothing is reported before `invite` has returned.
@@ -337,7 +338,7 @@ class Invitation {
     const offer = fork.offerAnswer.receiveOffer(sessionDescription(response));
     const answer = offer.ok ? fork.offerAnswer.answer(session.localMedia()) : undefined;
     if (answer === undefined) return false;
-    this.#lateAnswer = new TextEncoder().encode(written(session.context, answer.sdp));
+    this.#lateAnswer = new TextEncoder().encode(sdpText(session.context, answer.sdp));
     session.mediaChanged(answer.negotiated, true);
     return true;
   }
@@ -377,11 +378,6 @@ class Invitation {
     session.onSettled();
     session.over(end === undefined ? how : { ...end, code: end.cause === "hangup" ? 487 : end.code });
   }
-}
-
-/** SDP with the line ends that the settings want. */
-function written({ settings }: AgentContext, sdp: string): string {
-  return settings.sdpLineEnd === undefined ? sdp : sdp.replaceAll("\r\n", settings.sdpLineEnd);
 }
 
 function newOfferAnswer(context: AgentContext, flow: Flow, prefer: AudioCodec | undefined): OfferAnswer {

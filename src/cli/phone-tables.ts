@@ -25,7 +25,7 @@ export const wayOptions: readonly Option[] = [
   { name: "proxy", value: "ADDRESS", help: "Send everything through this server: 192.0.2.1:5062, a name, or a URI." },
   { name: "strict-route", help: "The proxy is a strict router, of RFC 2543." },
   { name: "transport", value: "TRANSPORT", among: transports, help: "udp, tcp or tls, where the URI names none." },
-  { name: "port", value: "PORT", help: "Listen on this port, and for TLS on the next; the system chooses by default." },
+  { name: "port", value: "PORT", help: "Listen on this port; the system chooses by default." },
   { name: "int-ip", value: "ADDRESS", help: "Listen on this address; on all by default." },
   { name: "ext-ip", value: "ADDRESS", help: "The address that others see, for NAT." },
   { name: "user-agent", value: "TEXT", help: "The value of User-Agent." },

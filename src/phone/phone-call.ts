@@ -155,16 +155,11 @@ export class PhoneCall {
       case "ENDED":
         this.#ended(event);
         break;
-      default:
-        this.#other(event);
+      case "SPEECH":
+        if (event.final && event.text !== "") this.#user.print(`<<< “${printable(event.text)}”`);
+        break;
     }
     this.#user.changed();
-  }
-
-  /** Events of words that not every build has: recognised speech above all. */
-  #other(event: CallEvent): void {
-    const text: unknown = Reflect.get(event, "text");
-    if (typeof text === "string" && text !== "") this.#user.print(`<<< ${printable(text)}`);
   }
 
   #connected(): void {
@@ -174,10 +169,16 @@ export class PhoneCall {
     if (this.#call !== undefined) this.#sound.start(this.#call);
     const { autoTerminateAfter, recognize } = this.#settings;
     if (autoTerminateAfter > 0) this.#timer = this.#clock.after(autoTerminateAfter, () => this.hangUp());
-    if (!recognize) return;
-    const read = readCommand("RECOGNIZE", {});
-    if (read.ok) this.#perform(read.command);
-    else this.#user.print(`RECOGNIZE: ${read.failure.reason}`);
+    if (recognize) this.#recognize();
+  }
+
+  /** One utterance after another. */
+  #recognize(): void {
+    this.control.perform({ name: "RECOGNIZE" }, (outcome) => {
+      if (this.#state === "over") return;
+      if (outcome.ok) this.#recognize();
+      else this.#user.print(`RECOGNIZE: ${outcome.failure.reason}`);
+    });
   }
 
   #ended(event: CallEvent & { name: "ENDED" }): void {
