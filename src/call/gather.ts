@@ -9,6 +9,8 @@ export interface GatherRules {
   /** Milliseconds to wait for the first key, and for each further one. */
   timeout: number;
   interdigit: number;
+  /** Told of the first key. */
+  pressed?: () => void;
 }
 
 /** A caller who leans on the keys while nothing gathers must not fill the memory: older keys are forgotten. */
@@ -21,6 +23,11 @@ export class Gatherer {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** An entry runs, and no key has been pressed in it. */
+  get untouched(): boolean {
+    return this.#entry?.digits === "";
   }
 
   get busy(): boolean {
@@ -41,11 +48,29 @@ export class Gatherer {
       this.#waiting = (this.#waiting + digit).slice(-maxWaiting);
       return;
     }
+    if (entry.digits === "") entry.rules.pressed?.();
     if (entry.rules.terminator.includes(digit)) return this.#end("terminator");
     entry.digits += digit;
     if (entry.digits.length >= entry.rules.max) return this.#end("count");
     entry.timer.cancel();
     entry.timer = this.#clock.after(entry.rules.interdigit, this.#expire);
+  }
+
+  /** The other side is speaking: its time is not up meanwhile. */
+  hold(): void {
+    this.#entry?.timer.cancel();
+  }
+
+  /** Nothing was made of what it said: keys may follow. */
+  resume(): void {
+    if (this.#entry === undefined) return;
+    this.#entry.timer.cancel();
+    this.#entry.timer = this.#clock.after(this.#entry.rules.interdigit, this.#expire);
+  }
+
+  /** Ends a running entry with what the other side said. */
+  understand(speech: string): void {
+    this.#end("speech", speech);
   }
 
   /** Forgets a running entry without an outcome: the call is over. */
@@ -56,11 +81,11 @@ export class Gatherer {
 
   #expire = () => this.#end("timeout");
 
-  #end(reason: Gathered["reason"]): void {
+  #end(reason: Gathered["reason"], speech?: string): void {
     const entry = this.#entry;
     if (entry === undefined) return;
     entry.timer.cancel();
     this.#entry = undefined;
-    entry.done({ digits: entry.digits, reason });
+    entry.done({ digits: entry.digits, reason, ...(speech === undefined ? {} : { speech }) });
   }
 }

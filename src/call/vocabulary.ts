@@ -65,7 +65,9 @@ export type CallEvent = { [N in EventName]: { name: N } & Args<(typeof events)[N
 
 export interface Gathered {
   digits: string;
-  reason: "count" | "terminator" | "timeout";
+  reason: "count" | "terminator" | "timeout" | "speech";
+  /** What the other side said instead of pressing keys; empty where it was not understood. */
+  speech?: string;
 }
 
 /** What RECOGNIZE has understood. */

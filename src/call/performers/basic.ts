@@ -1,7 +1,9 @@
 /** What the words of tables/basic.ts do. */
 import { encodeUtf8 } from "../../sip/text.ts";
 import { failed } from "../call.ts";
+import { gatherWithSpeech, whyNotListen } from "../gather-speech.ts";
 import type { basicCommands } from "../tables/basic.ts";
+import type { Gathered } from "../vocabulary.ts";
 import { ok, type Performers, settled } from "./performer.ts";
 
 export const basicPerformers: Performers<keyof typeof basicCommands> = {
@@ -38,19 +40,25 @@ export const basicPerformers: Performers<keyof typeof basicCommands> = {
   },
   GATHER: (call, command, done) => {
     if (call.gatherer.busy) return done(failed(command, "another GATHER is still running"));
-    const id = call.track(command, done);
     const terminator = command.terminator ?? "#";
-    call.gatherer.start(
-      {
-        max: command.max ?? 32,
-        terminator: terminator === "none" ? "" : terminator.toUpperCase(),
-        timeout: command.timeout ?? 10_000,
-        interdigit: command.interdigit ?? 4_000,
-      },
-      (gathered) => {
-        call.emit({ name: "GATHERED", ...gathered });
-        call.settle(id, { ok: true, value: gathered });
-      },
-    );
+    const rules = {
+      max: command.max ?? 32,
+      terminator: terminator === "none" ? "" : terminator.toUpperCase(),
+      timeout: command.timeout ?? 10_000,
+      interdigit: command.interdigit ?? 4_000,
+    };
+    const ended = (id: number) => (gathered: Gathered) => {
+      const { digits, reason } = gathered;
+      call.emit({ name: "GATHERED", digits, reason });
+      call.settle(id, { ok: true, value: gathered });
+    };
+    if (!command.speech) return call.gatherer.start(rules, ended(call.track(command, done)));
+    call.withAudio(command, done, () => {
+      const fault = whyNotListen(call);
+      if (fault !== undefined) return done(failed(command, fault));
+      const id = call.track(command, done);
+      const failure = gatherWithSpeech(call, command, rules, ended(id));
+      if (failure !== undefined) call.settle(id, failed(command, failure));
+    });
   },
 };

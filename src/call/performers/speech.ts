@@ -1,5 +1,6 @@
 /** What the words of tables/speech.ts do. */
 import { failed } from "../call.ts";
+import { whyNotListen } from "../gather-speech.ts";
 import { Recognition } from "../recognition.ts";
 import type { speechCommands } from "../tables/speech.ts";
 import type { Performers } from "./performer.ts";
@@ -13,9 +14,8 @@ export const speechPerformers: Performers<keyof typeof speechCommands> = {
   },
   RECOGNIZE: (call, command, done) => {
     call.withAudio(command, done, () => {
-      if (call.speech === undefined) return done(failed(command, "speech is not set up here"));
-      if ([...call.attachments].some((one) => one instanceof Recognition))
-        return done(failed(command, "somebody is listening already"));
+      const fault = whyNotListen(call);
+      if (fault !== undefined) return done(failed(command, fault));
       const { timeout = 10_000, silence = 800, max = 30_000, language, engine } = command;
       const id = call.track(command, done);
       try {

@@ -80,7 +80,8 @@ export const basicCommands = {
     settles: "at once",
   },
   GATHER: {
-    summary: "Collects keys that the other side presses. Ends by itself by count, by terminator or by time.",
+    summary:
+      "Collects keys that the other side presses. Ends by itself by count, by terminator or by time; with `speech`, also when the other side has said something.",
     named: true,
     args: {
       max: { kind: "count", summary: "how many keys at most", optional: true, default: "32" },
@@ -102,6 +103,15 @@ export const basicCommands = {
         optional: true,
         default: "4000",
       },
+      speech: { kind: "flag", summary: "listen for words, too", optional: true, default: "off" },
+      silence: {
+        kind: "milliseconds",
+        summary: "how much quiet ends what is said",
+        optional: true,
+        default: "800",
+      },
+      language: { kind: "voice", summary: "the language to listen for", optional: true, default: "the engine's" },
+      engine: { kind: "voice", summary: "the engine that listens", optional: true, default: "the first" },
     },
     result: "Gathered",
     settles: "when the entry has ended; keys pressed since the last GATHER, or since the call began, count",
@@ -122,7 +132,10 @@ export const basicEvents = {
   GATHERED: {
     summary: "A GATHER has ended.",
     args: {
-      reason: { kind: "reason", summary: "`count`, `terminator` or `timeout`" },
+      reason: {
+        kind: "reason",
+        summary: "`count`, `terminator`, `timeout`, or `speech`, whose SPEECH event came before",
+      },
       digits: { kind: "text", summary: "the keys, without the terminator; may be empty" },
     },
   },

@@ -96,7 +96,9 @@ const properties = [
 const world = `/** What GATHER has collected. */
 interface Gathered {
   digits: string;
-  reason: "count" | "terminator" | "timeout";
+  reason: "count" | "terminator" | "timeout" | "speech";
+  /** What the other side said instead of pressing keys; empty where it was not understood. */
+  speech?: string;
 }
 
 /** How a DIAL went. */
