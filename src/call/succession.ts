@@ -3,6 +3,7 @@
  * somebody takes the peer's place (RFC 3891, as target). The handler, its sound and its recordings go on; the session changes.
  */
 import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
+import { parseNameAddr } from "../sip/name-addr.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
 import { formatReplaces } from "../sip/replaces.ts";
 import { decodeUtf8 } from "../sip/text.ts";
@@ -194,7 +195,7 @@ function hangUp(session: Session): void {
 }
 
 function peerOf({ dialog }: Session): string {
-  return /<([^>]*)>/.exec(dialog?.remoteId ?? "")?.[1] ?? "";
+  return parseNameAddr(dialog?.remoteId ?? "")?.uriText ?? "";
 }
 
 /** A session whose call has gone on without it. */

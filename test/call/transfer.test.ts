@@ -1,9 +1,11 @@
 /** Transfer of calls, in virtual time: as transferor, transferee and target (RFC 3515, RFC 3891, RFC 4488, RFC 5589). */
 import { describe, expect, test } from "bun:test";
 import { invite } from "../../src/agent/index.ts";
-import { Request } from "../../src/sip/message.ts";
-import { offer } from "../support/agent.ts";
+import { Request, Response } from "../../src/sip/message.ts";
+import type { ServerTransaction } from "../../src/sip/transaction/index.ts";
+import { fromAlice, offer } from "../support/agent.ts";
 import { CallBench as Bench, lineOf } from "../support/call-bench.ts";
+import { parsed } from "../support/fake-flow.ts";
 
 const ok = { ok: true } as const;
 const why = (reason: string) => ({ ok: false, failure: { command: expect.any(String), reason } });
@@ -282,3 +284,75 @@ describe("a REFER of the other side's", () => {
     expect(placed.uri).toBe("sip:carol@192.0.2.7");
   });
 });
+
+describe("an INVITE with Replaces", () => {
+  const taking = (from: string, replaces: (bench: Bench) => string) => {
+    const bench = new Bench();
+    const invite = fromAlice({ method: "INVITE", sequence: 1, body: offer, headers: [`Replaces: ${replaces(bench)}`] })
+      .replace("From: Alice <sip:alice@example.org>;tag=a1", `From: ${from};tag=x1`)
+      .replace("Call-ID: call-1", "Call-ID: other")
+      .replace("Contact: <sip:alice@192.0.2.9:5060>", "Contact: <sip:carol@192.0.2.7>");
+    const message = parsed(invite);
+    if (!(message instanceof Request)) throw new TypeError("a request was expected");
+    return { bench, found: bench.bench.agent.replacedBy(message), message };
+  };
+  const genuine = (bench: Bench) => `call-1;to-tag=${bench.tag};from-tag=a1`;
+
+  test.each([
+    ["sip:carol@192.0.2.7", "sip:carol@192.0.2.7"],
+    ['"Carol" <sip:carol@192.0.2.7;x=y>', "sip:carol@192.0.2.7;x=y"],
+  ])("of %s takes the other side's place: the call goes on, and the other side is let go", (from, uri) => {
+    const { bench, found, message } = taking(from, genuine);
+    if (found === undefined || "status" in found) throw new TypeError("the call was not found");
+    bench.messages();
+    bench.bench.agent.invite(transactionOf(bench, message), message, (session) => {
+      const user = found.user.replaced?.(session);
+      if (user === undefined) throw new TypeError("the call cannot go on");
+      bench.bench.clock.after(0, () => session.accept(() => {}));
+      return user;
+    });
+    bench.bench.clock.advance(0);
+    const answer = bench.messages()[0];
+    expect(answer instanceof Response && answer.status).toBe(200);
+    bench.bench.receive(ackOf(message, answer?.to.tag ?? ""));
+    expect(bench.told()).toEqual([`TRANSFERRED ${uri}`]);
+    expect(bench.request("BYE").uri).toBe("sip:alice@192.0.2.9:5060");
+  });
+
+  test.each([
+    [() => "call-1;to-tag=1;from-tag=a1", 481],
+    [() => "nonsense", 400],
+    [(bench: Bench) => `${genuine(bench)};early-only`, 486],
+  ])("%# that names no call of ours is refused", (replaces, status) => {
+    expect(taking("<sip:x@y>", replaces).found).toMatchObject({ status });
+  });
+});
+
+/** A server transaction of the bench's layer. */
+function transactionOf(bench: Bench, message: Request): ServerTransaction {
+  let made: ServerTransaction | undefined;
+  const { agent } = bench.bench;
+  const invite = agent.invite.bind(agent);
+  agent.invite = (tx) => {
+    made = tx;
+  };
+  bench.bench.onSession = () => {};
+  bench.bench.receive(message);
+  agent.invite = invite;
+  if (made === undefined) throw new TypeError("the INVITE did not arrive");
+  return made;
+}
+
+function ackOf(invite: Request, tag: string): string {
+  return [
+    "ACK sip:bob@192.0.2.1:5060 SIP/2.0",
+    "Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKack",
+    `From: ${invite.header("from")}`,
+    `To: ${invite.header("to")};tag=${tag}`,
+    `Call-ID: ${invite.callId}`,
+    "CSeq: 1 ACK",
+    "Content-Length: 0",
+    "",
+    "",
+  ].join("\r\n");
+}

@@ -1,6 +1,7 @@
 /** What the words of tables/transfer.ts do. */
 import type { Session } from "../../agent/index.ts";
 import { InvalidHeaderValue } from "../../sip/errors.ts";
+import { parseNameAddr } from "../../sip/name-addr.ts";
 import type { Referred } from "../../sip/replaces.ts";
 import { formatUri } from "../../sip/uri.ts";
 import { type Call, failed } from "../call.ts";
@@ -47,6 +48,6 @@ function otherEnd(call: Call, id: string): Referred | string {
 /** RFC 5589 §7.3: the very device that we talk to, where it can be reached without the proxies between it and us. */
 function addressOf({ dialog }: Session): string {
   if (dialog === undefined) return "";
-  const known = /<([^>]*)>/.exec(dialog.remoteId)?.[1];
+  const known = parseNameAddr(dialog.remoteId)?.uriText;
   return dialog.routeSet.length > 0 && known !== undefined ? known : formatUri(dialog.remoteTarget);
 }

@@ -77,3 +77,11 @@ export async function netSipTransferee(callee: string): Promise<Program> {
   const rtp = String(await freePort(2));
   return new Program({ command: ["perl", join(programs, "transferee.pl"), own, phoneHost, rtp, callee] });
 }
+
+/** A mailbox that can be subscribed to; gives its `host:port`. See the program's first lines for what it says. */
+export async function netSipMailbox(): Promise<{ program: Program; address: string }> {
+  const address = `${phoneHost}:${await freePort()}`;
+  const program = new Program({ command: ["perl", join(programs, "notifier.pl"), address] });
+  await program.line(/^READY/);
+  return { program, address };
+}
