@@ -76,6 +76,7 @@ export async function placeCall(
       ],
     },
     {
+      trusted: true,
       start(control) {
         const call = libraryCall(control);
         giveUp = () => void call.hangup();

@@ -78,6 +78,32 @@ describe("a registration", () => {
     expect(one.states).toEqual([{ name: "registered", expires: 600, service: [] }]);
   });
 
+  test("puts what it was told to into its Contact, and knows it again", () => {
+    const one = new Bench({ contactParams: ";line=7" });
+    const request = one.sent();
+    expect(request.header("contact")).toBe("<sip:alice@192.0.2.1:5060;line=7>");
+    one.bench.receive(
+      responseTo(request, 200, "r1", [
+        `Contact: <sip:alice@192.0.2.77>;expires=20, ${request.header("contact")};expires=1000`,
+      ]),
+    );
+    expect(one.states).toEqual([{ name: "registered", expires: 1000, service: [] }]);
+  });
+
+  test.each([
+    [{ proxy: "sip:edge.example.net;lr" }, "sip:example.com", "<sip:edge.example.net;lr>"],
+    [{ proxy: "sip:edge.example.net", strictRoute: true }, "sip:edge.example.net", "<sip:example.com>"],
+  ])("by way of a proxy: %o", (options, uri, route) => {
+    const one = new Bench(options);
+    const request = one.answer(
+      401,
+      `WWW-Authenticate: ${formatChallenge({ realm: "x", nonce: "n", algorithm: "MD5", qop: "auth" })}`,
+    );
+    const again = one.grant(3600);
+    for (const each of [request, again]) expect([each.uri, each.header("route")]).toEqual([uri, route]);
+    expect(parseCredentials(again.header("authorization") ?? "")?.uri).toBe(uri);
+  });
+
   test("answers a challenge, and uses the nonce again when it renews", () => {
     const one = new Bench();
     const challenge = { realm: "example.com", nonce: "n1", algorithm: "SHA-256", qop: "auth" };
@@ -202,6 +228,17 @@ describe("what fails is tried again", () => {
     one.untilNext();
     one.answer(500);
     expect(one.untilNext()).toBeWithin(14_000, 31_001);
+  });
+
+  test("and the pauses are as long as was asked for", () => {
+    const one = new Bench({ retry: { first: 2000, longest: 5000 } });
+    const pauses = [500, 500, 500, 500, 403].map((status) => {
+      one.answer(status);
+      return one.untilNext();
+    });
+    // Each is drawn between half of it and all; a clock of 400 ms looks.
+    const longest = [2000, 4000, 5000, 5000, 5000];
+    for (const [i, most] of longest.entries()) expect(pauses[i]).toBeWithin(most / 2 - 1, most + 401);
   });
 
   test("at once, when the connection is gone that we would be called on", () => {
