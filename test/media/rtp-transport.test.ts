@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { masterLength, Srtp, type SrtpProfile } from "../../src/media/srtp/index.ts";
 import { RtpTransport } from "../../src/media/transport/rtp-transport.ts";
 import type { Configuration } from "../../src/media/types.ts";
-import { rtpPacket } from "./srtp/packets.ts";
+import { rtpPacket, toHex } from "./srtp/packets.ts";
 import { plain } from "./virtual-session.ts";
 
 const profile: SrtpProfile = "AES_CM_128_HMAC_SHA1_80";
@@ -49,7 +49,7 @@ describe("with keys", () => {
     expect(own).toEqual([packet(1), report(), report()]);
     const peer = peerOf(1, 2);
     const [first = new Uint8Array(), ...reports] = sent;
-    expect(first.slice(0, peer.unprotect(first, first.length))).toEqual(packet(1));
+    expect(toHex(first.subarray(0, peer.unprotect(first, first.length)))).toBe(toHex(packet(1)));
     for (const one of reports) expect(one.slice(0, peer.unprotectRtcp(one, one.length))).toEqual(report());
     expect(reports).toHaveLength(2);
   });
