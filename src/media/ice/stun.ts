@@ -48,7 +48,7 @@ export function isStunPacket(datagram: Uint8Array): boolean {
   return (datagram[0] ?? 255) <= 3;
 }
 
-/** Reads a Binding message; undefined for all else, for a wrong FINGERPRINT, and for what is cut short. */
+/** Reads a Binding message; undefined for all else, without the right FINGERPRINT, and for what is cut short. */
 export function readStun(datagram: Uint8Array): StunMessage | undefined {
   if (datagram.length < headerLength || datagram.length > maxMessage) return undefined;
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
@@ -82,7 +82,8 @@ export function readStun(datagram: Uint8Array): StunMessage | undefined {
     if (message.integrityAt < 0) readAttribute(message, view, datagram, { type, at, from, length });
     at = next;
   }
-  return message;
+  // RFC 8445 §7.1: ICE's messages end with it.
+  return undefined;
 }
 
 function readAttribute(
