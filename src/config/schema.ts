@@ -106,7 +106,7 @@ const mediaType = mapOf({
   codecs: {
     type: listOf(oneOf(audioCodecNames), { atLeast: 1 }),
     default: ["PCMU", "PCMA"],
-    doc: "Codecs, the preferred one first: our offers list them in this order, and answers take the caller's first that is here. G722 and opus sound wider and cost more, see docs/sound.md.",
+    doc: "Codecs, the preferred one first: our offers list them in this order, and answers take the caller's first that is here. G722 and opus sound wider and cost more, see docs/media.md.",
   },
   srtp: {
     type: oneOf(["required", "optional", "off"]),

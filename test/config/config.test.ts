@@ -241,7 +241,7 @@ describe("what is wrong is said with its place", () => {
     ["media: { ports: 20000-10000 }", "the lower port comes first"],
     ["media: { ports: 10001-10002 }", "make the range larger"],
     ["media: { ports: 1-70000 }", "ports go from 1 to 65535"],
-    ["media: { codecs: [OPUS] }", "1:19: found “OPUS”; expected one of PCMU, PCMA"],
+    ["media: { codecs: [GSM] }", "1:19: found “GSM”; expected one of PCMU, PCMA, G722, opus"],
     ["media: { codecs: [] }", "expected at least 1"],
     ["limits: { calls: 0 }", "expected a whole number from 1 to 100000"],
     ["log:\n\tlevel: info", "a tab indents this line"],
