@@ -6,6 +6,7 @@ import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.
 import { parseNameAddr } from "../sip/name-addr.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
 import { formatReplaces } from "../sip/replaces.ts";
+import { reasonPhrase } from "../sip/status.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { Call } from "./call.ts";
 
@@ -51,7 +52,8 @@ export class Succession {
       ringing: () => referral.tell(180, "Ringing"),
       failed: (end) => {
         this.#next = undefined;
-        referral.tell(end.code >= 300 ? end.code : 487, "Not Reached");
+        const status = end.code >= 300 ? end.code : 487;
+        referral.tell(status, reasonPhrase(status));
         done(`the call to ${referral.uri} was not answered: ${end.cause} (${end.code})`);
         if (successor.alone) this.#call.ended(end);
       },

@@ -229,7 +229,7 @@ describe("a REFER of the other side's", () => {
     const { bench, follow, placed } = followed();
     bench.answer(placed, 486);
     expect(follow.outcome).toEqual(why("the call to sip:carol@192.0.2.7 was not answered: rejected (486)"));
-    expect(bench.sent()).toContain("NOTIFY SIP/2.0 486 Not Reached (terminated;reason=noresource)");
+    expect(bench.sent()).toContain("NOTIFY SIP/2.0 486 Busy Here (terminated;reason=noresource)");
     expect(bench.told()).toEqual([]);
     bench.alice("REFER", ["Refer-To: <sip:dave@192.0.2.8>"]);
     expect(bench.told()).toEqual(["REFERRED sip:dave@192.0.2.8 Alice <sip:alice@example.org>"]);
