@@ -20,6 +20,7 @@ export {
   type OutsideUser,
   requestOutside,
 } from "./outside.ts";
+export { preloadedRoute } from "./preloaded-route.ts";
 export type { Referral } from "./refer.ts";
 export {
   type RegisterFailure,

@@ -93,6 +93,8 @@ export interface TrunkSettings {
   readonly expires: number;
   /** Milliseconds. */
   readonly retry: { readonly first: number; readonly longest: number };
+  /** Milliseconds; 0: never. */
+  readonly keepalive: number;
   /** A SIP URI. */
   readonly proxy: string | undefined;
   readonly strictRoute: boolean;

@@ -57,6 +57,11 @@ export const trunkKeys = {
     doc: "The first pause after a registration failed; each further one is twice as long. After a refusal it is 5m at least.",
   },
   retry_max: { type: duration("1s", "24h"), default: "30m", doc: "The longest of these pauses." },
+  keepalive: {
+    type: duration("0s", "5m"),
+    default: "25s",
+    doc: "How often an empty line keeps the way through a NAT open while we are registered; 0s: never.",
+  },
   proxy: {
     type: serverUri("a SIP URI such as sip:edge.provider.example;lr"),
     doc: "An outbound proxy: requests go there first. With `;lr` it stands in Route as well.",

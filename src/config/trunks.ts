@@ -57,6 +57,7 @@ function readTrunk(values: TrunkValues, at: Position, context: Context): TrunkSe
     auth: password === undefined ? undefined : { user: username ?? decodeUtf8(unescapeUri(user)), password, realm },
     expires: values.expires,
     retry: { first: values.retry, longest: Math.max(values.retry, values.retry_max) },
+    keepalive: values.keepalive,
     proxy: proxy === undefined ? undefined : withTransport(proxy, transport),
     strictRoute: values.strict_route,
     transport,

@@ -2,6 +2,7 @@
 import {
   type AgentContext,
   type InviteOptions,
+  preloadedRoute,
   Registration,
   type RegistrationState,
   register,
@@ -10,10 +11,14 @@ import type { TrunkSettings } from "../config/config.ts";
 import { withTransport } from "../config/trunks.ts";
 import type { StatusTrunk } from "../control/status.ts";
 import type { Log } from "../log.ts";
+import type { Timer } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import { canonicalHost } from "../sip/host.ts";
 import type { Request } from "../sip/message.ts";
 import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
+
+const emptyLine = new Uint8Array([0x0d, 0x0a]);
+const ping = new Uint8Array([0x0d, 0x0a, 0x0d, 0x0a]);
 
 export interface TrunkParts {
   readonly context: AgentContext;
@@ -36,6 +41,7 @@ export class Trunk {
   readonly #ended = Promise.withResolvers<void>();
   #service: readonly string[] = [];
   #since: number;
+  #keepAlive: Timer | undefined;
   #registered = false;
 
   constructor(settings: TrunkSettings, parts: TrunkParts) {
@@ -148,15 +154,39 @@ export class Trunk {
     return undefined;
   }
 
+  /** A Service-Route that cannot be taken is none (RFC 3608 §6.1): better a call without it than no call. */
+  #usable(service: readonly string[]): readonly string[] {
+    const { proxy } = this.settings;
+    const target = parseUri(this.uriOf("x"));
+    if (target === undefined || !isSipUri(target)) return [];
+    if (!("failure" in preloadedRoute(this.uriOf("x"), target, { proxy, service }))) return service;
+    this.#log.warn("the registrar's Service-Route is no route, and not taken");
+    return [];
+  }
+
+  /** An empty line now and then (RFC 5626 §3.5.1), for the NAT before us. */
+  #keepOpen(flow: Flow): void {
+    const { keepalive } = this.settings;
+    if (keepalive === 0) return;
+    this.#keepAlive = this.#parts.context.clock.after(keepalive, () => {
+      flow.send(flow.reliable ? ping : emptyLine);
+      this.#keepOpen(flow);
+    });
+  }
+
   #to(state: RegistrationState): void {
     const was = this.#registered;
     this.#since = this.#parts.now();
     this.#registered = state.name === "registered";
+    this.#keepAlive?.cancel();
     switch (state.name) {
       case "registered": {
-        this.#service = state.service;
-        const { remote } = this.#registration?.flow ?? {};
-        if (remote !== undefined) this.#parts.trust(remote.host);
+        this.#service = this.#usable(state.service);
+        const flow = this.#registration?.flow;
+        if (flow !== undefined) {
+          this.#parts.trust(flow.remote.host);
+          this.#keepOpen(flow);
+        }
         this.#log[was ? "debug" : "info"]("registered", { as: this.settings.id, seconds: state.expires });
         break;
       }

@@ -39,6 +39,7 @@ describe("a trunk", () => {
         auth: { user: "acct", password: "wonderland", realm: undefined },
         expires: 3600,
         retry: { first: 30_000, longest: 1_800_000 },
+        keepalive: 25_000,
         proxy: undefined,
         strictRoute: false,
         transport: undefined,

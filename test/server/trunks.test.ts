@@ -72,6 +72,13 @@ describe("who comes by a trunk", () => {
   });
 });
 
+test("the way through a NAT is kept open", async () => {
+  const { server, provider } = await withTrunk(", keepalive: 50ms");
+  await registered(server, provider);
+  const empty = () => provider.received.filter((octets) => Buffer.from(octets).toString() === "\r\n").length;
+  await until("two empty lines", () => empty() > 1);
+});
+
 describe("a call out", () => {
   /** Places it through the trunk; the INVITE as it leaves. */
   async function placed({ server, provider }: Awaited<ReturnType<typeof withTrunk>>, target: string, trunk?: string) {
@@ -93,6 +100,14 @@ describe("a call out", () => {
     expect(invite.uri).toBe("sip:+49@p.example");
     expect(invite.header("from")).toStartWith("<sip:acct@p.example>;tag=");
     expect(routesOf(invite)).toEqual([first, second]);
+  });
+
+  test("goes straight where the registrar's Service-Route is no route", async () => {
+    const bench = await withTrunk();
+    await registered(bench.server, bench.provider, ["Service-Route", "<mailto:x@example.com>"]);
+    const way = bench.server.dialer.wayTo(`sip:bob@${bench.address}`, {});
+    expect("failure" in way ? way : way.service).toEqual([]);
+    expect(bench.log.join("\n")).toContain("Service-Route is no route");
   });
 
   test("takes the proxy of a trunk that needs no registration, for a number", async () => {
