@@ -83,6 +83,7 @@ export const EPOLL_CLOEXEC = 0o2000000;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
 export const POLLIN = 1;
 
 /** `struct epoll_event` in 32-bit words; it is packed on x86-64. */

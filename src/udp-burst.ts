@@ -10,7 +10,7 @@
  * Linux; where libc or Bun's epoll cannot be found, joining does nothing.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { EPOLL_CTL_MOD, epollEventData, epollEventWords, type Libc, libc, memory, POLLIN } from "./libc.ts";
+import { EPOLL_CTL_MOD, EPOLLOUT, epollEventData, epollEventWords, type Libc, libc, memory, POLLIN } from "./libc.ts";
 import { batchSize, type UdpBatch } from "./udp-batch.ts";
 
 /** A burst is looked for, and its end, in so many ms. */
@@ -28,7 +28,7 @@ interface Member {
   readonly watch: Watch;
 }
 
-/** How Bun waits for a socket: the descriptor of its epoll, and what it has registered there. */
+/** How Bun waits for datagrams of a socket: the descriptor of its epoll, and what it has registered there. */
 interface Watch {
   readonly epoll: number;
   readonly events: number;
@@ -180,7 +180,10 @@ function findWatch(descriptor: number): Watch | undefined {
       const found = line.exec(readFileSync(`/proc/self/fdinfo/${name}`, "latin1"));
       if (found === null) continue;
       const [, events = "0", data = "0"] = found;
-      return { epoll: Number(name), events: Number.parseInt(events, 16), data: BigInt(`0x${data}`) };
+      // A new socket waits for its first chance to send, too. By the time when it gets this back Bun does not, and would
+      // be woken again and again.
+      const readable = Number.parseInt(events, 16) & ~EPOLLOUT;
+      return { epoll: Number(name), events: readable, data: BigInt(`0x${data}`) };
     } catch {
       // It was closed meanwhile.
     }
