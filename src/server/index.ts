@@ -44,6 +44,7 @@ import { trunkHandler } from "./trunk-handler.ts";
 import { Trunks } from "./trunks.ts";
 import { Unrouted } from "./unrouted.ts";
 import { UserAgentEntry } from "./user-agent-entry.ts";
+import { settlesWithin, until } from "./waiting.ts";
 import { warmUp } from "./warm-up.ts";
 
 export interface Server {
@@ -385,17 +386,4 @@ async function closeQuietly(media: MediaEngine, log: Log): Promise<void> {
   } catch (error) {
     log.error("the media engine did not close in order", { reason: String(error) });
   }
-}
-
-/** True when `promise` resolves within `ms`. */
-async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<false>();
-  const timer = setTimeout(() => resolve(false), Math.min(ms, 2 ** 31 - 1));
-  const settled = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return settled;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
