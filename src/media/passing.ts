@@ -31,7 +31,10 @@ export class Passing {
 
   /** Takes a packet of the partner's peer. */
   take(packet: Uint8Array, header: RtpHeader, codec: Codec): void {
-    if (this.#end.takes() !== codec) return;
+    if (this.#end.takes() !== codec) {
+      this.#last = Number.NEGATIVE_INFINITY;
+      return;
+    }
     const now = this.#end.now();
     const anew = now - this.#last > passingEnds;
     this.#last = now;

@@ -15,6 +15,8 @@ const slots = 16;
 const mask = slots - 1;
 /** A member so many slots from the others' time has stood still: it goes on at theirs. */
 const tolerance = 4;
+/** One that is late, so that others miss what it says, may make up for it in so many ticks. */
+const patience = 3;
 /** Hz: no room needs more than wideband speech has. */
 const highestRate = 16_000;
 
@@ -106,6 +108,8 @@ export class Seat {
   soundRate = 8000;
   readonly room: Room;
   #place: number;
+  /** Ticks for which it has been behind the others. */
+  #late = 0;
   /** What was added to each of the last slots, and at which place in time. */
   #own: Int16Array[] = [];
   #ownAt: number[] = [];
@@ -146,7 +150,12 @@ export class Seat {
       this.forget();
     }
     this.#place += ticks;
-    if (Math.abs(room.head - this.#place) > tolerance) this.#place = room.head;
+    const late = room.head - this.#place;
+    this.#late = late >= delay ? this.#late + 1 : 0;
+    if (Math.abs(late) > tolerance || this.#late > patience) {
+      this.#place = room.head;
+      this.#late = 0;
+    }
     const place = this.#place;
     const sum = room.slot(place);
     if (this.heard) this.#add(this.#atRoomRate(said, rate), sum, place);

@@ -141,6 +141,19 @@ describe("of one codec", () => {
   });
 });
 
+test("a new codec of the other's is mixed for at once", () => {
+  const { alice, bob } = joined();
+  const speak = () => {
+    alice.receive(new Uint8Array(160).fill(octetOf(4000)));
+    alice.tick();
+    bob.tick();
+  };
+  for (let i = 0; i < 5; i++) speak();
+  bob.session.configure(alaw);
+  for (let i = 0; i < 12; i++) speak();
+  expect(g711.PCMA.linear[bob.heard().at(-1) ?? 0]).toBeWithin(3900, 4100);
+});
+
 test("of two codecs nothing is passed on as it is", () => {
   const { alice, bob } = joined(plain, alaw);
   alice.receive(minusZero);

@@ -99,6 +99,17 @@ describe("a room's member", () => {
     expect(heard.slice(2)).toEqual(Array.from({ length: 28 }, (_, i) => i + 1));
   });
 
+  test.each([1, 2, 3, 4, 5, 6])("that stood still for %d ticks is heard again", (ticks) => {
+    const room = new Room();
+    const { seats } = talk(room, [100, 200]);
+    const [a, b] = seats;
+    for (let i = 0; i < ticks; i++) b?.exchange(level(200), undefined, 8000, 1);
+    let heard: (number | undefined)[] = [];
+    for (let i = 0; i < 8; i++)
+      heard = [a?.exchange(level(100), undefined, 8000, 1)?.[80], b?.exchange(level(200), undefined, 8000, 1)?.[80]];
+    expect(heard).toEqual([200, 100]);
+  });
+
   test("that stood still goes on at the others' time", () => {
     const room = new Room();
     const { seats } = talk(room, [100, 200]);
