@@ -141,12 +141,9 @@ export class Playout {
       if (player.form.rate !== form.rate) this.#reopen(player, form);
       const { track } = player;
       if (track === undefined) continue;
-      const offset = player.position * player.form.octets;
-      if (offset + player.form.octets > track.ready) {
-        if (track.complete) this.#end(player, track);
+      if ((player.position + 1) * player.form.octets > track.ready && !(track.complete && this.#again(player, track)))
         continue;
-      }
-      this.#take(player, track, offset, form, sounding++);
+      this.#take(player, track, player.position * player.form.octets, form, sounding++);
       player.position++;
     }
     if (heard !== undefined) this.#join(form, heard, sounding++);
@@ -162,14 +159,18 @@ export class Playout {
     this.#open(player);
   }
 
-  #end(player: Player, track: Track): void {
-    const failure = track.failure;
-    // A file that is shorter than where it was to start does not come round for ever.
-    if (failure === undefined && player.loops > 0 && track.octets.length > 0) {
+  /** At the end of a file: true when it begins again. */
+  #again(player: Player, track: Track): boolean {
+    const again = track.failure === undefined && player.loops > 0 && track.ready >= player.form.octets;
+    if (again) {
       player.loops--;
       player.position = 0;
-      return;
-    }
+    } else this.#end(player, track);
+    return again;
+  }
+
+  #end(player: Player, track: Track): void {
+    const failure = track.failure;
     this.#remove(player);
     if (failure === undefined) this.#events.played(player.id, player.file, "end");
     else this.#events.failed(player.id, player.file, failure);
