@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { writeCheck } from "../../src/media/ice/stun.ts";
+import { bindUdp } from "../../src/udp.ts";
 import { certificatesFor } from "../support/peers/authority.ts";
 import { has } from "../support/peers/available.ts";
 import { phoneHost } from "../support/peers/baresip.ts";
@@ -11,6 +13,11 @@ import { part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
 
 const domain = "example.com";
+/** The hello without a usable cipher of ES2023-01, -02 and -03. */
+const hostileHello = Buffer.from(
+  "Fv7/AAAAAAAAAAAAfAEAAHAAAAAAAAAAcP79AAAG4HCVaUNVbYVmxuqdn2WyCgtTijhZ+WheP/+H4AAAACAAABAABEABcAAP8BAAEAAAoACAAGAB0AFwAYAAsAAgEAACMAAAANABQAEgQDCAQEAQUDCAUFAQgGBgECAQAOAAkABgABAAgABwA=",
+  "base64",
+);
 const users = { alice: "wonderland", bob: "builder" };
 const config = (certificate: string, key: string) => `
 domains: [${domain}]
@@ -120,6 +127,43 @@ describe.skipIf(!has("chromium", "openssl", "sox"))("browsers call handlers", ()
     await alice.event(/^ended/, 0, 15_000);
     const sound = readWav(join(folder, file));
     expect(pitch(part(sound, 200, 900), sound.rate)).toBe(700);
+  });
+
+  test("strangers' STUN and ClientHellos neither hinder a call nor the next one", async () => {
+    const alice = await phone("jssip", "ws", "alice", 500);
+    await alice.dial(`sip:loop@${domain}`);
+    await alice.hears(500);
+    const before = await alice.statistics();
+    const stranger = await bindUdp({ host: server.host, port: 0, onPacket: () => answers++ });
+    let answers = 0;
+    const forged = writeCheck({
+      transaction: new Uint8Array(12),
+      username: "ours:theirs",
+      password: "a password that is wrong",
+      priority: 1,
+      controlling: true,
+      tieBreaker: 1n,
+      nominates: true,
+    });
+    // All ports that calls may have: 4,000 datagrams a second.
+    const flood = setInterval(() => {
+      for (let n = 0; n < 40; n++) {
+        const port = server.media[0] + 2 * Math.floor(Math.random() * 20);
+        stranger.send(n % 2 === 0 ? hostileHello : forged, port, server.host);
+      }
+    }, 10);
+    try {
+      const bob = await phone("sipjs", "ws", "bob", 900);
+      await bob.dial(`sip:loop@${domain}`);
+      await bob.hears(900);
+      await alice.gets(before.received + 150);
+      await alice.hears(500);
+      expect((await alice.statistics()).lost - before.lost).toBeLessThanOrEqual(2);
+    } finally {
+      clearInterval(flood);
+      stranger.close();
+    }
+    expect(answers).toBe(0);
   });
 
   test("a page that is reloaded in mid-call leaves no call behind", async () => {
