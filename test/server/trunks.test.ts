@@ -1,9 +1,10 @@
 /** Accounts of ours elsewhere, at a registrar in the test's hand: who comes by them, which way calls go out, what a reload changes. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { createServer, type Socket } from "node:net";
 import type { Config, Route } from "../../src/config/config.ts";
 import { readConfig } from "../../src/config/index.ts";
 import type { Server } from "../../src/server/index.ts";
-import type { Request } from "../../src/sip/message.ts";
+import { buildResponse, parseMessage, Request } from "../../src/sip/message.ts";
 import { freePort } from "../support/peers/ports.ts";
 import { until } from "../support/peers/until.ts";
 import { openServer, stopAll } from "../support/server.ts";
@@ -77,6 +78,37 @@ test("the way through a NAT is kept open", async () => {
   await registered(server, provider);
   const empty = () => provider.received.filter((octets) => Buffer.from(octets).toString() === "\r\n").length;
   await until("two empty lines", () => empty() > 1);
+});
+
+test("a registration over a connection is made anew when the connection is closed", async () => {
+  const port = await freePort();
+  const registrar = createServer((socket) => {
+    socket.once("data", (octets) => {
+      const register = parseMessage(Buffer.from(octets), "stream");
+      if (!(register instanceof Request)) throw new TypeError("a REGISTER was expected");
+      registers.push(register);
+      socket.write(buildResponse(register, 200, { headers: [["Expires", "600"]], toTag: "r" }).bytes());
+      sockets.push(socket);
+    });
+  });
+  const registers: Request[] = [];
+  const sockets: Socket[] = [];
+  await new Promise<void>((resolve) => registrar.listen(port, "127.0.0.2", resolve));
+  const { trunks } = await configOf(
+    `name: p, registrar: "sip:127.0.0.2:${port};transport=tcp", id: sip:acct@p.example, password: x`,
+  );
+  const { server } = await openServer({ routes, trunks });
+  await until("the registration", () => server.trunks.status()[0]?.state === "registered");
+  expect(registers.map((register) => register.contact?.uriText)).toEqual([
+    expect.stringMatching(/^sip:acct@127\.0\.0\.\d:\d+;transport=tcp;line=\w+$/),
+  ]);
+  sockets[0]?.destroy();
+  await until("the second one", () => registers.length === 2);
+  await until("its end", () => server.trunks.status()[0]?.state === "registered");
+  expect(registers.map(({ callId }) => callId === registers[0]?.callId)).toEqual([true, true]);
+  await stopAll();
+  registrar.close();
+  for (const socket of sockets) socket.destroy();
 });
 
 describe("a call out", () => {
