@@ -13,6 +13,8 @@ export interface Source {
 /** Milliseconds of sound in one portion, and portions under way: what the call holds ready, and no more. */
 const portionMs = 100;
 const underWay = 4;
+/** The pause after a portion that is left out, ms. */
+const tooFast = 10;
 
 /** Feeds one call. `done` resolves once all has been played, or the call is over; with why it could not be read. */
 export class Feed {
@@ -51,7 +53,11 @@ export class Feed {
     const portion = (rate / 1000) * portionMs * 2;
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length && !this.#over; at += portion) {
-        if (this.#source.live && this.#waiting >= underWay) continue;
+        if (this.#source.live && this.#waiting >= underWay) {
+          // A device that has no clock of its own would be read without end.
+          await Bun.sleep(tooFast);
+          continue;
+        }
         await this.#until(underWay);
         if (this.#over) return;
         tap.write(chunk.subarray(at, at + portion));
