@@ -1,6 +1,6 @@
 /** Calls and requests in dialogs that find one server after the other (RFC 3263 §4.3), in virtual time. */
 import { describe, expect, test } from "bun:test";
-import { invite } from "../../src/agent/index.ts";
+import { invite, register } from "../../src/agent/index.ts";
 import { Request } from "../../src/sip/message.ts";
 import type { Hop } from "../../src/transport/resolve/index.ts";
 import { offer } from "../support/agent.ts";
@@ -253,6 +253,39 @@ describe("requests in a dialog with a proxy that has a name", () => {
     expect(reasons).toEqual([]);
     net.bench.clock.advance(0);
     expect(reasons).toEqual(["the other side cannot be reached"]);
+  });
+});
+
+describe("a registration goes on to the next server", () => {
+  /** Registers at a name with three servers; `dead` are those that do not serve. */
+  function registering(dead: (net: ServersOfAName, one: Hop) => void) {
+    const net = new ServersOfAName();
+    const states: string[] = [];
+    const options = { registrar: "sip:example.com", aor: "<sip:alice@example.com>" };
+    register(net.bench.context, options, ({ name }) => states.push(name));
+    net.bench.clock.advance(0);
+    dead(net, first);
+    return { net, states };
+  }
+
+  const unavailable = (net: ServersOfAName, one: Hop) => {
+    const [sent] = net.at(one);
+    if (!(sent instanceof Request)) throw new TypeError("a REGISTER was expected");
+    net.reply(one, sent, 503);
+  };
+  const silent = (net: ServersOfAName) => net.bench.clock.advance(32_000);
+
+  test.each([
+    ["that says 503", unavailable],
+    ["that is silent", silent],
+  ])("from one %s", (_, dead) => {
+    const { net, states } = registering(dead);
+    const [sent] = net.at(second);
+    if (!(sent instanceof Request)) throw new TypeError("a REGISTER was expected");
+    expect(states).toEqual([]);
+    net.reply(second, sent, 200, { headers: ["Expires: 600"] });
+    expect(states).toEqual(["registered"]);
+    expect(net.told).toEqual(["192.0.2.11 failed", "192.0.2.12 worked"]);
   });
 });
 
