@@ -149,7 +149,10 @@ export class ReceivedReferral implements Referral {
     const { request: received } = tx;
     this.uri = uri;
     this.replaces = replaces;
-    this.by = received.header("referred-by") ?? (session.dialog?.remoteId ?? "").replace(/;tag=.*$/i, "");
+    // It goes into our own INVITE: what is no address is not passed on.
+    const by = received.header("referred-by");
+    const good = by !== undefined && !/[\x00-\x1f\x7f]/.test(by) && parseNameAddr(by) !== undefined;
+    this.by = good ? by : (session.dialog?.remoteId ?? "").replace(/;tag=.*$/i, "");
     this.#session = session;
     this.#tx = tx;
     this.#silent = received.header("refer-sub")?.trim().toLowerCase() === "false";

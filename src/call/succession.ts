@@ -9,6 +9,7 @@ import { formatReplaces } from "../sip/replaces.ts";
 import { reasonPhrase } from "../sip/status.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { Call } from "./call.ts";
+import { callOver } from "./control.ts";
 
 /** How long, in ms, a transferor may take to hang up after it was told that we have reached the target. */
 const farewell = 4_000;
@@ -17,6 +18,9 @@ export class Succession {
   readonly #call: Call;
   #asked: Referral | undefined;
   #next: Successor | undefined;
+  /** Tells who asked for what is under way that the call has ended. */
+  #givenUp: () => void = () => {};
+  #over = false;
 
   constructor(call: Call) {
     this.#call = call;
@@ -54,7 +58,8 @@ export class Succession {
         this.#next = undefined;
         const status = end.code >= 300 ? end.code : 487;
         referral.tell(status, reasonPhrase(status));
-        done(`the call to ${referral.uri} was not answered: ${end.cause} (${end.code})`);
+        const why = `the call to ${referral.uri} was not answered: ${end.cause} (${end.code})`;
+        done(end.by === "local" ? callOver : why);
         if (successor.alone) this.#call.ended(end);
       },
     });
@@ -73,6 +78,7 @@ export class Succession {
     }
     successor.session = placed;
     this.#next = successor;
+    this.#givenUp = () => done(callOver);
     referral.accept();
   }
 
@@ -89,6 +95,7 @@ export class Succession {
   replacedBy(session: Session): SessionUser {
     const successor: Successor = new Successor(this.#call, {
       connected: () => {
+        if (this.#over) return hangUp(session);
         const before = this.#succeed(successor);
         if (before !== undefined) hangUp(before);
         this.#call.emit({ name: "TRANSFERRED", uri: peerOf(session) });
@@ -103,10 +110,12 @@ export class Succession {
   /** The end of the session: true when the call goes on with the next one, which is on its way. */
   survives(end: SessionEnd): boolean {
     const next = this.#next;
-    if (next?.session === undefined) return false;
-    if (end.by !== "remote" || next.alone) {
+    if (next?.session === undefined || end.by !== "remote" || next.alone) {
+      this.#over = true;
       this.#next = undefined;
+      if (next === undefined) return false;
       next.abandon();
+      this.#givenUp();
       return false;
     }
     // A transferor may leave as soon as we have agreed (RFC 5589 §6.1).

@@ -256,7 +256,7 @@ describe("a REFER of the other side's", () => {
   });
 
   test.each([true, false])("is given up when the handler hangs up (the transferor left before: %p)", (left) => {
-    const { bench, placed } = followed();
+    const { bench, follow, placed } = followed();
     bench.answer(placed, 180);
     if (left) bench.alice("BYE");
     bench.messages();
@@ -265,6 +265,7 @@ describe("a REFER of the other side's", () => {
     expect(cancel.uri).toBe(placed.uri);
     bench.answer(placed, 487);
     expect(hangup.outcome).toEqual(ok);
+    expect(follow.outcome).toEqual(why("the call is over"));
     expect(bench.told()).toHaveLength(1);
     expect(bench.bench.context.sessions.size).toBeLessThanOrEqual(1);
   });
@@ -274,6 +275,15 @@ describe("a REFER of the other side's", () => {
     expect(lines.toSorted()).toEqual(["202 REFER", "INVITE"]);
     bench.answer(placed, 200, [], offer);
     expect(bench.sent()).toEqual(["ACK"]);
+  });
+
+  test.each([
+    ["<sip:boss@example.org>;ref=20398823", "<sip:boss@example.org>;ref=20398823"],
+    ["nobody\u0000", "Alice <sip:alice@example.org>"],
+    ["<<", "Alice <sip:alice@example.org>"],
+  ])("is followed in the name of who asks: Referred-By %j is passed on as %j", (by, passed) => {
+    const { placed } = followed(["Refer-To: <sip:carol@192.0.2.7>", `Referred-By: ${by}`]);
+    expect(placed.header("referred-by")).toBe(passed);
   });
 
   test("that names a call of the target's is followed with Replaces, and without other headers (RFC 3261 §19.1.5)", () => {
@@ -317,6 +327,25 @@ describe("an INVITE with Replaces", () => {
     bench.bench.receive(ackOf(message, answer?.to.tag ?? ""));
     expect(bench.told()).toEqual([`TRANSFERRED ${uri}`]);
     expect(bench.request("BYE").uri).toBe("sip:alice@192.0.2.9:5060");
+  });
+
+  test("that is acknowledged when the call has ended is hung up", () => {
+    const { bench, found, message } = taking("<sip:carol@192.0.2.7>", genuine);
+    if (found === undefined || "status" in found) throw new TypeError("the call was not found");
+    bench.messages();
+    bench.bench.agent.invite(transactionOf(bench, message), message, (session) => {
+      const user = found.user.replaced?.(session);
+      if (user === undefined) throw new TypeError("the call cannot go on");
+      bench.bench.clock.after(0, () => session.accept(() => {}));
+      return user;
+    });
+    bench.bench.clock.advance(0);
+    const answer = bench.messages()[0];
+    bench.alice("BYE");
+    bench.messages();
+    bench.bench.receive(ackOf(message, answer?.to.tag ?? ""));
+    expect(bench.request("BYE").uri).toBe("sip:carol@192.0.2.7");
+    expect(bench.told()).toEqual(["ENDED remote hangup 200"]);
   });
 
   test.each([
