@@ -72,7 +72,9 @@ export type RouteAction =
   | ({ readonly type: "proxy"; readonly uris: readonly string[] } & ProxySettings)
   /** Out through a trunk of that name. `number`, in which `$1` … `$9` are groups, is who is called: by default who was. */
   | { readonly type: "trunk"; readonly name: string; readonly number: string | undefined }
-  | { readonly type: "drop" };
+  | { readonly type: "drop" }
+  /** Whoever reads the events and writes lines handles it. */
+  | { readonly type: "events" };
 
 /** An account of ours elsewhere, complete. */
 export interface TrunkSettings {

@@ -74,7 +74,7 @@ function readRoute(node: MapNode, values: RouteValues, context: Context): [Route
 }
 
 function actionOf(values: RouteValues): RouteAction | undefined {
-  const { script, exec, reply, redirect, location, proxy, drop, trunk, number } = values;
+  const { script, exec, reply, redirect, location, proxy, drop, trunk, number, events } = values;
   if (script !== undefined) return { type: "script", file: script };
   if (exec !== undefined) return { type: "exec", argv: exec };
   if (reply !== undefined) return { type: "reply", ...reply };
@@ -82,6 +82,7 @@ function actionOf(values: RouteValues): RouteAction | undefined {
   if (location !== undefined) return { type: "location", ...proxySettings(values) };
   if (proxy !== undefined) return { type: "proxy", uris: proxy, ...proxySettings(values) };
   if (drop !== undefined) return { type: "drop" };
+  if (events !== undefined) return { type: "events" };
   if (trunk !== undefined) return { type: "trunk", name: trunk, number };
   return undefined;
 }
@@ -129,7 +130,8 @@ function checkMethods(
   for (const method of methods ?? [])
     if (!knownMethods.has(method))
       context.warn(at.method, `${method} is no method of SIP that siproc knows; is it spelled right?`);
-  const handles = action.type === "script" || action.type === "exec" || action.type === "trunk";
+  const handles =
+    action.type === "script" || action.type === "exec" || action.type === "trunk" || action.type === "events";
   if (handles && methods !== undefined && !methods.includes("INVITE"))
     context.problem(at.method, `${action.type} handles calls, which come as INVITE; found only ${methods.join(", ")}`);
   const answersInvite = methods === undefined || methods.includes("INVITE");

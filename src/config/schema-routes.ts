@@ -125,6 +125,10 @@ export const routeKeys = {
     doc: "On to another server, or to the next of a list when one fails: SIP URIs, in which `$1` … `$9` are groups of `to`. With a user part it becomes the Request-URI. `request-uri`: to wherever the Request-URI says.",
   },
   drop: { type: yes, doc: "`true`: no answer at all." },
+  events: {
+    type: yes,
+    doc: "`true`: the call is handled by who reads the events of `siproc run --events` and writes lines; without --events it is answered 480.",
+  },
   mode: {
     type: oneOf(["stateful", "stateless", "redirect"]),
     doc: "How `location` and `proxy` work: `stateful` (the default) forks, retries and keeps a record; `stateless` forwards; `redirect` answers 302 with the targets.",
@@ -154,4 +158,14 @@ export const routeKeys = {
 
 export const routeType = mapOf(routeKeys);
 
-export const actionNames = ["script", "exec", "reply", "redirect", "location", "proxy", "drop", "trunk"] as const;
+export const actionNames = [
+  "script",
+  "exec",
+  "reply",
+  "redirect",
+  "location",
+  "proxy",
+  "drop",
+  "trunk",
+  "events",
+] as const;

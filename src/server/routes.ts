@@ -43,6 +43,9 @@ export interface RouteTargets {
   unrouted(request: Request, source: string): void;
 }
 
+/** A call that whoever watches it tells what to do. */
+const driven: Handler = { start: (control) => control.listen(() => {}) };
+
 type Act = (incoming: Incoming, groups: PatternMatch) => void;
 
 /** Who is not heard, who registers, the routes in order, then what a user agent says of itself. */
@@ -119,6 +122,12 @@ function actOf(action: RouteAction, targets: RouteTargets): Act {
         const called = request.target === undefined ? "" : userOf(request.target);
         const user = action.number === undefined ? called : plainGroups(action.number, groups);
         calls.receive(tx, request, targets.throughTrunk(action.name, user));
+      });
+    case "events":
+      return asUserAgent(targets, ({ tx, request }) => {
+        if (request.method !== "INVITE") answerAsUserAgent(agent, tx);
+        else if (calls.watch === undefined) agent.reply(tx, 480);
+        else calls.receive(tx, request, driven);
       });
     case "reply": {
       const reason = action.reason === undefined ? undefined : encodeUtf8(action.reason);

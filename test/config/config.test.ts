@@ -193,7 +193,7 @@ describe("what is wrong is said with its place", () => {
     ["routes: { to: x }", "1:9: found a map of keys; expected a list"],
     [
       "routes: [{ to: x }]",
-      "1:10: a route has exactly one action (script, exec, reply, redirect, location, proxy, drop, trunk); found no action",
+      "1:10: a route has exactly one action (script, exec, reply, redirect, location, proxy, drop, trunk, events); found no action",
     ],
     ["routes: [{ to: x, reply: 404, script: hello.ts }]", "found script and reply"],
     ["routes:\n  - to: x\n    scirpt: hello.ts", "3:5: there is no key “scirpt” here; did you mean script?"],

@@ -51,7 +51,7 @@ async function events(reader?: string) {
     "siproc.yaml": `listen: ["udp://127.0.0.1:${port}"]
 domains: [127.0.0.1]
 media: { ports: ${media.join("-")} }
-routes: [{ to: "*", script: answer.ts }]
+routes: [{ to: lines, events: true }, { to: "*", script: answer.ts }]
 `,
   });
   const run = `'${binary}' run siproc.yaml --events --log-level warn`;
@@ -106,6 +106,19 @@ describe.skipIf(!has("sipp"))("siproc run --events", () => {
     program.write("QUIT\n");
     expect(await program.exited).toBe(0);
     expect(all().at(-1)).toMatchObject({ event: "END" });
+  });
+
+  test("handles the calls of a route that says so, by lines", async () => {
+    const { program, address, next } = await events();
+    await next("LISTENING");
+    const caller = await startSipp({ scenario: "uac-call", remote: address, service: "lines" });
+    const { call, direction } = await next("CALL");
+    expect(direction).toBe("incoming");
+    for (const command of ["RINGING", "ANSWER"]) program.write(`${JSON.stringify({ command, call })}\n`);
+    expect(await next("CONNECTED")).toMatchObject({ call });
+    expect(await next("ENDED")).toMatchObject({ call, by: "remote", cause: "hangup" });
+    const seen = received(withoutRepetitions(await caller.result)).filter((head) => head !== "100 INVITE");
+    expect(seen).toEqual(["180 INVITE", "200 INVITE", "200 BYE"]);
   });
 
   test("QUIT ends the calls that are up, placed by a plain line", async () => {
