@@ -18,6 +18,7 @@ import { registrationBench } from "./registration.ts";
 import { relayBench } from "./relay.ts";
 import { startupBench } from "./startup.ts";
 import { streamsBench } from "./streams.ts";
+import { webRtcBench } from "./webrtc.ts";
 
 const benches: Readonly<Record<string, () => AsyncIterable<Row>>> = {
   startup: startupBench,
@@ -27,6 +28,7 @@ const benches: Readonly<Record<string, () => AsyncIterable<Row>>> = {
   streams: streamsBench,
   relay: relayBench,
   bridge: bridgeBench,
+  webrtc: webRtcBench,
   held: heldBench,
   leak: leakBench,
 };
