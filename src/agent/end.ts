@@ -3,6 +3,8 @@ import { request } from "./request.ts";
 import { respond } from "./respond.ts";
 import type { Session, SessionEnd } from "./session.ts";
 
+const answeredElsewhere = 'SIP;cause=200;text="Call completed elsewhere"';
+
 export function end(session: Session, how: SessionEnd): void {
   const { phase } = session;
   switch (phase.name) {
@@ -12,7 +14,7 @@ export function end(session: Session, how: SessionEnd): void {
     case "outgoing":
       // A 2xx may still cross the CANCEL: the session is over with the INVITE's final response.
       phase.end ??= how;
-      phase.cancel();
+      phase.cancel(how.cause === "elsewhere" ? [["Reason", answeredElsewhere]] : undefined);
       return;
     case "answered":
       // RFC 3261 §15: no BYE before the ACK. Who hears us no more should not be heard either.

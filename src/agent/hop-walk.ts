@@ -7,7 +7,7 @@
  */
 import type { Timer } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { Request, Response } from "../sip/message.ts";
+import type { HeaderList, Request, Response } from "../sip/message.ts";
 import type { ClientTransaction } from "../sip/transaction/index.ts";
 import type { Hop } from "../transport/resolve/index.ts";
 import type { AgentContext } from "./context.ts";
@@ -69,10 +69,10 @@ export class HopWalk<S extends Sent> {
   }
 
   /** Cancels what is out (RFC 3261 §9.1), and tries no further hop. */
-  cancel(): void {
+  cancel(headers?: HeaderList): void {
     this.#cancelled = true;
     this.#timer?.cancel();
-    for (const { tx } of [...this.#attempts]) tx?.cancel();
+    for (const { tx } of [...this.#attempts]) tx?.cancel(headers);
   }
 
   /** Gives up on the hops that were tried: what they answer from now on is surplus. */

@@ -137,7 +137,7 @@ class Invitation {
     this.#callId = newCallId(context.random);
     this.#from = encodeUtf8(options.from ?? "") || `<sip:siproc@${context.ways.contactFor(flow).split(";", 1)[0]}>`;
     this.session = new Session(context, {
-      phase: { name: "outgoing", cancel: () => this.#cancel(), end: undefined },
+      phase: { name: "outgoing", cancel: (headers) => this.#cancel(headers), end: undefined },
       flow,
       localTag: newTag(context.random),
       contact: this.#contactOn(context, flow),
@@ -167,8 +167,8 @@ class Invitation {
     this.#over({ by: "system", cause: "error", code: 503 });
   }
 
-  #cancel(): void {
-    if (this.#walk !== undefined) return this.#walk.cancel();
+  #cancel(headers?: HeaderList): void {
+    if (this.#walk !== undefined) return this.#walk.cancel(headers);
     // The DNS is still out; nobody waits for it any more.
     this.session.context.clock.after(0, () => this.#over({ by: "system", cause: "unanswered", code: 487 }));
   }

@@ -43,6 +43,8 @@ export type EndCause =
   | "timeout"
   | "expired"
   | "error"
+  /** Somebody else has answered: whoever rings need not note a missed call (RFC 3326). */
+  | "elsewhere"
   | "shutdown";
 
 /** Why a session is over; `code` is the SIP status that tells it best, 200 for an ordinary end. */
@@ -84,7 +86,7 @@ export type Phase =
   /** An INVITE came and has no final response. */
   | { name: "incoming"; tx: ServerTransaction; reliable: ReliableSender | undefined; earlyMedia: boolean }
   /** Our INVITE is out, or waits for the DNS. `cancel` makes it end, in its time. */
-  | { name: "outgoing"; cancel: () => void; end: SessionEnd | undefined }
+  | { name: "outgoing"; cancel: (headers?: HeaderList) => void; end: SessionEnd | undefined }
   /** Our 200 is out, the ACK is not here. */
   | { name: "answered"; ok: OkRetransmission; done: Done; end: SessionEnd | undefined }
   | { name: "confirmed" }

@@ -35,6 +35,7 @@ type Failure = Exclude<Dialed["status"], "answered" | "cancelled">;
 const ranks: readonly Failure[] = ["busy", "refused", "unanswered", "unreachable"];
 
 const hangUp: SessionEnd = { by: "local", cause: "hangup", code: 480 };
+const elsewhere: SessionEnd = { by: "local", cause: "elsewhere", code: 480 };
 const unanswered: SessionEnd = { by: "local", cause: "unanswered", code: 408 };
 
 const dials = new WeakMap<Call, Dial>();
@@ -212,7 +213,7 @@ export class Dial {
   #drop(leg: Leg): void {
     leg.timer.cancel();
     this.#legs.delete(leg);
-    leg.call.session.end(hangUp);
+    leg.call.session.end(this.#answered === undefined ? hangUp : elsewhere);
   }
 
   #finish(result: Omit<Dialed, "duration">): void {

@@ -106,7 +106,9 @@ describe.skipIf(!has("sipp"))("SIPp calls SIPp through DIAL", () => {
     const called = await callee("uas-cancelled");
     const run = await caller("uac-cancel", "dial", [bob(called)]);
     expect(story(run)).toEqual(["180 INVITE", "200 CANCEL", "487 INVITE"]);
-    expect(story(await called.result)).toEqual(["INVITE", "CANCEL", "ACK"]);
+    const cancelled = await called.result;
+    expect(story(cancelled)).toEqual(["INVITE", "CANCEL", "ACK"]);
+    expect(cancelled.messages.some(({ text }) => text.includes("Reason:"))).toBe(false);
   });
 
   test("the callee's BYE ends the caller's call, whose script has returned", async () => {
@@ -138,7 +140,11 @@ describe.skipIf(!has("sipp"))("SIPp calls SIPp through DIAL", () => {
     const called = await callee("uas-call", { pause: "100" });
     const run = await caller("uac-call", "dial", [bob(slow), bob(called, "carol")]);
     expect(run.code).toBe(0);
-    expect(story(await slow.result)).toEqual(["INVITE", "CANCEL", "ACK"]);
+    const cancelled = await slow.result;
+    expect(story(cancelled)).toEqual(["INVITE", "CANCEL", "ACK"]);
+    // RFC 3326: no missed call for phones that understand it.
+    const cancel = cancelled.messages.find(({ text }) => text.startsWith("CANCEL "))?.text;
+    expect(cancel).toContain('Reason: SIP;cause=200;text="Call completed elsewhere"');
     expect(story(await called.result)).toEqual(["INVITE", "ACK", "BYE"]);
   });
 
