@@ -27,6 +27,9 @@ export interface JitterBounds {
   max: number;
 }
 
+/** A longer gap is a pause of the other side's and no loss, ms. */
+const recoverableMs = 60;
+
 /** How a stream samples, and what its timestamps count, Hz. */
 export interface StreamRates {
   rate: number;
@@ -68,6 +71,8 @@ export class JitterBuffer {
   /** By position. */
   #waiting: Waiting[] = [];
   #scratch: Int16Array | undefined;
+  /** Where the packet that was decoded last ends; undefined before the first. */
+  #decoded: number | undefined;
   #state: State = "empty";
   #read = 0;
   #end = 0;
@@ -123,6 +128,7 @@ export class JitterBuffer {
   reset(): void {
     this.#present.fill(0);
     this.#waiting = [];
+    this.#decoded = undefined;
     this.#state = "empty";
     this.#read = 0;
     this.#end = 0;
@@ -183,17 +189,31 @@ export class JitterBuffer {
     if (position + length > this.#end) this.#end = position + length;
   }
 
-  /** Decodes what is to be heard before `position`. */
+  /** Decodes what is to be heard before `position`, and what is lost there, if the packet behind it says so. */
   #decode(position: number): void {
-    for (let next = this.#waiting[0]; next !== undefined && next.position < position; next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const gap = this.#decoded === undefined ? 0 : next.position - this.#decoded;
+      const recoverable = gap > 0 && gap <= recoverableMs * this.#perMs && next.decoder.recover !== undefined;
+      if (next.position - (recoverable ? gap : 0) >= position) return;
       this.#waiting.shift();
       this.#scratch ??= new Int16Array(this.#size / 2);
-      const made = next.decoder.decode(next.payload, 0, next.payload.length, this.#scratch);
-      for (let i = Math.max(0, this.#read - next.position); i < next.length; i++) {
-        const at = (next.position + i) & this.#mask;
-        this.#ring[at] = this.#scratch[i] ?? 0;
-        this.#present[at] = i < made ? 1 : 0;
+      const { payload, decoder } = next;
+      if (recoverable) {
+        const made = decoder.recover?.(payload, 0, payload.length, gap, this.#scratch) ?? 0;
+        this.#put(next.position - gap, gap, made);
       }
+      this.#put(next.position, next.length, decoder.decode(payload, 0, payload.length, this.#scratch));
+      this.#decoded = next.position + next.length;
+    }
+  }
+
+  /** Puts `made` samples of the scratch in their places; of `length` the rest is missing. What was there before stays. */
+  #put(position: number, length: number, made: number): void {
+    for (let i = Math.max(0, this.#read - position); i < length; i++) {
+      const at = (position + i) & this.#mask;
+      if (this.#present[at] === 1) continue;
+      this.#ring[at] = this.#scratch?.[i] ?? 0;
+      this.#present[at] = i < made ? 1 : 0;
     }
   }
 

@@ -170,6 +170,48 @@ describe("a packet of a codec with memory", () => {
   });
 });
 
+describe("an Opus packet that is lost", () => {
+  /** Sound between its packets `from` and `to` when every tenth is lost, against the same without loss, in dB. */
+  const clarity = async (fec: boolean) => {
+    const encoder = await ready(new OpusEncoder({ bitrate: 32_000, fec }));
+    const heard = [false, true].map(() => ({
+      buffer: new JitterBuffer(undefined, soundCodecs.opus),
+      sound: Array.of(0),
+    }));
+    const decoders = heard.map(() => soundCodecs.opus.decoder());
+    await turn();
+    const out = new Int16Array(320);
+    for (let i = 0; i < 150; i++) {
+      // A gliding voice: what comes next cannot be guessed from what was.
+      const said = Int16Array.from({ length: 320 }, (_, n) => {
+        const at = (320 * i + n) / rate;
+        return 5000 * Math.sin(2 * Math.PI * (300 * at + 40 * Math.sin(9 * at))) * (1 + Math.sin(25 * at));
+      });
+      const packet = encoder.encode(said) ?? new Uint8Array();
+      heard.forEach(({ buffer, sound }, lossy) => {
+        const decoder = decoders[lossy];
+        if (decoder !== undefined && !(lossy === 1 && i % 10 === 5))
+          buffer.insertEncoded(decoder, packet, 0, packet.length, i * 960, false, i * 20);
+        buffer.pull(out);
+        sound.push(...out);
+      });
+    }
+    encoder.close();
+    const [whole = [], lossy = []] = heard.map(({ sound }) => sound.slice(rate));
+    const power = whole.reduce((sum, sample) => sum + sample ** 2, 0);
+    const error = whole.reduce((sum, sample, n) => sum + (sample - (lossy[n] ?? 0)) ** 2, 0);
+    return { decibels: 10 * Math.log10(power / error), concealed: heard[1]?.buffer.concealed };
+  };
+
+  test("is made up by the decoder, and made good by the packet behind it where the other side corrects errors", async () => {
+    const plain = await clarity(false);
+    const corrected = await clarity(true);
+    expect(plain.concealed).toBe(0);
+    expect(corrected.concealed).toBe(0);
+    expect(corrected.decibels).toBeGreaterThan(plain.decibels + 2);
+  });
+});
+
 describe("sound of another rate", () => {
   test.each([
     [8000, 16_000, 3000],

@@ -10,6 +10,8 @@ export interface Decoder {
   samples(packet: Uint8Array, offset: number, length: number): number;
   /** Decodes into `out`; answers how many samples that made. */
   decode(packet: Uint8Array, offset: number, length: number, out: Int16Array): number;
+  /** Makes up so many lost samples before a packet, by what that packet says of them, if it does. */
+  recover?(packet: Uint8Array, offset: number, length: number, samples: number, out: Int16Array): number;
   close(): void;
 }
 
@@ -66,6 +68,7 @@ export const soundCodecs: Readonly<Record<Codec, SoundCodec>> = {
       return {
         samples: opusSamples,
         decode: (packet, offset, length, out) => decoder.decode(packet, offset, length, out),
+        recover: (packet, offset, length, samples, out) => decoder.recover(packet, offset, length, samples, out),
         close: () => decoder.close(),
       };
     },

@@ -2,7 +2,13 @@
  * Opus (RFC 6716, RFC 7587) at 16 kHz, mono: libopus as WebAssembly. Whatever bandwidth and channels a peer sends, it decodes
  * to that; we say so in SDP (`maxplaybackrate=16000`).
  */
-import { createDecoder, createEncoder, type OpusDecoderHandle, type OpusEncoderHandle } from "libopus-wasm";
+import {
+  createDecoder,
+  createEncoder,
+  type DecodeOptions,
+  type OpusDecoderHandle,
+  type OpusEncoderHandle,
+} from "libopus-wasm";
 
 /** What we hear and make, Hz. */
 export const opusRate = 16_000;
@@ -98,8 +104,17 @@ export class OpusDecoder {
 
   /** Decodes a packet into `out`; answers the samples made: 0 while it is not ready, and for what is no Opus. */
   decode(packet: Uint8Array, offset: number, length: number, out: Int16Array): number {
+    return this.#decode(packet.subarray(offset, offset + length), {}, out);
+  }
+
+  /** So many lost samples before a packet: by its in-band error correction (RFC 6716 §2.1.7), or as the decoder makes them up. */
+  recover(packet: Uint8Array, offset: number, length: number, samples: number, out: Int16Array): number {
+    return this.#decode(packet.subarray(offset, offset + length), { decodeFec: true, frameSize: samples }, out);
+  }
+
+  #decode(packet: Uint8Array, options: DecodeOptions, out: Int16Array): number {
     try {
-      const samples = this.#handle?.decode(packet.subarray(offset, offset + length));
+      const samples = this.#handle?.decode(packet, options);
       if (samples === undefined || samples.length > out.length) return 0;
       out.set(samples);
       return samples.length;
