@@ -187,9 +187,10 @@ export class IceAgent {
     pair.proven = true;
     pair.tries = 0;
     if (pair === this.#selected || this.#selected === undefined) this.#lastConsent = now;
-    if (sent.nominates || (pair.nominated && !this.#controlling)) this.#select(pair, true);
-    else if (this.#controlling && !this.#nominated) this.#send(pair, true);
-    else if (this.#selected === undefined) this.#select(pair, false);
+    if (sent.nominates || (pair.nominated && !this.#controlling)) return this.#select(pair, true);
+    if (this.#controlling && !this.#nominated) this.#send(pair, true);
+    // §12.1: a valid pair may be used before one is nominated.
+    if (this.#selected === undefined) this.#select(pair, false);
   }
 
   #select(pair: Pair, nominated: boolean): void {

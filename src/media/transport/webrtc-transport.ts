@@ -11,6 +11,9 @@ import type { Configuration, WebRtcAgreement } from "../types.ts";
 import { RtpTransport } from "./rtp-transport.ts";
 import { behindIce, type MediaTransport, type TransportUser, type TransportWorld, type Wire } from "./transport.ts";
 
+/** DTLS datagrams that are kept until ICE has found the way back. */
+const maxEarly = 4;
+
 export class WebRtcTransport implements MediaTransport {
   user: TransportUser | undefined;
   readonly #ports: Wire;
@@ -18,6 +21,8 @@ export class WebRtcTransport implements MediaTransport {
   readonly #ice: IceAgent;
   #configuration: Configuration | undefined;
   #association: { readonly dtls: Association; readonly identity: string; started: boolean } | undefined;
+  /** Of the peer's, before we could answer. */
+  #early: Uint8Array[] = [];
   /** SRTP, once there are keys. */
   #srtp: RtpTransport | undefined;
   #gone = false;
@@ -63,6 +68,7 @@ export class WebRtcTransport implements MediaTransport {
     if (association === undefined || association.started || this.#ice.selected === undefined) return;
     association.started = true;
     association.dtls.start();
+    for (const datagram of this.#early.splice(0)) association.dtls.receive(datagram);
   }
 
   #keyed({ profile, local, remote }: SrtpKeying): void {
@@ -110,9 +116,14 @@ export class WebRtcTransport implements MediaTransport {
     if (this.#gone) return;
     if (isStunPacket(packet)) this.#ice.receive(packet, port, host);
     else if (!this.#ice.isProven(host, port)) this.user?.refused();
-    else if (isDtls(packet)) this.#association?.dtls.receive(packet);
+    else if (isDtls(packet)) this.#receiveDtls(packet);
     else if (this.#srtp === undefined) this.user?.refused();
     else this.#srtp.receiveRtp(packet, port, host);
+  }
+
+  #receiveDtls(packet: Uint8Array): void {
+    if (this.#association?.started) this.#association.dtls.receive(packet);
+    else if (this.#early.length < maxEarly) this.#early.push(packet.slice());
   }
 
   /** Nothing of a browser's comes there. */
