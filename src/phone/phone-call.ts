@@ -1,5 +1,5 @@
 /** One call of the interactive phone: answered by itself or by its user, its keys and texts, and how it stands. */
-import { Call, type CallControl, type CallEvent, type Command, readCommand } from "../call/index.ts";
+import { Call, type CallControl, type CallEvent, type Command, callOver, readCommand } from "../call/index.ts";
 import { parseLine } from "../call/line-protocol.ts";
 import type { Log } from "../log.ts";
 import type { RtpStats } from "../media/index.ts";
@@ -111,7 +111,7 @@ export class PhoneCall {
 
   #perform(command: Command): void {
     this.control.perform(command, (outcome) => {
-      if (!outcome.ok && this.#state !== "over")
+      if (!outcome.ok && outcome.failure.reason !== callOver)
         this.#user.print(`${outcome.failure.command}: ${outcome.failure.reason}`);
     });
   }
@@ -175,9 +175,8 @@ export class PhoneCall {
   /** One utterance after another. */
   #recognize(): void {
     this.control.perform({ name: "RECOGNIZE" }, (outcome) => {
-      if (this.#state === "over") return;
       if (outcome.ok) this.#recognize();
-      else this.#user.print(`RECOGNIZE: ${outcome.failure.reason}`);
+      else if (outcome.failure.reason !== callOver) this.#user.print(`RECOGNIZE: ${outcome.failure.reason}`);
     });
   }
 
