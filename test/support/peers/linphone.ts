@@ -8,7 +8,7 @@ import { sine, writeWav } from "./sound.ts";
 
 export interface LinphoneOptions {
   /** The only codec that it offers; by default all that it knows, Opus first. */
-  codec?: "PCMU" | "PCMA";
+  codec?: "PCMU" | "PCMA" | "G722" | "opus";
   /** What it says: a tone in Hz at −10 dBFS for a minute. */
   says?: number;
   /** Registers, and calls by way of that server; without it it has no account. */
@@ -100,7 +100,9 @@ export class Linphone {
     phone.type(`record ${phone.heard}`);
     if (options.codec !== undefined) {
       phone.type("codec list");
-      const line = await program.line(new RegExp(`\\d+: ${options.codec} \\(8000\\)`));
+      const line = await program.line(
+        new RegExp(`\\d+: ${options.codec} \\(${options.codec === "opus" ? 48_000 : 8000}\\)`),
+      );
       phone.type("codec disable all");
       phone.type(`codec enable ${/(\d+): /.exec(line)?.[1]}`);
     }
