@@ -1,6 +1,6 @@
 /** The original siproc's page, line by line: an account from the environment at Kamailio, a process per call, CALL and QUIT. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { has } from "../support/peers/available.ts";
 import { Baresip } from "../support/peers/baresip.ts";
@@ -58,7 +58,7 @@ async function classic(registrar: string, environment: Record<string, string> = 
     },
   });
   open.push(program);
-  const log = async () => (existsSync(join(folder, "log")) ? await Bun.file(join(folder, "log")).text() : "");
+  const log = () => (existsSync(join(folder, "log")) ? readFileSync(join(folder, "log"), "utf8") : "");
   return { program, folder, port, log };
 }
 
@@ -87,8 +87,12 @@ describe.skipIf(!has("kamailio", "baresip"))("siproc ./handler.sh", () => {
     await bob.dial(`sip:alice@${domain}`);
     await bob.event("CALL_ESTABLISHED");
     await bob.event("CALL_CLOSED");
-    await until("the end of its process", async () => (await log()).includes("bye"));
-    expect((await log()).split("\n").filter((line) => !/^event (RECORDED|ENDED|ERROR RECORD)/.test(line))).toEqual([
+    await until("the end of its process", () => log().includes("bye"));
+    expect(
+      log()
+        .split("\n")
+        .filter((line) => !/^event (RECORDED|ENDED|ERROR RECORD)/.test(line)),
+    ).toEqual([
       `start n sip:bob@${domain} mine hidden`,
       "event CONNECTED",
       "event STOPPED hello.wav",
@@ -102,8 +106,8 @@ describe.skipIf(!has("kamailio", "baresip"))("siproc ./handler.sh", () => {
     const { peer } = await bob.event("CALL_ESTABLISHED", 10_000, from);
     expect(peer).toBe(`sip:alice@${domain}`);
     await bob.event("CALL_CLOSED", 10_000, from);
-    await until("the end of the second process", async () => (await log()).split("bye").length === 3);
-    expect(await log()).toContain(`start y sip:bob@${server.address} mine hidden`);
+    await until("the end of the second process", () => log().split("bye").length === 3);
+    expect(log()).toContain(`start y sip:bob@${server.address} mine hidden`);
     expect(existsSync(join(folder, "y.wav"))).toBe(true);
 
     await program.write("QUIT\n");
