@@ -1,6 +1,6 @@
 /** A phone in a page by JsSIP: `window.phone`, see chromium.ts. It answers every call. */
 import JsSIP from "jssip";
-import { heard, hearFrom, press, statistics, voice } from "./sound.js";
+import { heard, hearFrom, picture, press, statistics, voice } from "./sound.js";
 
 const events = [];
 let agent;
@@ -40,6 +40,22 @@ window.phone = {
     agent.start();
   },
   call: (target) => void agent.call(target, media()),
+  callWithVideo(target) {
+    const options = media();
+    options.mediaStream.addTrack(picture());
+    agent.call(target, options);
+  },
+  callMany: ([target, count]) =>
+    Promise.all(
+      Array.from({ length: count }, () => {
+        const started = agent.call(target, media());
+        return new Promise((resolve) =>
+          started.connection.addEventListener("track", ({ track }) => {
+            track.addEventListener("unmute", () => resolve());
+          }),
+        );
+      }),
+    ),
   hold: (held) =>
     new Promise((resolve, reject) => {
       const begun = held ? session.hold({}, () => resolve()) : session.unhold({}, () => resolve());

@@ -11,6 +11,13 @@ export function voice(hertz) {
   return out.stream;
 }
 
+/** A video track that shows nothing. */
+export function picture() {
+  const canvas = document.createElement("canvas");
+  canvas.getContext("2d").fillRect(0, 0, canvas.width, canvas.height);
+  return canvas.captureStream(5).getVideoTracks()[0];
+}
+
 let analyser;
 
 /** Listens to what a peer connection receives from now on. */

@@ -1,0 +1,106 @@
+/** What offers bring besides: G.711 alone, video, twenty calls of one browser; and a phone that speaks ICE and DTLS-SRTP. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { has } from "../support/peers/available.ts";
+import { Baresip, phoneHost } from "../support/peers/baresip.ts";
+import { type Chromium, type PagePhone, startChromium } from "../support/peers/chromium.ts";
+import { lastPitch } from "../support/peers/phones.ts";
+import { type Server, siproc } from "../support/peers/siproc.ts";
+import { until } from "../support/peers/until.ts";
+
+const domain = "example.com";
+const password = "wonderland";
+const config = `
+domains: [${domain}]
+store: "memory:"
+accounts:
+  - { user: alice, password: ${password} }
+routes:
+  - { to: "loop@*", script: loop.ts }
+  - { to: "keys@*", script: keys.ts }
+`;
+const files = {
+  "loop.ts": `export default async function (call: Call) {
+  await call.answer();
+  await call.echo();
+  for await (const event of call);
+}`,
+  "keys.ts": `export default async function (call: Call) {
+  await call.answer();
+  const { digits } = await call.gather({ max: 4, terminator: "none" });
+  console.log("keys " + digits);
+}`,
+};
+
+describe.skipIf(!has("chromium"))("a browser's offer", () => {
+  let server: Server;
+  let chromium: Chromium;
+  const pages: PagePhone[] = [];
+  beforeAll(async () => {
+    server = await siproc({ config, listen: ["ws"], files });
+    chromium = await startChromium();
+  });
+  afterEach(async () => {
+    for (const page of pages.splice(0)) await page.close();
+  });
+  afterAll(async () => {
+    await chromium?.stop();
+    await server?.stop();
+  });
+  const alice = async () => {
+    const url = `ws://${server.host}:${server.ports.ws}`;
+    const page = await chromium.phone({ kind: "jssip", url, user: "alice", domain, password, hertz: 500 });
+    pages.push(page);
+    return page;
+  };
+
+  test("is answered with G.711 where nothing else is allowed, and keys come at 8000 Hz", async () => {
+    const page = await alice();
+    await page.dial(`sip:loop@${domain}`);
+    await page.hears(500);
+    await page.run("hangup");
+    await page.event(/^ended/);
+    await page.dial(`sip:keys@${domain}`);
+    await page.run("press", "7#1*");
+    await server.program.line(/keys 7#1\*/);
+  });
+
+  test("of audio and video gets audio", async () => {
+    const page = await alice();
+    await page.run("callWithVideo", `sip:loop@${domain}`);
+    await page.event(/^confirmed/);
+    await page.hears(500);
+  });
+
+  test("may be one of twenty", async () => {
+    const page = await alice();
+    const ended = () => server.program.lines.filter((line) => line.includes("the call has ended")).length;
+    const before = ended();
+    await page.run("callMany", [`sip:loop@${domain}`, 20]);
+    await page.close();
+    pages.length = 0;
+    await until("end of all calls", () => ended() - before === 20, 45_000);
+  });
+});
+
+describe.skipIf(!has("baresip", "sox"))("baresip with ICE and DTLS-SRTP", () => {
+  test.each(["lite", "full"])("calls echo on a server that is %s, and hears itself", async (kind) => {
+    // Only addresses that everybody can reach make us lite.
+    const host = kind === "lite" ? phoneHost : "127.0.0.1";
+    const server = await siproc({ config, host, files });
+    const phone = await Baresip.start({
+      host,
+      says: { tone: 700 },
+      account: ["mediaenc=dtls_srtp", "medianat=ice"],
+      config: ["module dtls_srtp.so", "module ice.so", "rtcp_mux yes"],
+    });
+    try {
+      await phone.dial(`sip:loop@${server.address}`);
+      await phone.event("CALL_ESTABLISHED");
+      await until("700 Hz", () => lastPitch(phone.heard().at(-1)) === 700);
+      expect(server.program.lines.join("\n")).not.toContain("is lost");
+    } finally {
+      await phone.stop();
+      await server.stop();
+    }
+  });
+});
