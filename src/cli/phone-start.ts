@@ -57,6 +57,9 @@ async function configOf(given: Arguments): ReturnType<typeof loadConfig> {
     listen: config.listen,
     advertise: config.advertise ?? loaded.config.advertise,
     routes: [],
+    // A phone beside a server takes neither its calls nor its file.
+    trunks: loaded.config.trunks.map((trunk) => ({ ...trunk, registrar: undefined })),
+    store: config.store,
   };
   return { ...loaded, config: merged };
 }

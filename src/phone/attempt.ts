@@ -3,7 +3,7 @@ import type { InviteOptions, SessionEnd } from "../agent/index.ts";
 import type { Call, CallControl, CallEvent, Handler } from "../call/index.ts";
 import type { RtpStats } from "../media/index.ts";
 import type { Server } from "../server/index.ts";
-import type { Clock } from "../sip/clock.ts";
+import type { Clock, Timer } from "../sip/clock.ts";
 import { type CallResult, invalid, Notes, rtpResult } from "./result.ts";
 import type { Target } from "./targets.ts";
 
@@ -56,10 +56,11 @@ export class Attempt {
     const notes = new Notes(since);
     const over = Promise.withResolvers<SessionEnd>();
     const stats = Promise.withResolvers<RtpStats | undefined>();
+    let lasting: Timer | undefined;
     const { observed, finished } = observe(handler, target.variables, (event) => {
       notes.event(event);
       if (event.name === "CONNECTED" && settings.duration !== undefined)
-        clock.after(settings.duration, () => this.end());
+        lasting = clock.after(settings.duration, () => this.end());
       settings.note?.(event);
     });
     const placed = server.call({ ...settings.invite, uri: target.uri }, observed, (end) => over.resolve(end));
@@ -77,6 +78,7 @@ export class Attempt {
     const end = await over.promise;
     const endMs = since();
     ringing?.cancel();
+    lasting?.cancel();
     if (placed.audio === undefined) stats.resolve(undefined);
     const late = clock.after(lastWords, () => {
       stats.resolve(undefined);

@@ -263,6 +263,52 @@ describe("registration", () => {
   });
 });
 
+describe("a registrar that is out of order", () => {
+  /** Answers each REGISTER with 503, and gives their texts. */
+  async function failing() {
+    const texts: string[] = [];
+    const socket = await Bun.udpSocket({
+      hostname: "127.0.0.1",
+      socket: {
+        data(own, octets, port, host) {
+          const text = octets.toString("latin1");
+          texts.push(text);
+          const kept = text.split("\r\n").filter((line) => /^(Via|From|To|Call-ID|CSeq):/.test(line));
+          own.send(`SIP/2.0 503 Out of order\r\n${kept.join("\r\n")}\r\nContent-Length: 0\r\n\r\n`, port, host);
+        },
+      },
+    });
+    return { texts, port: socket.port, stop: () => socket.close() };
+  }
+
+  test("--register-interval is asked for, and after --retry-interval it is asked again", async () => {
+    const registrar = await failing();
+    const program = phone([
+      ...["caller", "--listen", "--register", "--register-interval=600", "--retry-interval=1", "--user=alice"],
+      ...["--domain=example.com", `--proxy=127.0.0.1:${registrar.port}`, `--port=${freeOf()}`, "--no-audio", ...here],
+    ]);
+    await program.line(/^not registered: the registrar refused: 503 .*again in 1 s/);
+    const since = performance.now();
+    for (let waited = 0; registrar.texts.length < 2 && waited < 5000; waited += 50) await Bun.sleep(50);
+    expect(performance.now() - since).toBeLessThan(3000);
+    expect(registrar.texts[0]).toMatch(/^REGISTER sip:example\.com SIP[\s\S]*^Expires: 600\r$/m);
+    expect(registrar.texts[1]).toMatch(/^REGISTER sip:example\.com SIP/);
+    await program.stop();
+    registrar.stop();
+  });
+
+  test("siproc register --once fails at once", async () => {
+    const registrar = await failing();
+    const program = phone([
+      ...["register", "--once", "--user=alice", "--domain=example.com"],
+      ...[`--proxy=127.0.0.1:${registrar.port}`, ...here],
+    ]);
+    expect(await program.finish(10_000)).toBe(1);
+    expect(JSON.parse(program.stdout[0] ?? "")).toMatchObject({ state: "failed", code: 503 });
+    registrar.stop();
+  });
+});
+
 describe.skipIf(!has("tmux"))("at a terminal", () => {
   test("keys, texts, the line that says how it stands, and Ctrl-C", async () => {
     const tmux = await Tmux.start();

@@ -1,6 +1,7 @@
 /** Many calls one after another, in virtual time: how many at once, how fast, what is tried again, and what a reader does. */
 import { describe, expect, test } from "bun:test";
 import { Filter, type FilterSettings } from "../../src/phone/filter.ts";
+import { Progress, progressLine } from "../../src/phone/progress.ts";
 import { type CallResult, invalid } from "../../src/phone/result.ts";
 import type { Target } from "../../src/phone/targets.ts";
 import { VirtualClock } from "../../src/sip/clock.ts";
@@ -168,5 +169,28 @@ describe("the filter", () => {
     await pass(2000);
     expect(await outcome).toBeInstanceOf(RangeError);
     expect(results).toHaveLength(1);
+  });
+});
+
+describe("the progress line", () => {
+  const tally = { running: 5, waiting: 0, answered: 40, failed: 10, complete: false };
+  test.each([
+    [tally, 100, "[==========          ] 50/100 done, 5 up, 10 failed"],
+    [tally, undefined, "50 done, 5 up, 10 failed"],
+    [{ ...tally, waiting: 2 }, 50, "[====================] 50/50 done, 5 up, 2 to be tried again, 10 failed"],
+    [tally, 0, "50/0 done, 5 up, 10 failed"],
+  ])("%j of %p", (given, total, line) => expect(progressLine(given, total)).toBe(line));
+
+  test("is painted a few times a second, however much happens", () => {
+    const clock = new VirtualClock();
+    let painted = 0;
+    const progress = new Progress(clock, () => void painted++, 100);
+    for (let i = 0; i < 1000; i++) {
+      progress.show(tally);
+      clock.advance(1);
+    }
+    expect(painted).toBeWithin(3, 8);
+    progress.end();
+    expect(clock.pending).toBe(0);
   });
 });
