@@ -55,10 +55,10 @@ export interface Ways extends Pick<TransportLayer, "viaFor" | "contactFor"> {
   flowTo(target: Hop & { readonly size?: number | undefined }): Flow;
 }
 
-/** How calls over `flow` are encrypted. */
-export function srtpOptions({ settings, random }: AgentContext, flow: Flow): SrtpOptions {
+/** How calls over `flow` are encrypted, unless `policy` says it. */
+export function srtpOptions({ settings, random }: AgentContext, flow: Flow, policy?: SrtpPolicy): SrtpOptions {
   return {
-    policy: isSecure(flow) ? settings.srtp.encrypted : settings.srtp.clear,
+    policy: policy ?? (isSecure(flow) ? settings.srtp.encrypted : settings.srtp.clear),
     key: (octets) => Buffer.from(random.token(octets), "hex").toString("base64"),
   };
 }

@@ -6,7 +6,7 @@ import type { Flow } from "../sip/flow.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
-import { OfferAnswer } from "../sip/offer-answer.ts";
+import { OfferAnswer, type SrtpPolicy } from "../sip/offer-answer.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { ReliableReceiver } from "../sip/reliable.ts";
 import { encodeUtf8 } from "../sip/text.ts";
@@ -47,6 +47,8 @@ export interface InviteOptions extends RouteOptions {
   auth?: Identities | undefined;
   /** The codec that is offered first, if it is one of ours. */
   prefer?: AudioCodec | undefined;
+  /** Whether it is encrypted; as the settings say by default. */
+  srtp?: SrtpPolicy | undefined;
   /** The one way to send it, whatever the URI says: where a phone of ours has registered from. */
   flow?: Flow | undefined;
 }
@@ -141,7 +143,7 @@ class Invitation {
       flow,
       localTag: newTag(context.random),
       contact: this.#contactOn(context, flow),
-      offerAnswer: newOfferAnswer(context, flow, options.prefer),
+      offerAnswer: newOfferAnswer(context, flow, options),
     });
     this.session.ownsCallId = true;
     this.session.digest = digestClient(context, options.auth);
@@ -199,7 +201,7 @@ class Invitation {
     // Audio has one address: who was offered another one can no longer be heard.
     if (flow.local.host !== host) this.#walk?.abandon();
     session.contact = this.#contactOn(context, flow);
-    session.offerAnswer = newOfferAnswer(context, flow, this.#options.prefer);
+    session.offerAnswer = newOfferAnswer(context, flow, this.#options);
     let sdp: string | undefined;
     try {
       const media = session.localMedia();
@@ -380,14 +382,14 @@ class Invitation {
   }
 }
 
-function newOfferAnswer(context: AgentContext, flow: Flow, prefer: AudioCodec | undefined): OfferAnswer {
+function newOfferAnswer(context: AgentContext, flow: Flow, { prefer, srtp }: InviteOptions): OfferAnswer {
   const { codecs } = context.settings;
   return new OfferAnswer({
     codecs: codecs.toSorted((a, b) => Number(b === prefer) - Number(a === prefer)),
     telephoneEvent: context.settings.telephoneEvent ?? true,
     sessionId: sessionId(context),
     families: [familyOf(flow.local.host)],
-    srtp: srtpOptions(context, flow),
+    srtp: srtpOptions(context, flow, srtp),
     webRtc: webRtcOn(context, flow),
   });
 }

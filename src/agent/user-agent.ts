@@ -5,7 +5,7 @@
 import { Dialog, dialogKey, dialogKeyOf } from "../sip/dialog.ts";
 import { buildResponse, type HeaderList, type Request } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
-import { OfferAnswer } from "../sip/offer-answer.ts";
+import { OfferAnswer, type SrtpPolicy } from "../sip/offer-answer.ts";
 import { newTag } from "../sip/random.ts";
 import { parseReplaces } from "../sip/replaces.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
@@ -91,15 +91,21 @@ export class UserAgent {
 
   /**
    * Makes a session of a new INVITE, or refuses it. `serve` gets the session in the same turn, and gives its user.
+   * @param srtp whether it is encrypted; as the settings say by default
    */
-  invite(tx: ServerTransaction, request: Request, serve: (session: Session, request: Request) => SessionUser): void {
+  invite(
+    tx: ServerTransaction,
+    request: Request,
+    serve: (session: Session, request: Request) => SessionUser,
+    srtp?: SrtpPolicy,
+  ): void {
     const localTag = newTag(this.context.random);
     const dialog = Dialog.fromRequest(request, { localTag, tls: isSecure(tx.flow) });
     if (!(dialog instanceof Dialog)) return this.reply(tx, dialog.status, { reason: dialog.reason });
     const offerAnswer = new OfferAnswer({
       codecs: this.context.settings.codecs,
       telephoneEvent: this.context.settings.telephoneEvent ?? true,
-      srtp: srtpOptions(this.context, tx.flow),
+      srtp: srtpOptions(this.context, tx.flow, srtp),
       sessionId: sessionId(this.context),
       // A phone that called us directly can be heard where it called from, whatever address its SDP names.
       families: request.values("via").length === 1 ? ["ipv4", "ipv6"] : [familyOf(tx.flow.local.host)],

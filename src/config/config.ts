@@ -53,6 +53,8 @@ export interface Route {
   readonly action: RouteAction;
   /** What a caller has to prove, besides the password of an account; undefined: nothing. */
   readonly auth: readonly AuthFilter[] | undefined;
+  /** Whether its calls are encrypted; undefined: as `media` says. */
+  readonly srtp?: SrtpPolicy | undefined;
   /** Where the route stands in the file, for logs; both from 1. */
   readonly line: number;
   readonly column: number;
@@ -101,6 +103,8 @@ export interface TrunkSettings {
   readonly proxy: string | undefined;
   readonly strictRoute: boolean;
   readonly transport: "udp" | "tcp" | "tls" | undefined;
+  /** Whether calls through it are encrypted; undefined: as `media` says. */
+  readonly srtp?: SrtpPolicy | undefined;
 }
 
 export interface ProxySettings {

@@ -59,6 +59,11 @@ function readRoute(node: MapNode, values: RouteValues, context: Context): [Route
   else if (values.number !== undefined)
     context.problem(at, `number says whom to call through a trunk; this route has ${action.type}`);
   checkProxyKeys(action, values, node, context);
+  if (values.srtp !== undefined && !handling.has(action.type))
+    context.problem(
+      entryOf(node, "srtp")?.keyAt ?? node.at,
+      `srtp says how calls are encrypted that end here; this route has ${action.type}`,
+    );
   return [
     {
       to: values.to,
@@ -67,6 +72,7 @@ function readRoute(node: MapNode, values: RouteValues, context: Context): [Route
       ...(action.type !== "trunk" && values.trunk !== undefined && { trunk: values.trunk }),
       action,
       auth: values.auth,
+      ...(values.srtp !== undefined && { srtp: values.srtp }),
       line: node.at.line,
       column: node.at.column,
     },
@@ -95,6 +101,9 @@ function proxySettings({ mode, nat, record_route, rewrite_contact }: RouteValues
     rewriteContact: rewrite_contact ?? false,
   };
 }
+
+/** Actions that take calls. */
+const handling: ReadonlySet<RouteAction["type"]> = new Set(["script", "exec", "trunk", "events"]);
 
 const proxyKeys = ["mode", "nat", "record_route", "rewrite_contact"] as const;
 

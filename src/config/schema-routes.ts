@@ -1,5 +1,7 @@
 /** The keys of a route: what a request must be like, and what happens to it. */
+
 import { resolve } from "node:path";
+import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { isSipUri, parseUri } from "../sip/uri.ts";
 import { trunkName } from "./schema-trunks.ts";
 import { integer, type Key, listOf, mapOf, oneOf, scalarType, type Type, text } from "./types.ts";
@@ -149,6 +151,10 @@ export const routeKeys = {
   trunk: {
     type: trunkName,
     doc: "Alone: calls go out through this trunk. Beside another action: which calls, those that come in by this trunk.",
+  },
+  srtp: {
+    type: oneOf(srtpPolicies),
+    doc: "Whether calls are encrypted that this route's script, program or trunk takes; by default as `media` says.",
   },
   number: {
     type: trunkNumber,

@@ -1,5 +1,7 @@
 /** The keys of `trunks:`: accounts of ours elsewhere. */
+
 import { parseNameAddr } from "../sip/name-addr.ts";
+import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import { isSipUri, parseUri } from "../sip/uri.ts";
 import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, type Type, text } from "./types.ts";
@@ -74,6 +76,10 @@ export const trunkKeys = {
   transport: {
     type: oneOf(["udp", "tcp", "tls"]),
     doc: "How to reach the trunk's servers, where their URIs do not say it; by default what the DNS says.",
+  },
+  srtp: {
+    type: oneOf(srtpPolicies),
+    doc: "Whether calls out through it are encrypted; by default as `media` says.",
   },
 } as const satisfies Record<string, Key<unknown>>;
 

@@ -3,6 +3,7 @@
 import { isIP } from "node:net";
 import { levels } from "../log.ts";
 import { audioCodecNames } from "../sip/audio-codecs.ts";
+import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
@@ -109,12 +110,12 @@ const mediaType = mapOf({
     doc: "Codecs, the preferred one first: our offers list them in this order, and answers take the caller's first that is here. G722 and opus sound wider and cost more, see docs/media.md.",
   },
   srtp: {
-    type: oneOf(["required", "optional", "off"]),
+    type: oneOf(srtpPolicies),
     default: "required",
     doc: "Whether calls are encrypted (SRTP) that are signalled over TLS or WSS; docs/media.md tells how.",
   },
   srtp_clear: {
-    type: oneOf(["required", "optional", "off"]),
+    type: oneOf(srtpPolicies),
     default: "off",
     doc: "The same of calls that are signalled over UDP, TCP and WS, where whoever reads along gets the keys.",
   },

@@ -61,6 +61,7 @@ function readTrunk(values: TrunkValues, at: Position, context: Context): TrunkSe
     proxy: proxy === undefined ? undefined : withTransport(proxy, transport),
     strictRoute: values.strict_route,
     transport,
+    srtp: values.srtp,
   };
 }
 

@@ -1,4 +1,5 @@
 /** The calls that are up: how many there may be, from whom, and who handles each. */
+
 import {
   type InviteFailure,
   type InviteOptions,
@@ -15,6 +16,7 @@ import { userOf } from "../routing/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Request } from "../sip/message.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
+import type { SrtpPolicy } from "../sip/offer-answer.ts";
 import type { Random } from "../sip/random.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { ServerTransaction } from "../sip/transaction/index.ts";
@@ -89,8 +91,8 @@ export class Calls implements Peers {
     return this.#around.media.stats.free;
   }
 
-  /** Hands an INVITE to a handler, or refuses it when there is no room. */
-  receive(tx: ServerTransaction, request: Request, handler: Handler): void {
+  /** Hands an INVITE to a handler, or refuses it when there is no room. `srtp`: what its route says. */
+  receive(tx: ServerTransaction, request: Request, handler: Handler, srtp?: SrtpPolicy): void {
     const { agent, admission } = this.#around;
     if (this.replace(tx, request)) return;
     const source = tx.flow.remote.host;
@@ -99,10 +101,11 @@ export class Calls implements Peers {
     if (refusal !== undefined || admission.refusesAt(handler.delay?.(), request))
       return agent.reply(tx, 503, { headers: [["Retry-After", admission.retryAfter()]] });
     let call: Call | undefined;
-    agent.invite(tx, request, (session) => {
+    const serve = (session: Session) => {
       call = this.#adopt(session, incomingFacts(this.#id(), request), source);
       return call;
-    });
+    };
+    agent.invite(tx, request, serve, srtp);
     if (call !== undefined) this.#start(call, handler);
   }
 

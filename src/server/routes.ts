@@ -81,7 +81,7 @@ function registrarOf(registrar: Receiver, { domainOf }: RouteTargets): Receiver 
 function compileRoute(rule: Route, targets: RouteTargets): Receiver {
   const { action } = rule;
   const authorize = rule.auth === undefined ? undefined : targets.authorizer(rule);
-  const act = actOf(action, targets);
+  const act = actOf(rule, targets);
   const matching = route(rule, (incoming, groups) => {
     if (authorize?.(incoming) !== true) act(incoming, groups);
   });
@@ -105,14 +105,14 @@ function plainGroups(template: string, groups: PatternMatch): string {
   return template.replace(/\$(\d)/g, (_, digit: string) => groups[Number(digit)] ?? "");
 }
 
-function actOf(action: RouteAction, targets: RouteTargets): Act {
+function actOf({ action, srtp }: Route, targets: RouteTargets): Act {
   const { agent, calls } = targets;
   switch (action.type) {
     case "script":
     case "exec": {
       const handler = targets.handler(action);
       return asUserAgent(targets, ({ tx, request }) => {
-        if (request.method === "INVITE") calls.receive(tx, request, handler);
+        if (request.method === "INVITE") calls.receive(tx, request, handler, srtp);
         else answerAsUserAgent(agent, tx);
       });
     }
@@ -121,13 +121,13 @@ function actOf(action: RouteAction, targets: RouteTargets): Act {
         if (request.method !== "INVITE") return answerAsUserAgent(agent, tx);
         const called = request.target === undefined ? "" : userOf(request.target);
         const user = action.number === undefined ? called : plainGroups(action.number, groups);
-        calls.receive(tx, request, targets.throughTrunk(action.name, user));
+        calls.receive(tx, request, targets.throughTrunk(action.name, user), srtp);
       });
     case "events":
       return asUserAgent(targets, ({ tx, request }) => {
         if (request.method !== "INVITE") answerAsUserAgent(agent, tx);
         else if (calls.watch === undefined) agent.reply(tx, 480);
-        else calls.receive(tx, request, driven);
+        else calls.receive(tx, request, driven, srtp);
       });
     case "reply": {
       const reason = action.reason === undefined ? undefined : encodeUtf8(action.reason);

@@ -88,8 +88,8 @@ export class Trunk {
   }
 
   /** What a call to `uri` through this trunk is made with. Only servers of the trunk's own are shown the password. */
-  outgoing(uri: string): Pick<InviteOptions, "uri" | "from" | "auth" | "proxy" | "strictRoute" | "service"> {
-    const { id, auth, proxy, strictRoute, transport } = this.settings;
+  outgoing(uri: string): Pick<InviteOptions, "uri" | "from" | "auth" | "proxy" | "strictRoute" | "service" | "srtp"> {
+    const { id, auth, proxy, strictRoute, transport, srtp } = this.settings;
     const onItsWay = proxy !== undefined || this.#service.length > 0;
     const target = parseUri(uri);
     const ours = onItsWay || (target !== undefined && isSipUri(target) && this.leadsTo(target));
@@ -100,6 +100,7 @@ export class Trunk {
       proxy,
       strictRoute,
       service: this.#service,
+      srtp,
     };
   }
 

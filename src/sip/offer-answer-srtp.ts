@@ -6,7 +6,8 @@ import { type CryptoLine, type CryptoSuite, formatCrypto, keyLength, parseCrypto
 import type { MediaDescription } from "./sdp.ts";
 
 /** Whether streams are encrypted: always; where the other side does so; never. */
-export type SrtpPolicy = "required" | "optional" | "off";
+export const srtpPolicies = ["required", "optional", "off"] as const;
+export type SrtpPolicy = (typeof srtpPolicies)[number];
 
 export interface SrtpOptions {
   readonly policy: SrtpPolicy;

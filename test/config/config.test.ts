@@ -243,6 +243,8 @@ describe("what is wrong is said with its place", () => {
     ["media: { ports: 1-70000 }", "ports go from 1 to 65535"],
     ["media: { codecs: [GSM] }", "1:19: found “GSM”; expected one of PCMU, PCMA, G722, opus"],
     ["media: { codecs: [] }", "expected at least 1"],
+    ["media: { srtp: true }", "expected one of required, optional, off"],
+    ["routes: [{ to: 'a*', proxy: 'sip:b.example', srtp: off }]", "srtp says how calls are encrypted that end here"],
     ["limits: { calls: 0 }", "expected a whole number from 1 to 100000"],
     ["log:\n\tlevel: info", "a tab indents this line"],
     ["routes:\n  - to: x\n   reply: 404", "3:1: the indentation does not fit: an item of a list starts with"],

@@ -53,6 +53,7 @@ describe("a trunk", () => {
     ["id: sip:acct@p.example", { id: "<sip:acct@p.example>", registrar: "sip:p.example" }],
     ["id: sip:acct@p.example, username: other, password: x", { user: "acct", auth: { user: "other", password: "x" } }],
     ["id: 'sip:a%20b@p.example', password: x", { user: "a%20b", auth: { user: "a b", password: "x" } }],
+    ["id: sip:acct@p.example, srtp: optional", { srtp: "optional" }],
     ["id: sip:acct@p.example, transport: tcp", { registrar: "sip:p.example;transport=tcp", transport: "tcp" }],
     [
       "id: sip:acct@p.example, transport: tcp, proxy: 'sip:edge;lr'",

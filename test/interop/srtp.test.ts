@@ -45,6 +45,7 @@ domains: [${domain}]
 accounts: [{ user: ann, password: ${password} }, { user: ben, password: ${password} }]
 routes:
   - { to: "echo@*", script: echo.ts }
+  - { to: "open@*", script: echo.ts, srtp: optional }
   - { to: "dial*@*", script: dial.ts }
   - { to: "*@${domain}", location: true, nat: relay }
 scripts: { allow: { dial: ["*@*"] } }`,
@@ -168,6 +169,14 @@ scripts: { allow: { dial: ["*@*"] } }`,
     const heard = readWav(linphone.heard);
     const length = ((heard.channels[0]?.length ?? 0) / heard.rate) * 1000;
     expect(pitch(part(heard, length - 1200, length - 700))).toBe(700);
+  });
+
+  test("a call in clear is taken by a route that says so", async () => {
+    const caller = await phone(undefined);
+    await caller.dial(at("open"));
+    await caller.event("CALL_ESTABLISHED");
+    await caller.hangup();
+    await caller.event("CALL_CLOSED");
   });
 
   test("a call in clear is refused", async () => {
