@@ -76,6 +76,8 @@ export class Attempt {
             if (!notes.answered) this.end({ by: "system", cause: "unanswered", code: 408 });
           });
     const end = await over.promise;
+    // What is still being recorded is complete when its packets are counted.
+    notes.recorded(placed.recordings);
     const endMs = since();
     ringing?.cancel();
     lasting?.cancel();

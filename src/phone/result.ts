@@ -75,8 +75,12 @@ export class Notes {
         if (this.#digits.length < mostDigits) this.#digits += event.digit;
         return;
       case "RECORDED":
-        if (this.#recordings.length < mostRecordings) this.#recordings.push(event.file);
+        this.recorded([event.file]);
     }
+  }
+
+  recorded(files: Iterable<string>): void {
+    for (const file of files) if (this.#recordings.length < mostRecordings) this.#recordings.push(file);
   }
 
   result(target: string, end: SessionEnd, endMs: number): CallResult {

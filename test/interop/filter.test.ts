@@ -4,7 +4,7 @@ import { has } from "../support/peers/available.ts";
 import { temporaryFolder } from "../support/peers/folder.ts";
 import { Program } from "../support/peers/program.ts";
 import { type SippRun, startSipp } from "../support/peers/sipp.ts";
-import { binary } from "../support/peers/siproc.ts";
+import { binary, siproc } from "../support/peers/siproc.ts";
 
 interface Line {
   target: string;
@@ -17,6 +17,7 @@ interface Line {
   value?: unknown;
   error?: string;
   digits?: string;
+  recordings?: string[];
   rtp?: { sent: number; received: number; lost: number; jitterMs: number };
   variables?: Record<string, string>;
   endMs: number;
@@ -89,16 +90,42 @@ describe.skipIf(!has("sipp"))("siproc call -", () => {
 
   test("a program gets them in its environment", async () => {
     const peer = await startSipp({ scenario: "uas-call", values: { pause: "10" }, calls: 1, ...load });
-    const { program } = await sh(
-      `chmod +x p.sh; siproc call - --exec ./p.sh --log-level info ${listen} < targets`,
-      {
-        "p.sh": '#!/bin/sh\nread -r event\necho "it is $SIPROC_VAR_name" >&2\necho HANGUP\n',
-        targets: `${uri(peer, "a")}\tname=Ann\n`,
-      },
-    );
+    const { program } = await sh(`chmod +x p.sh; siproc call - --exec ./p.sh --log-level info ${listen} < targets`, {
+      "p.sh": '#!/bin/sh\nread -r event\necho "it is $SIPROC_VAR_name" >&2\necho HANGUP\n',
+      targets: `${uri(peer, "a")}\tname=Ann\n`,
+    });
     expect(program.stderr.join("\n")).toContain("it is Ann");
     await peer.stop();
   });
+
+  test("keys, recordings and how the packets fared stand in the result, and why a script failed", async () => {
+    const server = await siproc({
+      config: "routes: [{ to: keys, script: keys.ts }]",
+      files: {
+        "keys.ts": `export default async function (call: Call) { await call.answer(); await call.dtmf("42#"); await call.hangup(); }
+`,
+      },
+    });
+    const target = `sip:keys@${server.address}`;
+    const records = await sh(`siproc call ${target} --script s.ts --config siproc.yaml ${listen}`, {
+      "siproc.yaml": "scripts: { allow: { write: [recordings] } }\nlisten: [udp://127.0.0.1:0]\nroutes: []\n",
+      "s.ts": `export default async function (call: Call) {
+  for await (const event of call) if (event.type === "connected") await call.record("recordings/r.wav");
+}
+`,
+    });
+    expect(records.exit).toBe(0);
+    const [told] = records.results();
+    expect(told).toMatchObject({ status: "answered", by: "remote", digits: "42#", rtp: { lost: 0 } });
+    expect(told?.recordings?.[0]).toEndWith("recordings/r.wav");
+    expect(told?.rtp?.received).toBeGreaterThan(10);
+    const fails = await sh(`siproc call ${target} --script s.ts ${listen}`, {
+      "s.ts": `export default async function (call: Call) { for await (const _ of call) throw new Error("no idea"); }
+`,
+    });
+    expect(fails.results()[0]?.error).toContain("no idea");
+    await server.stop();
+  }, 30_000);
 
   test("a line that is no target fails, and the others are called", async () => {
     const peer = await startSipp({ scenario: "uas-hangs-up", values: { pause: "10" }, calls: 1, ...load });
