@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { address, type PhoneSettings, proxyUri } from "../phone/settings.ts";
 import type { HeaderList } from "../sip/message.ts";
+import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import type { Arguments } from "./arguments.ts";
 import { durationExpected, OptionValueError, optionValue } from "./option-value.ts";
@@ -21,6 +22,7 @@ const headerText = (text: string) => (/^[^\x00-\x1f\x7f]{1,500}$/.test(text) ? t
 export async function phoneSettings(given: Arguments, needsAddress: boolean): Promise<PhoneSettings> {
   const one = (name: string) => given.options.get(name)?.[0];
   const transport = transports.find((name) => name === one("transport"));
+  const srtp = srtpPolicies.find((name) => name === one("srtp"));
   const proxy = optionValue(given, "proxy", "an address such as 192.0.2.1:5062, or a sip: URI", (text) =>
     proxyUri(text, transport),
   );
@@ -46,6 +48,7 @@ export async function phoneSettings(given: Arguments, needsAddress: boolean): Pr
     registerInterval: Math.max(1, Math.round((time("register-interval") ?? 3_600_000) / 1000)),
     retryInterval: Math.max(1000, time("retry-interval") ?? 60_000),
     agent: {
+      ...(srtp === undefined ? {} : { srtp: { encrypted: srtp, clear: srtp } }),
       ...(product === undefined ? {} : { product: encodeUtf8(product) }),
       ...(given.options.has("no-touchtone") && { telephoneEvent: false }),
       ...(given.options.has("use-lf") && { sdpLineEnd: "\n" }),

@@ -1,5 +1,6 @@
 /** The options of the terminal's phone, as --help shows them. Their values are read where they are needed. */
 import { levels } from "../log.ts";
+import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import type { Option } from "./arguments.ts";
 
 export const transports = ["udp", "tcp", "tls"] as const;
@@ -25,6 +26,12 @@ export const wayOptions: readonly Option[] = [
   { name: "proxy", value: "ADDRESS", help: "Send everything through this server: 192.0.2.1:5062, a name, or a URI." },
   { name: "strict-route", help: "The proxy is a strict router, of RFC 2543." },
   { name: "transport", value: "TRANSPORT", among: transports, help: "udp, tcp or tls, where the URI names none." },
+  {
+    name: "srtp",
+    value: "HOW",
+    among: srtpPolicies,
+    help: "Whether calls are encrypted: required, optional or off; by default required over TLS, and off else.",
+  },
   { name: "port", value: "PORT", help: "Listen on this port; the system chooses by default." },
   { name: "int-ip", value: "ADDRESS", help: "Listen on this address; on all by default." },
   { name: "ext-ip", value: "ADDRESS", help: "The address that others see, for NAT." },

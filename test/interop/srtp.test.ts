@@ -4,7 +4,8 @@ import { Authority } from "../support/certificates.ts";
 import { has } from "../support/peers/available.ts";
 import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresip.ts";
 import { Linphone } from "../support/peers/linphone.ts";
-import { type Server, siproc } from "../support/peers/siproc.ts";
+import { Program } from "../support/peers/program.ts";
+import { binary, type Server, siproc } from "../support/peers/siproc.ts";
 import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
 
@@ -46,6 +47,7 @@ accounts: [{ user: ann, password: ${password} }, { user: ben, password: ${passwo
 routes:
   - { to: "echo@*", script: echo.ts }
   - { to: "open@*", script: echo.ts, srtp: optional }
+  - { to: "closed@*", script: echo.ts, srtp: required }
   - { to: "dial*@*", script: dial.ts }
   - { to: "*@${domain}", location: true, nat: relay }
 scripts: { allow: { dial: ["*@*"] } }`,
@@ -177,6 +179,16 @@ scripts: { allow: { dial: ["*@*"] } }`,
     await caller.event("CALL_ESTABLISHED");
     await caller.hangup();
     await caller.event("CALL_CLOSED");
+  });
+
+  test.each([
+    ["required", 200],
+    ["off", 488],
+  ])("the terminal's phone with --srtp %s at a route that requires it: %d", async (srtp, code) => {
+    const target = `sip:closed@${server.address}`;
+    const program = new Program({ command: [binary, "call", "--srtp", srtp, "--duration", "300ms", target] });
+    expect(JSON.parse(await program.line(/^{/))).toMatchObject({ code });
+    await program.finish(3000);
   });
 
   test("a call in clear is refused", async () => {
