@@ -17,11 +17,21 @@ accounts:
 routes:
   - { to: "loop@*", script: loop.ts }
   - { to: "keys@*", script: keys.ts }
+  - { to: "held@*", script: held.ts }
 `;
 const files = {
   "loop.ts": `export default async function (call: Call) {
   await call.answer();
   await call.echo();
+  for await (const event of call);
+}`,
+  "held.ts": `export default async function (call: Call) {
+  await call.answer();
+  await call.echo();
+  await call.gather({ max: 1, terminator: "none" });
+  await call.hold();
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  await call.resume();
   for await (const event of call);
 }`,
   "keys.ts": `export default async function (call: Call) {
@@ -69,6 +79,18 @@ describe.skipIf(!has("chromium"))("a browser's offer", () => {
     await page.run("callWithVideo", `sip:loop@${domain}`);
     await page.event(/^confirmed/);
     await page.hears(500);
+  });
+
+  test("is not the last: the script holds the page and takes it back", async () => {
+    const page = await alice();
+    await page.dial(`sip:held@${domain}`);
+    await page.hears(500);
+    await page.run("press", "1");
+    await page.event(/^hold/);
+    await page.hears(0);
+    await page.event(/^unhold/);
+    await page.hears(500);
+    expect((await page.statistics()).lost).toBe(0);
   });
 
   test("may be one of twenty", async () => {
