@@ -31,7 +31,7 @@ import {
 } from "./refer.ts";
 import { respond } from "./respond.ts";
 import { createTimer } from "./session-refresh.ts";
-import { isPublic } from "./webrtc.ts";
+import { seenFrom } from "./webrtc.ts";
 
 export type EndCause =
   | "hangup"
@@ -260,7 +260,7 @@ export class Session {
   localMedia(): LocalMedia {
     const { host } = this.context.ways.viaFor(this.flow);
     const { rtpPort, rtcpPort } = this.user.openAudio(this.flow.local.host);
-    return { host, port: rtpPort, rtcpPort, public: isPublic(host) };
+    return { host, port: rtpPort, rtcpPort, ...seenFrom(this.flow.local.host, host) };
   }
 
   /** Takes the answer to our offer. False: it cannot be used, and the exchange is still open. */

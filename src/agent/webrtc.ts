@@ -1,5 +1,5 @@
 /** How a user agent speaks WebRTC: with its certificate, to whom, and whether its address is one that all can reach. */
-import { isLoopback, isPrivate } from "../ip.ts";
+import { isLoopback, isPrivate, isUnspecified } from "../ip.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { WebRtcOptions } from "../sip/webrtc.ts";
 import type { AgentContext } from "./context.ts";
@@ -16,6 +16,8 @@ export function webRtcOn(context: AgentContext, flow: Flow): WebRtcOptions | und
   };
 }
 
-export function isPublic(host: string): boolean {
-  return !isPrivate(host) && !isLoopback(host);
+/** What ICE may say of our address: `own` is what the call came to, `host` what it is advertised as. */
+export function seenFrom(own: string, host: string): { public: boolean; inside: string | undefined } {
+  const inside = own === host || isUnspecified(own) || own.includes(":") !== host.includes(":") ? undefined : own;
+  return { public: !isPrivate(host) && !isLoopback(host), inside };
 }

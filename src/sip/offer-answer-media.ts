@@ -78,8 +78,10 @@ export function warningOf(
   unfit: Unfit,
   codecs: readonly AudioCodec[],
   srtp: SrtpPolicy,
+  webRtc: boolean,
 ): { code: number; text: string } {
-  if (unfit === "transport") return { code: 302, text: `Incompatible transport protocol: ${transports[srtp]}` };
+  const more = webRtc ? ", and UDP/TLS/RTP/SAVPF with ICE, a=fingerprint and a=rtcp-mux" : "";
+  if (unfit === "transport") return { code: 302, text: `Incompatible transport protocol: ${transports[srtp]}${more}` };
   if (unfit !== "format") return warnings[unfit];
   const names = codecs.map((codec) => `${codec} at ${audioCodecs[codec].clockRate} Hz`);
   return { code: 305, text: `Incompatible media format: accepted are ${names.join(", ")}` };

@@ -15,6 +15,8 @@ export interface LocalMedia {
   rtcpPort: number;
   /** Everybody can reach the address: with ICE we need only answer (RFC 8445 §2.5). */
   public?: boolean;
+  /** The same ports' address within our own network, where it is another one: a further candidate of ICE. */
+  inside?: string | undefined;
 }
 
 /** Our side of the audio m-line, as it stands in an offer or answer of ours. */

@@ -163,7 +163,12 @@ export class OfferAnswer {
     }
     const chosen = this.#choose(offer);
     if ("unfit" in chosen) {
-      const warning = warningOf(chosen.unfit, this.#options.codecs, this.#keys.policy);
+      const warning = warningOf(
+        chosen.unfit,
+        this.#options.codecs,
+        this.#keys.policy,
+        this.#options.webRtc !== undefined,
+      );
       const emptyAnswer = () => this.#descriptions.refusing(offer);
       return { ok: false, status: 488, reason: warning.text, warning, emptyAnswer };
     }

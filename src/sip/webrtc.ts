@@ -150,18 +150,20 @@ function agreedOn(own: OwnWebRtc, theirs: IceDtls, role: AgreedWebRtc["role"], c
 
 const nothing: IceDtls = { ufrag: "", pwd: "", candidates: [], fingerprints: [], setup: "", lite: false };
 
-/** RFC 8445 §5.1.2: our one candidate, of our one component. */
-const hostPriority = 126 * 0x1000000 + 0xffff * 0x100 + 255;
+/** RFC 8445 §5.1.2: a host candidate of our one component, the better the higher its preference. */
+const priorityOf = (preference: number) => 126 * 0x1000000 + preference * 0x100 + 255;
 
 /** The lines of an m-line of ours. */
 export function webRtcLines(
   { local, fingerprint, setup, mid }: OwnWebRtc,
-  { host, port }: { host: string; port: number },
+  { host, port, inside }: { host: string; port: number; inside?: string | undefined },
 ): string {
-  const candidate = `1 1 udp ${hostPriority} ${host} ${port} typ host`;
+  const candidate = (address: string, n: number) =>
+    `a=candidate:${n} 1 udp ${priorityOf(0x10000 - n)} ${address} ${port} typ host\r\n`;
+  const candidates = [host, ...(inside === undefined ? [] : [inside])].map((address, i) => candidate(address, i + 1));
   return (
     `a=mid:${mid}\r\na=msid:siproc siproc-audio\r\na=ice-ufrag:${local.ufrag}\r\na=ice-pwd:${local.pwd}\r\n` +
-    `a=fingerprint:${fingerprint}\r\na=setup:${setup}\r\na=candidate:${candidate}\r\na=end-of-candidates\r\n`
+    `a=fingerprint:${fingerprint}\r\na=setup:${setup}\r\n${candidates.join("")}a=end-of-candidates\r\n`
   );
 }
 

@@ -218,6 +218,17 @@ describe("an offer of ours", () => {
     });
   });
 
+  test("names the address within our own network besides the advertised one", () => {
+    const us = agent(true);
+    const offer = us.offer({ ...local, inside: "192.168.0.1" });
+    const sdp = parseSdp(offer.ok ? offer.sdp : "");
+    if ("failure" in sdp) throw new TypeError(sdp.failure);
+    expect(sdp.media[0]?.iceDtls?.candidates).toEqual([
+      "1 1 udp 2130706431 203.0.113.1 10000 typ host",
+      "2 1 udp 2130706175 192.168.0.1 10000 typ host",
+    ]);
+  });
+
   test("settles by its answer who says hello, and who nominates", () => {
     const us = agent(true);
     us.offer({ ...local, public: false });
