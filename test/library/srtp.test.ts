@@ -35,6 +35,33 @@ test("keys pressed on one side reach the other, and no key of SRTP stands in a l
     expect(text).not.toMatch(/inline:|[A-Za-z0-9+/]{38,60}={0,2}(?![A-Za-z0-9+/])/);
 });
 
+test("either side holds and goes on, and keys still arrive both ways", async () => {
+  let heard = { count: 0, all: Promise.withResolvers<void>() };
+  const note = async (call: Call) => {
+    for await (const event of call) if (event.type === "dtmf" && ++heard.count === 2) heard.all.resolve();
+  };
+  const bob = await openAgent(encrypted("required"));
+  const taken = Promise.withResolvers<Call>();
+  bob.agent.listen({
+    async call(call) {
+      await call.answer();
+      taken.resolve(call);
+      await note(call);
+    },
+  });
+  const alice = await openAgent(encrypted("required"));
+  const ours = await alice.agent.invite(`bob@${bob.address}`);
+  const theirs = await taken.promise;
+  void note(ours);
+  for (const call of [ours, theirs]) {
+    await call.hold();
+    await call.resume();
+    heard = { count: 0, all: Promise.withResolvers() };
+    await Promise.all([ours.dtmf("1"), theirs.dtmf("2")]);
+    await heard.all.promise;
+  }
+});
+
 test("who requires it calls nobody in clear, and is called by nobody in clear", async () => {
   const open = await openAgent();
   open.agent.listen();
