@@ -18,13 +18,15 @@ const filters = new Map<string, Filter>();
 /** A causal windowed-sinc filter in polyphase form; it delays by half its length, some 2 ms. */
 export class StreamResampler {
   readonly #filter: Filter | undefined;
-  #held: Float32Array;
+  /** What was held of the samples before, and room for those that come. */
+  #line: Float32Array;
+  /** Where the next output stands, in input samples times `up`. */
   #rest = 0;
 
   /** @param from, to Hz, both out of the few rates that codecs and streams have */
   constructor(from: number, to: number) {
     this.#filter = from === to ? undefined : filterFor(from, to);
-    this.#held = new Float32Array(this.#filter === undefined ? 0 : this.#filter.taps - 1);
+    this.#line = new Float32Array(this.#filter === undefined ? 0 : this.#filter.taps - 1);
   }
 
   /**
@@ -38,20 +40,35 @@ export class StreamResampler {
       return samples.length;
     }
     const { taps, up, down, rows } = filter;
-    const line = new Float32Array(taps - 1 + samples.length);
-    line.set(this.#held);
-    line.set(samples, taps - 1);
+    const count = samples.length;
+    const line = this.#lineFor(taps - 1 + count);
+    for (let i = 0; i < count; i++) line[taps - 1 + i] = samples[i] ?? 0;
     let made = 0;
-    for (let at = Math.floor(this.#rest / up); at < samples.length; at = Math.floor(this.#rest / up)) {
-      const row = (this.#rest % up) * taps;
+    let at = Math.floor(this.#rest / up);
+    let phase = this.#rest - at * up;
+    while (at < count) {
+      const row = phase * taps;
       let sum = 0;
       for (let i = 0; i < taps; i++) sum += (line[at + i] ?? 0) * (rows[row + i] ?? 0);
       out[made++] = sum > 32767 ? 32767 : sum < -32768 ? -32768 : Math.round(sum);
-      this.#rest += down;
+      phase += down;
+      while (phase >= up) {
+        phase -= up;
+        at++;
+      }
     }
-    this.#rest -= samples.length * up;
-    this.#held = line.slice(samples.length);
+    this.#rest = (at - count) * up + phase;
+    line.copyWithin(0, count, count + taps - 1);
     return made;
+  }
+
+  /** The line that begins with the samples held from before; made once for frames of one length. */
+  #lineFor(length: number): Float32Array {
+    if (this.#line.length >= length) return this.#line;
+    const longer = new Float32Array(length);
+    longer.set(this.#line);
+    this.#line = longer;
+    return longer;
   }
 }
 
