@@ -9,6 +9,7 @@ const packages = {
   kamailio: "kamailio",
   "Net::SIP": "libnet-sip-perl",
   chromium: "chromium",
+  "firefox-esr": "firefox-esr",
   sipsak: "sipsak",
   dnsmasq: "dnsmasq-base",
   ip: "iproute2",

@@ -40,6 +40,7 @@ window.phone = {
     agent.start();
   },
   call: (target) => void agent.call(target, media()),
+  callWith: (target, mediaStream) => void agent.call(target, { ...media(), mediaStream }),
   callWithVideo(target) {
     const options = media();
     options.mediaStream.addTrack(picture());

@@ -61,7 +61,8 @@ export async function statistics(connection) {
         received: report.packetsReceived,
         lost: report.packetsLost,
         jitter: report.jitter,
+        energy: report.totalAudioEnergy,
         concealed: report.concealedSamples / report.totalSamplesReceived,
       };
-  return { received: 0, lost: 0, jitter: 0, concealed: 0 };
+  return { received: 0, lost: 0, jitter: 0, energy: 0, concealed: 0 };
 }
