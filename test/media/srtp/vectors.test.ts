@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { AesCm } from "../../../src/media/srtp/aes-cm.ts";
 import { AesGcm } from "../../../src/media/srtp/aes-gcm.ts";
-import { Srtp } from "../../../src/media/srtp/index.ts";
+import { masterLength, Srtp, type SrtpProfile } from "../../../src/media/srtp/index.ts";
 import { derive } from "../../../src/media/srtp/key-derivation.ts";
 import { dataJson } from "../../support/data.ts";
 import { hex, roomy, toHex } from "./packets.ts";
@@ -93,5 +93,32 @@ describe("whole packets, as libsrtp writes them", () => {
     const packet = hex("81c8000bcafebabe7128035be487b9bdbef89041f977a5a880000001993e08cd54d6c1230798");
     const length = new Srtp("AES_CM_128_HMAC_SHA1_80", master, master).unprotectRtcp(packet, packet.length);
     expect(toHex(packet.subarray(0, length))).toBe(rtcp);
+  });
+
+  // Master keys and salts of 00 01 02 …: what the examples of RFC 7714, which begin with session keys, leave out.
+  test.each<[SrtpProfile, string, string]>([
+    [
+      "AEAD_AES_128_GCM",
+      "800f1234decafbadcafebabe4ad7d8a55fb3fd902db557c94b415ecd17ea3bd1754d1f2808104e868c1cf597",
+      "81c8000bcafebabe60b68cb97100e4206ca1c1b44a69f017d387a55d3b720ebc6a4f31cd9316b96180000001",
+    ],
+    [
+      "AEAD_AES_256_GCM",
+      "800f1234decafbadcafebabed54ed632a76bff3fa2efbb5597a5d5e87c07497c6b89729d1291317aeef11ba7",
+      "81c8000bcafebabe12d596ce61c485e7bae16103356375e982b1916f80021399f9b4c28101aaa9af80000001",
+    ],
+    [
+      "AES_CM_128_HMAC_SHA1_32",
+      "800f1234decafbadcafebabec8f5e0214236e5fde9cbd62d47b0a0914abc4786",
+      "81c8000bcafebabe2dcbd1a0f763810879d398df743f4f7d8000000177c289fde7d4cbca4e39",
+    ],
+  ])("%s, from the master key on", (profile, srtp, srtcp) => {
+    const counting = Uint8Array.from({ length: masterLength(profile) }, (_, at) => at);
+    const packet = roomy(rtp);
+    const length = new Srtp(profile, counting, counting).protect(packet, rtp.length / 2);
+    expect(toHex(packet.subarray(0, length))).toBe(srtp);
+    const report = hex(srtcp);
+    const plain = new Srtp(profile, counting, counting).unprotectRtcp(report, report.length);
+    expect(toHex(report.subarray(0, plain))).toBe(rtcp);
   });
 });
