@@ -93,6 +93,15 @@ describe.skipIf(!has("chromium"))("a browser's offer", () => {
     expect((await page.statistics()).lost).toBe(0);
   });
 
+  test("has RTCP on the port of RTP: reports of what the page sends come back", async () => {
+    const page = await alice();
+    await page.dial(`sip:loop@${domain}`);
+    let seconds: number | undefined;
+    for (const end = performance.now() + 15_000; seconds === undefined && performance.now() < end; await Bun.sleep(200))
+      seconds = Number((await page.run("roundTrip")) ?? Number.NaN) || undefined;
+    expect(seconds ?? Number.NaN).toBeWithin(0, 1);
+  });
+
   test("may be one of twenty", async () => {
     const page = await alice();
     const ended = () => server.program.lines.filter((line) => line.includes("the call has ended")).length;

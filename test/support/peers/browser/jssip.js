@@ -1,6 +1,6 @@
 /** A phone in a page by JsSIP: `window.phone`, see chromium.ts. It answers every call. */
 import JsSIP from "jssip";
-import { heard, hearFrom, picture, press, statistics, voice } from "./sound.js";
+import { heard, hearFrom, picture, press, roundTrip, statistics, voice } from "./sound.js";
 
 const events = [];
 let agent;
@@ -67,5 +67,6 @@ window.phone = {
   restartIce: () =>
     new Promise((resolve) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, () => resolve())),
   statistics: () => statistics(session.connection),
+  roundTrip: () => roundTrip(session.connection),
   stop: () => agent.stop(),
 };

@@ -53,6 +53,12 @@ export async function press(connection, keys) {
   dtmf.insertDTMF(keys);
 }
 
+/** The round trip in seconds, by RTCP; undefined before there was any. */
+export async function roundTrip(connection) {
+  for (const report of (await connection.getStats()).values())
+    if (report.type === "remote-inbound-rtp") return report.roundTripTime;
+}
+
 /** What the connection says that it received. */
 export async function statistics(connection) {
   for (const report of (await connection.getStats()).values())
