@@ -13,6 +13,7 @@ const users = { alice: "wonderland", bob: "builder" };
 const config = `
 domains: [${domain}]
 store: "memory:"
+registrar: { max_contacts: 100 }
 accounts:
   - { user: alice, password: ${users.alice} }
   - { user: bob, password: ${users.bob} }

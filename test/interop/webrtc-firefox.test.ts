@@ -9,6 +9,7 @@ const password = "wonderland";
 const config = `
 domains: [${domain}]
 store: "memory:"
+registrar: { max_contacts: 100 }
 accounts:
   - { user: alice, password: ${password} }
 routes:

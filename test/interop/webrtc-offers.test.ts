@@ -12,6 +12,7 @@ const password = "wonderland";
 const config = `
 domains: [${domain}]
 store: "memory:"
+registrar: { max_contacts: 100 }
 accounts:
   - { user: alice, password: ${password} }
 routes:
@@ -102,7 +103,7 @@ describe.skipIf(!has("chromium"))("a browser's offer", () => {
     expect(seconds ?? Number.NaN).toBeWithin(0, 1);
   });
 
-  test("may be one of twenty", async () => {
+  test("may be one of twenty; a page that vanishes without a word loses its calls within the consent timeout", async () => {
     const page = await alice();
     const ended = () => server.program.lines.filter((line) => line.includes("the call has ended")).length;
     const before = ended();

@@ -22,6 +22,7 @@ const users = { alice: "wonderland", bob: "builder" };
 const config = (certificate: string, key: string) => `
 domains: [${domain}]
 store: "memory:"
+registrar: { max_contacts: 100 }
 tls: { cert: "${certificate}", key: "${key}" }
 accounts:
   - { user: alice, password: ${users.alice} }
