@@ -7,6 +7,7 @@ export function programHelp(): string {
   return `siproc answers phone calls with small programs: scripts in a sandbox, or any executable.
 
 Usage: siproc COMMAND [ARGUMENTS]
+       siproc ./HANDLER [ARGUMENTS]   Register and be called as the SIPROC_… variables say, with one process of HANDLER for each call.
 
 Commands:
 ${table([...rows, ["help [COMMAND]", "Show this help, or that of a command."]])}
