@@ -1,4 +1,5 @@
 /** From the command line to a command. */
+import { existsSync } from "node:fs";
 import { nearest } from "../config/nearest.ts";
 import { version } from "../version.ts";
 import { readArguments } from "./arguments.ts";
@@ -53,12 +54,14 @@ function unknownCommand(name: string, terminal: Terminal): number {
   const what = name.startsWith("-") ? "option" : "command";
   const reason = `there is no ${what} ${name}${meant === undefined ? "" : `; did you mean ${meant}?`}`;
   if (/\.ya?ml$/.test(name)) return misused(terminal, reason, `a configuration is served by: siproc run ${name}`);
-  if (/[/.]/.test(name))
+  if (name.includes("/"))
     return misused(
       terminal,
-      reason,
-      "a script or a program is named by a route of a configuration (siproc run FILE), or by siproc call URI --script FILE or --exec FILE",
+      existsSync(name) ? `${name} is no program that may be executed, and no script` : `there is no program ${name}`,
+      "make it executable (chmod +x), or give it the name of a script, such as handler.ts",
     );
+  if (name.includes("."))
+    return misused(terminal, reason, `a program in this folder is named with its path: siproc ./${name}`);
   return misused(terminal, reason, `commands: ${commandNames.join(", ")}; siproc --help says more`);
 }
 

@@ -67,7 +67,8 @@ describe("the command line", () => {
     [["run", "a.yaml", "b.yaml"], "“b.yaml” is one argument too many"],
     [["run", "--listen", "nowhere"], "--listen nowhere: expected an address"],
     [["run", "--listen", "udp://127.0.0.1:7", "--listen", "udp://127.0.0.1:7"], "udp://127.0.0.1:7 is given twice"],
-    [["./ivr.sh"], "siproc call URI --script FILE or --exec FILE"],
+    [["./ivr.sh"], "there is no program ./ivr.sh"],
+    [["ivr.sh"], "siproc ./ivr.sh"],
     [["check"], "FILE... is missing"],
     [["types", "now"], "one argument too many"],
   ];
