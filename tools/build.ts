@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import type { BunPlugin } from "bun";
+import { pageScript } from "../src/page/bundle.ts";
 
 const root = resolve(import.meta.dir, "..");
 const source = join(root, "src");
@@ -83,13 +84,15 @@ async function compile(file: string, extra: { target?: Target["bun"]; executable
   const aside = mkdtempSync(join(dist, ".build-"));
   try {
     const made = join(aside, "siproc");
+    // Before the build, not within it: one that a plugin starts waits for the one that waits for it.
+    const script = await pageScript();
     await Bun.build({
       entrypoints: [join(source, "main.ts"), ...workers()],
       root: source,
       // Names stay, so that a stack trace in a log can be read.
       minify: { syntax: true, whitespace: true, identifiers: false },
       sourcemap: "inline",
-      plugins: [embeddedUrls, decodersWithoutWorkers],
+      plugins: [embeddedPage(script), embeddedUrls, decodersWithoutWorkers],
       // Whatever .env or bunfig.toml lies in the folder where siproc is started is none of its business.
       compile: { outfile: made, autoloadDotenv: false, autoloadBunfig: false, ...extra },
     });
@@ -119,6 +122,17 @@ const embeddedUrls: BunPlugin = {
     });
   },
 };
+
+/** The script of the page is made beforehand: the binary has neither its sources nor what they are built on. */
+const embeddedPage = (script: string): BunPlugin => ({
+  name: "embedded-page",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]src[\\/]page[\\/]bundle\.ts$/ }, () => ({
+      contents: `export const pageScript = async () => ${JSON.stringify(script)};`,
+      loader: "ts",
+    }));
+  },
+});
 
 /**
  * The decoders of @wasm-audio-decoders have a variant each that runs in a worker of its own. We have ours; and Bun's bundler leaves

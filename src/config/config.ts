@@ -21,6 +21,8 @@ export interface Config {
   /** Who we are, in lower case; empty: any. */
   readonly domains: readonly string[];
   readonly tls: TlsSettings | undefined;
+  /** The page with a phone, where ws and wss listen; undefined: none. */
+  readonly page: PageSettings | undefined;
   /** `memory:`, or `sqlite:` with an absolute path. */
   readonly store: string;
   /** Undefined: there are none, and nobody is asked for a password. */
@@ -123,10 +125,23 @@ export interface CertificateSettings {
 }
 
 export interface TlsSettings extends CertificateSettings {
+  /** The certificate is made, and signed by itself, where it is missing. */
+  readonly selfSigned?: boolean | undefined;
   /** Absolute path. */
   readonly ca: string | undefined;
   readonly clients: "none" | "ask" | "require";
   readonly names: readonly (CertificateSettings & { readonly name: string })[];
+}
+
+export interface PageSettings {
+  readonly title: string;
+  /** Whom it offers to call. */
+  readonly to: readonly string[];
+  readonly domain: string | undefined;
+  /** Origins whose pages may show it in a frame. */
+  readonly frames: readonly string[];
+  /** STUN and TURN servers for browsers. */
+  readonly ice: readonly string[];
 }
 
 export interface DnsSettings {

@@ -79,6 +79,7 @@ async function build(node: Node, file: string, context: Context, problems: Probl
     domains: values.domains,
     routes,
     tls: readTls(node, values, context),
+    page: readPage(values),
     store: values.store,
     accounts: await readAccountsOf(values, context, problems),
     registrar: {
@@ -136,10 +137,16 @@ async function readAccountsOf(
   return undefined;
 }
 
+function readPage({ page, domains }: Values): Config["page"] {
+  return page === false ? undefined : { ...page, domain: page.domain ?? domains[0] };
+}
+
 /** Certificates belong together: a certificate and its key. */
 function readTls(root: Node, values: Values, context: Context): TlsSettings | undefined {
   const { tls } = values;
   if (tls === undefined) return undefined;
+  if (tls.selfSigned === true && tls.cert !== undefined && tls.key !== undefined)
+    return { ...tls, cert: tls.cert, key: tls.key, names: [] };
   const node = entryOf(root, "tls")?.value ?? root;
   const names = entryOf(node, "names")?.value;
   const complete = (

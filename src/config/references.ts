@@ -17,7 +17,7 @@ export async function checkReferences(config: Config, root: Node, context: Conte
   const certificates = await Promise.all(
     certificateFiles(config, root).map(({ path, at }) => checkFile(path, at, context)),
   );
-  if (config.tls !== undefined && certificates.every((there) => there)) {
+  if (config.tls !== undefined && config.tls.selfSigned !== true && certificates.every((there) => there)) {
     const fault = faultOfTls(config.tls);
     if (fault !== undefined) context.problem(entryOf(root, "tls")?.value.at ?? root.at, fault);
   }
@@ -78,7 +78,7 @@ function checkAccounts(config: Config, root: Node, context: Context): void {
     if ((transport === "tls" || transport === "wss") && tls === undefined)
       context.problem(
         (node?.kind === "list" ? node.items[i]?.at : node?.at) ?? root.at,
-        `${transport} needs a certificate; add tls: { cert: FILE, key: FILE }`,
+        `${transport} needs a certificate; add tls: { cert: FILE, key: FILE }, or for first steps tls: self-signed`,
       );
 }
 
@@ -116,7 +116,8 @@ function certificateFiles({ tls }: Config, root: Node): { path: string; at: Posi
   const names = entryOf(node, "names")?.value;
   const of = (owner: Node | undefined, key: string, path: string | undefined) =>
     path === undefined ? [] : [{ path, at: entryOf(owner, key)?.value.at ?? root.at }];
-  if (tls === undefined) return [];
+  // What is missing is made.
+  if (tls === undefined || tls.selfSigned === true) return [];
   return [
     ...[...of(node, "cert", tls.cert), ...of(node, "key", tls.key), ...of(node, "ca", tls.ca)],
     ...tls.names.flatMap(({ cert, key }, i) => {

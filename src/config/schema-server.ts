@@ -13,7 +13,7 @@ const certificateKeys = {
   passphrase: { type: secret, doc: "What the private key is encrypted with; best taken from the environment." },
 } as const;
 
-export const tlsType = mapOf({
+const tlsKeys = mapOf({
   ...certificateKeys,
   ca: { type: path, doc: "Certificate authorities to trust instead of the system's, a PEM file." },
   clients: {
@@ -29,6 +29,20 @@ export const tlsType = mapOf({
     doc: "Further certificates, each for the name that clients ask for: `{ name, cert, key }`.",
   },
 });
+
+type TlsValue = NonNullable<ReturnType<typeof tlsKeys.read>> & { readonly selfSigned?: true };
+
+export const tlsType: Type<TlsValue> = {
+  ...tlsKeys,
+  expected: `self-signed, or ${tlsKeys.expected}`,
+  schema: { anyOf: [{ const: "self-signed" }, tlsKeys.schema] },
+  read(node, context) {
+    if (node.kind !== "scalar" || node.value !== "self-signed") return tlsKeys.read(node, context);
+    const file = (name: string) => resolve(context.folder, "tls", name);
+    const [cert, key] = [file("self-signed.cert.pem"), file("self-signed.key.pem")];
+    return { cert, key, passphrase: undefined, ca: undefined, clients: "none", names: [], selfSigned: true };
+  },
+};
 
 const dnsServer: Type<{ host: string; port: number }> = scalarType(
   "an IP address with an optional port, such as 192.0.2.53 or 127.0.0.1:5353",

@@ -5,6 +5,7 @@ import { levels } from "../log.ts";
 import { audioCodecNames } from "../sip/audio-codecs.ts";
 import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
+import { pageType } from "./schema-page.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
 import { speechType } from "./schema-speech.ts";
@@ -172,7 +173,15 @@ export const configKeys = {
     type: advertised,
     doc: "The address put into Via, Contact and SDP when it is not the bound one: behind NAT, or in a container.",
   },
-  tls: { type: tlsType, doc: "The certificate of tls and wss." },
+  tls: {
+    type: tlsType,
+    doc: "The certificate of tls and wss; or `self-signed`: one for first steps is made in `tls/`, of which browsers warn.",
+  },
+  page: {
+    type: pageType,
+    default: {},
+    doc: "The page with a phone that browsers get at the addresses of ws and wss; `false`: none.",
+  },
   domains: { type: listOf(domain), default: [], doc: "Who we are. Empty: requests for any domain are ours." },
   store: {
     type: store,

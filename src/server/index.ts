@@ -33,6 +33,7 @@ import { ServerDialer } from "./dialer.ts";
 import { Dispatch, type DispatchParts } from "./dispatch.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
 import type { OverloadLimits } from "./overload.ts";
+import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { compileRoutes } from "./routes.ts";
@@ -140,7 +141,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
-    tls: config.tls,
+    tls: readyTls(config, log),
+    http: pageHook(config),
     admit: (source) => start.waiting || services.guard.hears(source),
     limits: { maxConnections: config.limits.connections, maxConnectionsPerSource: config.limits.connectionsPerSource },
     log,
@@ -294,7 +296,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     },
     reload(next) {
       // First, since it may fail, and then all stays as it was.
-      if (next.tls !== undefined) transport.reloadTls(next.tls);
+      const tls = readyTls(next, log);
+      if (tls !== undefined) transport.reloadTls(tls);
       apply(next);
     },
     call: (request, handler, ended) => calls.place(request, handler, ended),

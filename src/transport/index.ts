@@ -20,4 +20,5 @@ export type { Listening, ViaTransport } from "./own-addresses.ts";
 export { responseTarget } from "./response-target.ts";
 export { SystemClock } from "./system-clock.ts";
 export { faultOfTls } from "./tls/certificates.ts";
+export { ensureSelfSigned } from "./tls/self-signed.ts";
 export type { HttpHook } from "./websocket/page.ts";
