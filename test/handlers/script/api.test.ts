@@ -25,6 +25,7 @@ const values: Readonly<Record<string, string>> = {
   room: '"lobby"',
   tone: '"busy"',
   name: '"Subject"',
+  field: '"Subject"',
 };
 
 const positional = (entry: CommandEntry) => parametersOf(entry).positional;
@@ -35,7 +36,7 @@ describe("commands", () => {
     const named = "named" in entry;
     // RECORD without a file needs no permission.
     const args = named || name === "RECORD" ? [] : positional(entry).map((arg) => values[arg] ?? "undefined");
-    const text = named ? '{ max: 4, terminator: "none" }' : args.join(", ");
+    const text = named ? (name === "GATHER" ? '{ max: 4, terminator: "none" }' : "{ max: 4 }") : args.join(", ");
     const call = await bench.run(`await call.${name.toLowerCase()}(${text});`);
     expect(call.commands.map((command) => command.name as string)).toEqual([name]);
     expect(call.finished?.type === "failed").toBe(false);
