@@ -162,6 +162,8 @@ function tellListening(server: Running, config: Config, log: Log, started: numbe
   log.debug("started", { milliseconds: Math.round(started), routes: config.routes.length });
   const hint = whomToCall(server, config);
   if (hint !== undefined) log.info(`try it: call ${hint}`);
+  const page = pageAddress(server, config);
+  if (page !== undefined) log.info(`try it in a browser: open ${page}`);
 }
 
 /** A script can be mended at any time, so one that does not compile stops nobody; its calls are answered 500 until then. */
@@ -180,6 +182,19 @@ function whomToCall(server: Running, config: Config): string | undefined {
   const { host, port } = first.advertised;
   const address = formatAddress({ host, port });
   return `sip:${user}@${port === 5060 ? address.replace(/:5060$/, "") : address}${first.transport === "tcp" ? ";transport=tcp" : ""}`;
+}
+
+/** Where browsers get the page: those of this machine by http, which gives them the microphone there alone, others by https. */
+function pageAddress({ listening }: Running, { page }: Config): string | undefined {
+  if (page === undefined) return undefined;
+  const clear = listening.find(({ transport }) => transport === "ws");
+  const secure = listening.find(({ transport }) => transport === "wss");
+  const local = clear === undefined || !/^(0\.0\.0\.0|::|127\.0\.0\.1|::1)$/.test(clear.local.host) ? undefined : clear;
+  const here = local === undefined ? [] : [`http://localhost:${local.local.port}/ on this machine`];
+  const there = secure === undefined ? [] : [`https://${formatAddress(secure.advertised)}/`];
+  const addresses = [...here, ...there];
+  if (addresses.length === 0 && clear !== undefined) return `http://${formatAddress(clear.advertised)}/`;
+  return addresses.length === 0 ? undefined : addresses.join(", or ");
 }
 
 function counted(calls: number): string {

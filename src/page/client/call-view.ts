@@ -15,6 +15,7 @@ export class CallView {
   readonly #mine = h("meter", { min: "0", max: "1", "aria-label": "Your voice" });
   readonly #theirs = h("meter", { min: "0", max: "1", "aria-label": "Their voice" });
   readonly #meters: HTMLElement;
+  readonly #actions = h("div", { class: "actions" });
   readonly #buttons: Readonly<Record<"answer" | "mute" | "hold" | "transfer" | "end", HTMLButtonElement>>;
   readonly #target = h("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false", name: "target" });
   readonly #transfer: HTMLFormElement;
@@ -52,6 +53,7 @@ export class CallView {
       h("div", {}, h("span", { "aria-hidden": "true" }, "You"), this.#mine),
       h("div", {}, h("span", { "aria-hidden": "true" }, "They"), this.#theirs),
     );
+    this.#actions.append(answer, mute, hold, ...(options.transfer ? [transfer] : []), end);
     this.element = h(
       "section",
       { class: "call", part: "call", "aria-label": "Call", hidden: true },
@@ -59,7 +61,7 @@ export class CallView {
       this.#state,
       this.#meters,
       this.#quality,
-      h("div", { class: "actions" }, answer, mute, hold, ...(options.transfer ? [transfer] : []), end),
+      this.#actions,
       this.#transfer,
     );
   }
@@ -82,12 +84,13 @@ export class CallView {
     for (const one of [mute, hold, transfer]) one.hidden = call.state !== "up";
     mute.setAttribute("aria-pressed", String(call.muted));
     hold.setAttribute("aria-pressed", String(call.held));
-    end.hidden = call.state === "ended";
+    this.#actions.hidden = call.state === "ended";
     say(end, call.state === "incoming" ? "Decline" : call.state === "up" ? "Hang up" : "Cancel");
     const live = call.state === "up" || call.state === "ringing";
     this.#meters.hidden = !live;
     this.#listen(call, live);
     this.#tick();
+    this.#quality.hidden = this.#quality.textContent === "";
     if (call.state === "ended") this.#transfer.hidden = true;
   }
 
@@ -138,6 +141,7 @@ export class CallView {
           ...(roundTrip === undefined ? [] : [`round trip ${Math.round(roundTrip)} ms`]),
         ];
         say(this.#quality, parts.join(" · "));
+        this.#quality.hidden = false;
         this.#quality.dataset.words = words;
       })
       .catch(() => {});

@@ -142,6 +142,8 @@ export class PhoneCall {
     const hear = (connection: RTCPeerConnection) => {
       connection.addEventListener("track", ({ track }) => {
         this.remote.addTrack(track);
+        // Muted until the first packet: then there is something to hear instead of our ring-back.
+        track.addEventListener("unmute", () => this.#changed());
         this.#changed();
       });
     };

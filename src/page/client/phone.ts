@@ -155,7 +155,11 @@ export class Phone {
     if (call.state === "ended") {
       this.sound.srcObject = null;
       this.pending = undefined;
-    } else if (heard(call) && this.sound.srcObject !== call.remote) this.sound.srcObject = call.remote;
+    } else if (call.remote.getAudioTracks().length > 0 && this.sound.srcObject !== call.remote) {
+      // Played from the first track on: browsers decode nothing else.
+      this.sound.srcObject = call.remote;
+      void this.sound.play().catch(() => {});
+    }
     this.settings.changed();
   }
 

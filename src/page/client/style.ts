@@ -20,7 +20,8 @@ const css = `
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 h1 { font-size: 1.15rem; margin: 0; }
-h2 { font-size: 1rem; margin: 0 0 8px; }
+h2 { font-size: 1rem; margin: 0; }
+details.card { display: block; }
 p { margin: 0; }
 .phone { display: grid; gap: 16px; grid-template-columns: minmax(0, 1fr); align-items: start; }
 .card { background: var(--_card); border-radius: var(--_radius); padding: 16px; display: grid; gap: 14px; min-width: 0; }
