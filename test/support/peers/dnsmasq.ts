@@ -1,5 +1,7 @@
 /** Dnsmasq (Debian's dnsmasq-base): a DNS server with a test's records and no others, on a port of its own. */
+import { join } from "node:path";
 import type { Address } from "../../../src/sip/flow.ts";
+import { temporaryFolder } from "./folder.ts";
 import { freePort, untilBound } from "./ports.ts";
 import { Program } from "./program.ts";
 
@@ -31,7 +33,14 @@ export async function dnsmasq(records: DnsRecords): Promise<Dnsmasq> {
   const port = await freePort();
   const ttl = records.ttl ?? 60;
   const options = [
-    ...["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-poll", "--pid-file="],
+    ...[
+      "--keep-in-foreground",
+      `--conf-file=${join(temporaryFolder("dns", { "empty.conf": "" }), "empty.conf")}`,
+      "--no-resolv",
+      "--no-hosts",
+      "--no-poll",
+      "--pid-file=",
+    ],
     ...["--bind-interfaces", "--listen-address=127.0.0.1", `--port=${port}`],
     ...["--log-queries", "--log-facility=-", "--edns-packet-max=1232"],
     `--local=/${records.domain}/`,
