@@ -45,6 +45,9 @@ export class PhoneCall {
   readonly #events: CallEvents;
   #received: Received = { packets: 0, lost: 0 };
   #own: MediaStream | undefined;
+  /** Pressed, and not yet on their way. */
+  #keys = "";
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: RTCSession, events: CallEvents, voice?: MediaStream) {
     this.#session = session;
@@ -89,11 +92,20 @@ export class PhoneCall {
     this.#changed();
   }
 
-  /** Keys as telephone-events (RFC 4733). */
+  /** Keys as telephone-events (RFC 4733); those pressed before there is a way wait for it. */
   press(keys: string): void {
-    const sender = this.#session.connection?.getSenders().find(({ dtmf }) => dtmf !== null);
-    const { dtmf } = sender ?? {};
-    if (dtmf?.canInsertDTMF) dtmf.insertDTMF(dtmf.toneBuffer + keys, 120, 70);
+    this.#keys = (this.#keys + keys).slice(-64);
+    this.#sendKeys();
+  }
+
+  #sendKeys(): void {
+    clearTimeout(this.#later);
+    if (this.#keys === "" || this.state === "ended") return;
+    const dtmf = this.#session.connection?.getSenders().find((sender) => sender.dtmf !== null)?.dtmf;
+    if (dtmf?.canInsertDTMF) {
+      dtmf.insertDTMF(dtmf.toneBuffer + this.#keys, 120, 70);
+      this.#keys = "";
+    } else this.#later = setTimeout(() => this.#sendKeys(), 50);
   }
 
   /** Asks the other side to call somebody else (RFC 3515). */

@@ -42,7 +42,13 @@ function problemOf(name: string): string {
 
 /** A voice that says nothing, for who only listens and presses keys. */
 export function silence(): MediaStream {
-  return new MediaStreamAudioDestinationNode(soundContext()).stream;
+  const context = soundContext();
+  const out = new MediaStreamAudioDestinationNode(context);
+  // Keys travel between frames of sound, and without a source there are none.
+  const nothing = new ConstantSourceNode(context, { offset: 0 });
+  nothing.connect(out);
+  nothing.start();
+  return out.stream;
 }
 
 let context: AudioContext | undefined;

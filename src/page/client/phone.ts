@@ -142,7 +142,11 @@ export class Phone {
   }
 
   #incoming(call: PhoneCall): void {
-    if (this.busy) return call.hangUp();
+    if (this.busy) {
+      // JsSIP takes a refusal only once it has told of the call.
+      setTimeout(() => call.hangUp(), 0);
+      return;
+    }
     this.call = call;
     this.#follow(call);
   }
