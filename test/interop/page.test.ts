@@ -171,6 +171,20 @@ describe.skipIf(!has("chromium"))("the page", () => {
     await shows(bob, "The call has ended.");
   });
 
+  test("who is in a call is busy to others", async () => {
+    const [alice, bob] = [await open(), await open()];
+    await register(alice, "alice", "wonderland");
+    await shows(alice, "Registered as alice@example.com");
+    await dial(alice, "echo");
+    await shows(alice, "Connected.");
+    await register(bob, "bob", "builder");
+    await shows(bob, "Registered as bob@example.com");
+    await dial(bob, "alice");
+    await shows(bob, "The call ended: busy (486).");
+    await shows(alice, "Connected.");
+    await press(alice, "Hang up");
+  });
+
   test("says why a call fails", async () => {
     const page = await open();
     await dial(page, "busy");
