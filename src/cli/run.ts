@@ -143,7 +143,7 @@ async function reload(
   }
   for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
   const next = overridden(loaded.config, given, listen);
-  for (const key of ["listen", "advertise", "store", "dns", "media", "log"] as const)
+  for (const key of ["listen", "advertise", "store", "dns", "media", "page", "log"] as const)
     if (JSON.stringify(next[key]) !== JSON.stringify(current[key]))
       log.warn(`${key} has changed; that takes a restart`);
   try {

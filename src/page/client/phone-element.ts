@@ -43,7 +43,7 @@ export class PhoneElement extends HTMLElement {
 
     const target = h("input", {
       ...{ name: "to", autocomplete: "off", autocapitalize: "none", spellcheck: "false", enterkeyhint: "go" },
-      placeholder: "name, number or user@host",
+      placeholder: "name or number",
     });
     target.value = this.getAttribute("to") ?? new URLSearchParams(location.search).get("to")?.slice(0, 200) ?? "";
     const go = h("button", { type: "submit", class: "go" }, "Call");

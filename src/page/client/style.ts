@@ -52,6 +52,7 @@ button[aria-pressed="true"] { background: var(--_text); color: var(--_card); }
 .stop { background: var(--_stop); color: var(--_on-stop); }
 .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; }
 .row > button { flex: none; }
+.field:has(> [name="message"]) { flex-basis: 13rem; }
 .chips { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .chips > span { color: var(--_quiet); font-size: 0.85rem; }
 .chips button { border-radius: 22px; }
@@ -68,7 +69,7 @@ button[aria-pressed="true"] { background: var(--_text); color: var(--_card); }
 meter { width: 100%; height: 10px; appearance: none; border: 0; background: var(--_key); border-radius: 5px; overflow: hidden; }
 meter::-webkit-meter-inner-element { display: block; }
 meter::-webkit-meter-bar { background: var(--_key); border: 0; border-radius: 5px; height: 10px; }
-meter::-webkit-meter-optimum-value { background: var(--_accent); transition: width 90ms linear; }
+meter::-webkit-meter-optimum-value { height: 100%; background: var(--_accent); transition: width 90ms linear; }
 meter::-moz-meter-bar { background: var(--_accent); }
 .quality { font-size: 0.85rem; color: var(--_quiet); }
 .quality[data-words="poor"] { color: var(--_stop); }
@@ -79,7 +80,7 @@ meter::-moz-meter-bar { background: var(--_accent); }
 .texts li[data-mine] { justify-self: end; background: var(--_accent); color: var(--_on-accent); }
 .texts small { display: block; opacity: 0.85; font-size: 0.75rem; }
 .quiet { color: var(--_quiet); font-size: 0.85rem; }
-details > summary { cursor: pointer; font-weight: 600; min-height: 32px; }
+details > summary { cursor: pointer; font-weight: 600; padding: 4px 0; }
 details[open] > summary { margin-bottom: 10px; }
 details > form, details > div { display: grid; gap: 10px; }
 .button { display: grid; gap: 10px; }
