@@ -151,7 +151,10 @@ describe("what is wrong is said with its place", () => {
   const table: [text: string, problem: string][] = [
     ["", "1:1: the file is empty; it needs at least routes"],
     ["# nothing\n", "1:1: the file is empty; it needs at least routes"],
-    ["just words", "1:1: found “just words”; expected a map of listen, advertise, tls, page, domains, store, accounts,"],
+    [
+      "just words",
+      "1:1: found “just words”; expected a map of listen, advertise, tls, page, domains, store, accounts,",
+    ],
     ["- a", "1:1: found a list; expected a map of"],
     ["lissen: x", "1:1: there is no key “lissen” here; did you mean listen?"],
     ["colour: x", "1:1: there is no key “colour” here; expected one of listen, advertise"],

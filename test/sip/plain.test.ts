@@ -135,7 +135,11 @@ test.each([
   expect([response.branch, response.sentBy]).toEqual([first?.branch, `${first?.host}${port}`]);
   const splice = new Splice(response);
   splice.removeFirst("via", 1);
-  expect(splice.message().values("via")).toEqual(splitList(list).slice(1).filter((via) => via !== ""));
+  expect(splice.message().values("via")).toEqual(
+    splitList(list)
+      .slice(1)
+      .filter((via) => via !== ""),
+  );
 });
 
 test.each([
