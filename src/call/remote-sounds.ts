@@ -117,7 +117,12 @@ export class RemoteSounds {
     } catch (error) {
       if (error instanceof RemoteSoundError) throw error;
       const timeout = error instanceof Error && error.name === "TimeoutError";
-      throw new RemoteSoundError(timeout ? "it takes too long to come" : "its host cannot be reached");
+      if (timeout) throw new RemoteSoundError("it takes too long to come");
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      const certificate = /CERT|SELF_SIGNED|VERIFY/.test(code);
+      throw new RemoteSoundError(
+        certificate ? `the certificate of its host is not trusted (${code})` : "its host cannot be reached",
+      );
     } finally {
       this.#fetching--;
     }
