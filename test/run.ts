@@ -134,7 +134,8 @@ await bunTest(
 );
 const interop = chosen.filter(isInterop);
 /** What floods, or is judged by how punctual it is: nothing else runs beside it. */
-const needsAll = (file: string) => /\/(promises|filter|webrtc|registrations-survive|relay|lost-packets)/.test(file);
+const needsAll = (file: string) =>
+  /\/(promises|filter|webrtc|registrations-survive|relay|lost-packets|calls|transfer-handlers)/.test(file);
 if (interop.length > 0 && step("build", await build())) {
   // Most of the time such tests wait for sound to be heard or for timers of other programs.
   const shared = interop.filter((file) => !needsAll(file));
