@@ -17,6 +17,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   store: ["sip"],
   control: [],
   page: [],
+  console: [],
   transport: ["sip"],
   routing: ["sip", "transport", "accounts", "store"],
   agent: ["sip", "transport"],

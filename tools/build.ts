@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import type { BunPlugin } from "bun";
+import { consoleScript, consoleStyle } from "../src/console/bundle.ts";
 import { pageScript } from "../src/page/bundle.ts";
 
 const root = resolve(import.meta.dir, "..");
@@ -85,14 +86,15 @@ async function compile(file: string, extra: { target?: Target["bun"]; executable
   try {
     const made = join(aside, "siproc");
     // Before the build, not within it: one that a plugin starts waits for the one that waits for it.
-    const script = await pageScript();
+    const page = { pageScript: await pageScript() };
+    const operators = { consoleScript: await consoleScript(), consoleStyle: await consoleStyle() };
     await Bun.build({
       entrypoints: [join(source, "main.ts"), ...workers()],
       root: source,
       // Names stay, so that a stack trace in a log can be read.
       minify: { syntax: true, whitespace: true, identifiers: false },
       sourcemap: "inline",
-      plugins: [embeddedPage(script), embeddedUrls, decodersWithoutWorkers],
+      plugins: [embedded("page", page), embedded("console", operators), embeddedUrls, decodersWithoutWorkers],
       // Whatever .env or bunfig.toml lies in the folder where siproc is started is none of its business.
       compile: { outfile: made, autoloadDotenv: false, autoloadBunfig: false, ...extra },
     });
@@ -123,12 +125,14 @@ const embeddedUrls: BunPlugin = {
   },
 };
 
-/** The script of the page is made beforehand: the binary has neither its sources nor what they are built on. */
-const embeddedPage = (script: string): BunPlugin => ({
-  name: "embedded-page",
+/** The scripts of the pages are made beforehand: the binary has neither their sources nor what they are built on. */
+const embedded = (folder: "page" | "console", texts: Readonly<Record<string, string>>): BunPlugin => ({
+  name: `embedded-${folder}`,
   setup(build) {
-    build.onLoad({ filter: /[\\/]src[\\/]page[\\/]bundle\.ts$/ }, () => ({
-      contents: `export const pageScript = async () => ${JSON.stringify(script)};`,
+    build.onLoad({ filter: new RegExp(`[\\\\/]src[\\\\/]${folder}[\\\\/]bundle\\.ts$`) }, () => ({
+      contents: Object.entries(texts)
+        .map(([name, text]) => `export const ${name} = async () => ${JSON.stringify(text)};`)
+        .join("\n"),
       loader: "ts",
     }));
   },

@@ -1,0 +1,2 @@
+/** Styles that the bundler gathers into console.css. */
+declare module "*.css";
