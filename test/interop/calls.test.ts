@@ -72,7 +72,8 @@ describe.skipIf(!has("sipp"))("SIPp calls", () => {
     });
 
     test("a hundred calls at once are each answered and ended", async () => {
-      const run = await call({ scenario: "uac-call", service: "answer", transport, calls: 100, rate: 200 });
+      const values = { pause: "3000" };
+      const run = await call({ scenario: "uac-call", service: "answer", values, transport, calls: 100, rate: 50 });
       expect(run.successful).toBe(100);
     });
   });

@@ -2,7 +2,7 @@
  * Two baresips and a linphone register and call each other in all pairs, each hearing the other's tone: over each transport, and
  * each over its own, where both proxies stand in the dialog twice (RFC 5658).
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, test } from "bun:test";
 import { certificatesFor } from "../support/peers/authority.ts";
 import { has } from "../support/peers/available.ts";
 import { phoneHost } from "../support/peers/baresip.ts";
@@ -56,7 +56,6 @@ describe.skipIf(!has("baresip", "linphonec", "sox", "openssl"))("registered phon
       await until("each other's tone", () => caller.heard() === callee.tone && callee.heard() === caller.tone);
       await (from < to ? caller : callee).hangup();
       await Promise.all([caller.ended(), callee.ended()]);
-      expect([caller.heard(), callee.heard()]).toEqual([callee.tone, caller.tone]);
     });
   });
 });

@@ -18,6 +18,9 @@ export interface LoadedProgram {
   image: { type: "unknown" } | { type: "shared"; base: BaseImage } | { type: "none" };
 }
 
+/** How long, in ms, a turn may wait for a processor that others have. What takes its time there is caught by its own clock. */
+const busyMachine = 1000;
+
 /** What a run asks of the engine that it belongs to. */
 export interface RunHost {
   /** Milliseconds on the clock that timers use. */
@@ -94,7 +97,7 @@ export class Run implements Services {
     this.interrupted = false;
     this.#deadline = now + this.#host.cpuLimit;
     // A machine that is too busy to give this thread its time is not the script's fault, up to a point.
-    this.#lastDeadline = now + 3 * this.#host.cpuLimit;
+    this.#lastDeadline = now + Math.max(busyMachine, 3 * this.#host.cpuLimit);
     this.#processorAtStart = this.#host.processor();
   }
 

@@ -86,8 +86,12 @@ export async function siproc(options: ServerOptions): Promise<Server> {
     cwd: folder,
     ...(options.env === undefined ? {} : { env: options.env }),
   });
-  if (options.quiet) await untilBound(port, "udp", 5000, program.pid);
-  else await program.line(/listening/i);
+  if (options.quiet) {
+    // The last of its listeners that it opens.
+    const last = options.listen?.at(-1);
+    if (!(await untilBound(last === undefined ? port : ports[last], "tcp", 10_000, program.pid)))
+      throw new ProgramError(`${binary} listens to nothing:\n${program.lines.join("\n")}`);
+  } else await program.line(/listening/i);
   const startup = performance.now() - began;
   return {
     host,

@@ -76,16 +76,16 @@ export function amplitude(samples: Float64Array, hertz: number, rate = 8000): nu
 }
 
 /**
- * The strongest frequency in Hz between `from` and `to`, to 1 Hz, over the longest 100 ms windows that are not silent.
- * Undefined in silence.
+ * The strongest frequency in Hz between `from` and `to`, to 20 Hz, over the longest 50 ms windows that are not silent: a tone
+ * that a busy machine cut somewhere is still the one of all windows without a cut. Undefined in silence.
  */
 export function pitch(samples: Float64Array, rate = 8000, from = 100, to = 3500): number | undefined {
-  const window = rate / 10;
+  const window = rate / 20;
   const strength = new Map<number, number>();
   for (let at = 0; at + window <= samples.length; at += window) {
     const piece = samples.subarray(at, at + window);
     if (level(piece) < 0.003) continue;
-    for (let hertz = from; hertz <= to; hertz += 10)
+    for (let hertz = from; hertz <= to; hertz += 20)
       strength.set(hertz, (strength.get(hertz) ?? 0) + amplitude(piece, hertz, rate));
   }
   let best: number | undefined;
