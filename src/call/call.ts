@@ -71,7 +71,9 @@ export class Call implements CallControl, SessionUser {
   /** Called once when the call is over and its audio released. */
   onEnded: (call: Call, end: SessionEnd) => void = () => {};
   /** Called once after that with what the audio's packets came to, unless it had no audio; and when they were to be counted. */
-  onStats: (stats: RtpStats) => void = () => {};
+  onStats: (stats: RtpStats, last: boolean) => void = () => {};
+  /** The same for whoever watches all calls. `last`: nothing comes after it. */
+  onCount: (stats: RtpStats, last: boolean) => void = () => {};
 
   readonly #media: MediaEngine;
   #audio: MediaSession | undefined;
@@ -134,6 +136,12 @@ export class Call implements CallControl, SessionUser {
     this.onEvent(event);
     if (this.#listener !== undefined) this.#listener(event);
     else if (this.#early.length < maxEarlyEvents) this.#early.push(event);
+  }
+
+  /** How the audio is encrypted; undefined before anything was agreed upon. */
+  get security(): "none" | "sdes" | "dtls" | undefined {
+    if (this.#negotiated === undefined) return undefined;
+    return this.#negotiated.webRtc !== undefined ? "dtls" : this.#negotiated.security !== undefined ? "sdes" : "none";
   }
 
   /** What audio was agreed upon last. */
@@ -318,7 +326,11 @@ export class Call implements CallControl, SessionUser {
   }
 
   #onMedia = (event: MediaEvent): void => {
-    if (event.type === "closed" || event.type === "counted") this.onStats(event.stats);
+    if (event.type === "closed" || event.type === "counted") {
+      const last = event.type === "closed";
+      this.onStats(event.stats, last);
+      this.onCount(event.stats, last);
+    }
     if (this.#ended) return;
     switch (event.type) {
       case "dtmf":

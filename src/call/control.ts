@@ -53,6 +53,8 @@ export interface CallControl {
 /** Runs calls: a script host, a process spawner, or a function of a library user's. */
 export interface Handler {
   start(call: CallControl): void;
+  /** As its route names it: `scripts/echo.ts`, `./ivr.sh`, `trunk provider`. */
+  readonly name?: string | undefined;
   /** It is part of the program that embeds siproc, and may call whom it likes. */
   readonly trusted?: true;
   /** Milliseconds that a call waits at the moment until it is taken up, where that is known. */

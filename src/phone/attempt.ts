@@ -65,7 +65,9 @@ export class Attempt {
     });
     const placed = server.call({ ...settings.invite, uri: target.uri }, observed, (end) => over.resolve(end));
     if ("failure" in placed) return withVariables(invalid(target.uri, placed.failure), target);
-    placed.onStats = stats.resolve;
+    placed.onStats = (counted, last) => {
+      if (last) stats.resolve(counted);
+    };
     this.#placed = placed;
     settings.placed?.(placed);
     if (this.#abandoned) this.end();

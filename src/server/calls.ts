@@ -14,6 +14,7 @@ import type { Log } from "../log.ts";
 import type { MediaEngine } from "../media/index.ts";
 import { userOf } from "../routing/index.ts";
 import type { Clock } from "../sip/clock.ts";
+import type { Flow } from "../sip/flow.ts";
 import type { Request } from "../sip/message.ts";
 import type { NameAddr } from "../sip/name-addr.ts";
 import type { SrtpPolicy } from "../sip/offer-answer.ts";
@@ -33,6 +34,15 @@ export interface CallLimits {
 
 /** Refusals that come within so many ms of one another are one story in the log. */
 const calm = 10_000;
+
+/** Told of all calls: records, the feed, metrics. What it is told must cost little, and it must not throw. */
+export interface CallObserver {
+  /** `source`: the flow that its INVITE came by; undefined for a call that we place. */
+  began?(call: Call, handler: Handler, source: Flow | undefined): void;
+  happened?(call: Call, event: CallEvent): void;
+  /** Its audio may still tell its last counts. */
+  ended?(call: Call, end: SessionEnd): void;
+}
 
 interface Surroundings {
   agent: UserAgent;
@@ -66,6 +76,7 @@ export class Calls implements Peers {
   trust: (call: CallFacts) => void = () => {};
   /** Told of each call that begins (without an event), and of all that happens in it. */
   watch: ((call: Call, event: CallEvent | undefined) => void) | undefined;
+  readonly observers = new Set<CallObserver>();
   /** Whether those who watch cannot keep up: then no call begins. */
   crowded: () => boolean = () => false;
   readonly #calls = new Set<Call>();
@@ -106,7 +117,7 @@ export class Calls implements Peers {
       return call;
     };
     agent.invite(tx, request, serve, srtp);
-    if (call !== undefined) this.#start(call, handler);
+    if (call !== undefined) this.#start(call, handler, tx.flow);
   }
 
   /** An INVITE that takes the place of a peer of ours (RFC 3891): the call goes on with it. False: it is none. */
@@ -143,7 +154,7 @@ export class Calls implements Peers {
     });
     if ("failure" in session) return session;
     if (call === undefined) return { failure: "the call could not be made" };
-    this.#start(call, handler);
+    this.#start(call, handler, undefined);
     return call;
   }
 
@@ -203,7 +214,7 @@ export class Calls implements Peers {
     episode.note();
   }
 
-  #start(call: Call, handler: Handler): void {
+  #start(call: Call, handler: Handler, flow: Flow | undefined): void {
     const { direction, remoteUri, localUri } = call.facts;
     const [from, to] = direction === "incoming" ? [remoteUri, localUri] : [localUri, remoteUri];
     call.log.info(direction === "incoming" ? "a call comes in" : "calling", {
@@ -211,11 +222,13 @@ export class Calls implements Peers {
       to: withoutPassword(to),
     });
     if (handler.trusted) this.trust(call.facts);
-    const { watch } = this;
-    if (watch !== undefined) {
-      watch(call, undefined);
-      call.onEvent = (event) => watch(call, event);
-    }
+    const { watch, observers } = this;
+    for (const observer of observers) observer.began?.(call, handler, flow);
+    watch?.(call, undefined);
+    call.onEvent = (event) => {
+      for (const observer of observers) observer.happened?.(call, event);
+      watch?.(call, event);
+    };
     try {
       handler.start(call);
     } catch (error) {
@@ -242,6 +255,7 @@ export class Calls implements Peers {
       const seconds = Math.round((clock.now() - started) / 100) / 10;
       call.log.info("the call has ended", { by: end.by, cause: end.cause, code: end.code, seconds });
       ended(end);
+      for (const observer of this.observers) observer.ended?.(call, end);
       if (this.#calls.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     };
     return call;

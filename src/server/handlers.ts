@@ -1,4 +1,5 @@
 /** The handlers that routes name: scripts in their host, programs as processes. */
+import { relative } from "node:path";
 import type { Handler } from "../call/index.ts";
 import type { Config, RouteAction } from "../config/config.ts";
 import { createProcessHandler } from "../handlers/process/index.ts";
@@ -32,8 +33,11 @@ export class Handlers {
   of(action: HandlerAction): Handler {
     const config = this.#config;
     if (config === undefined) throw new TypeError("handlers are asked for before there is a configuration");
-    if (action.type === "script") return this.#host(config).handler(action.file);
-    return createProcessHandler({
+    if (action.type === "script") {
+      const script = this.#host(config).handler(action.file);
+      return { ...script, name: relative(config.folder, action.file) };
+    }
+    const program = createProcessHandler({
       argv: action.argv,
       cwd: config.folder,
       log: this.#log,
@@ -41,6 +45,7 @@ export class Handlers {
       classic: false,
       env: config.scripts.allow.env,
     });
+    return { ...program, name: action.argv[0] };
   }
 
   #host(config: Config): ScriptHost {

@@ -11,6 +11,7 @@ const ringTime = 180_000;
 /** `user` as people write it: it becomes a user of the trunk's, whatever stands in it. */
 export function trunkHandler(dialer: ServerDialer, trunk: Trunk | undefined, user: string): Handler {
   return {
+    name: trunk === undefined ? undefined : `trunk ${trunk.name}`,
     start(call) {
       let answered = false;
       call.listen((event) => {
