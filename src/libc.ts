@@ -1,4 +1,4 @@
-/** The C library, for what Bun has no words for: socket options, epoll, datagrams in batches. Linux on x86-64 and ARM64. */
+/** The C library, for what Bun has no words for: socket options, epoll, datagrams in batches, sockets by path. Linux on x86-64 and ARM64. */
 import { dlopen, ptr, read } from "bun:ffi";
 
 /** The shared objects that may be it: glibc's, and musl's. */
@@ -22,6 +22,7 @@ function open() {
         sendto: { args: ["i32", "ptr", "usize", "i32", "ptr", "u32"], returns: "i32" },
         recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
         sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
+        clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
         __errno_location: { args: [], returns: "ptr" },
       }).symbols;
     } catch {
@@ -64,6 +65,7 @@ export function memory(size: number): Memory {
 }
 
 // Numbers of Linux's headers, the same on x86-64 and ARM64.
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;

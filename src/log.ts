@@ -1,10 +1,13 @@
-/** The one log of the process: lines on stderr, as text for people or JSON for machines. stdout is for results. */
+/** The one log of the process: its levels, its lines as text for people or JSON for machines, and who takes them. */
 
 export const levels = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof levels)[number];
 export type LogFormat = "pretty" | "json";
 
-/** Facts beside a log message. Never put a password, a nonce or a dialled digit in one. */
+/**
+ * Facts beside a log message. Never put a password, a nonce or a dialled digit in one. What belongs to a call carries its
+ * `callId`: the Call-ID of the dialog, so that one text finds all that was said of it, here and in other programs' logs.
+ */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
@@ -23,25 +26,42 @@ export interface Log {
   with(fields: Fields): Log;
 }
 
+/** One line before it is written. */
+export interface LogRecord {
+  readonly time: Date;
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: Fields;
+}
+
+/** Who takes lines: stderr, a file, syslog, the lines kept for those who ask. It must not throw and must not wait. */
+export interface LogSink {
+  take(record: LogRecord): void;
+}
+
 export interface LogOptions {
   level: Level;
   format: LogFormat;
   /** Takes one line without its line end; stderr by default. */
   write?: (line: string) => void;
+  /** Who takes the lines instead of `write`, and brings its own format. */
+  sinks?: readonly LogSink[];
   /** The time of a line; the wall clock by default. */
   now?: () => Date;
 }
 
 export function createLog(options: LogOptions): Log {
   const threshold = levels.indexOf(options.level);
-  const write = options.write ?? ((line: string) => void process.stderr.write(`${line}\n`));
+  const sinks = options.sinks ?? [linesTo(options.write ?? toStderr, options.format)];
   const now = options.now ?? (() => new Date());
-  const render = options.format === "json" ? renderJson : renderPretty;
 
   const make = (bound: Fields): Log => {
     const at = (level: Level) => {
       if (levels.indexOf(level) < threshold) return () => {};
-      return (message: string, fields?: Fields) => write(render(now(), level, message, { ...bound, ...fields }));
+      return (message: string, fields?: Fields) => {
+        const record = { time: now(), level, message, fields: { ...bound, ...fields } };
+        for (const sink of sinks) sink.take(record);
+      };
     };
     return {
       debug: at("debug"),
@@ -54,15 +74,31 @@ export function createLog(options: LogOptions): Log {
   return make({});
 }
 
-function renderJson(time: Date, level: Level, message: string, fields: Fields): string {
+/** A sink that gives lines of text, without their line ends, to `write`. */
+export function linesTo(write: (line: string) => void, format: LogFormat): LogSink {
+  const render = format === "json" ? renderJson : renderPretty;
+  return { take: (record) => write(render(record)) };
+}
+
+export function toStderr(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function renderJson({ time, level, message, fields }: LogRecord): string {
   return JSON.stringify({ time: time.toISOString(), level, message, ...fields });
 }
 
-function renderPretty(time: Date, level: Level, message: string, fields: Fields): string {
+/** For a terminal: the time of day in UTC, the level, the message and its facts. */
+export function renderPretty(record: LogRecord): string {
+  return `${record.time.toISOString().slice(11, 23)} ${record.level.padEnd(5)} ${renderText(record)}`;
+}
+
+/** The message and its facts as one line of text. */
+export function renderText({ message, fields }: Pick<LogRecord, "message" | "fields">): string {
   const pairs = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${typeof value === "string" ? quoted(value) : value}`);
-  return `${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${printable(message)}${pairs.join("")}`;
+  return `${printable(message)}${pairs.join("")}`;
 }
 
 /** What peers and scripts send must not forge a line or drive a terminal: control characters are shown escaped. */
