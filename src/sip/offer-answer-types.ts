@@ -1,7 +1,8 @@
-/** What offer and answer are told, and what they say: the types of `offer-answer.ts`. */
+/** What offer and answer are told, what they say, and what they hold in between: the types of `offer-answer.ts`. */
 import type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
 import type { SrtpOptions } from "./offer-answer-srtp.ts";
-import type { Family } from "./sdp.ts";
+import type { Layout, OwnLine } from "./offer-answer-write.ts";
+import type { Direction, Family, MediaDescription, SessionDescription } from "./sdp.ts";
 import type { WebRtcOptions } from "./webrtc.ts";
 
 export interface OfferAnswerOptions {
@@ -47,6 +48,31 @@ export interface OfferReceived {
   remoteHold: boolean;
 }
 
+/** What an answer chooses where the offer leaves it a choice; by default the offer's first codec, and all directions. */
+export interface AnswerChoice {
+  readonly prefer?: AudioCodec | undefined;
+  readonly wanted?: Direction | undefined;
+}
+
 export type OfferMade = { ok: true; sdp: string } | Refusal;
 export type AnswerReceived = { ok: true; negotiated: Negotiated } | { ok: false; reason: string };
 export type ExchangeState = "stable" | "offered" | "offer-received";
+
+/** What both sides have agreed on, and our side of it. */
+export interface Agreed {
+  layout: Layout;
+  own: OwnLine;
+  negotiated: Negotiated;
+}
+
+/** Where an exchange stands. */
+export type Exchange =
+  | { state: "stable" }
+  | { state: "offered"; layout: Layout; own: OwnLine; wanted: Direction; preview: Agreed | undefined }
+  | {
+      state: "offer-received";
+      offer: SessionDescription;
+      audio: number;
+      media: MediaDescription;
+      prepared: { sdp: string; agreed: Agreed } | undefined;
+    };

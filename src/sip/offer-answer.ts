@@ -25,8 +25,11 @@ import {
 } from "./offer-answer-media.ts";
 import { KeyExchange, type Secured } from "./offer-answer-srtp.ts";
 import type {
+  Agreed,
+  AnswerChoice,
   AnswerReceived,
   Delivery,
+  Exchange,
   ExchangeState,
   OfferAnswerOptions,
   OfferMade,
@@ -40,33 +43,8 @@ import { answerWebRtc, isBundled, isWebRtc, offerWebRtc, takeWebRtcAnswer } from
 
 export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
 export type { Security, SrtpOptions, SrtpPolicy } from "./offer-answer-srtp.ts";
-export type {
-  AnswerReceived,
-  Delivery,
-  ExchangeState,
-  OfferAnswerOptions,
-  OfferMade,
-  OfferReceived,
-  Refusal,
-} from "./offer-answer-types.ts";
+export type * from "./offer-answer-types.ts";
 export type { LocalMedia } from "./offer-answer-write.ts";
-
-interface Agreed {
-  layout: Layout;
-  own: OwnLine;
-  negotiated: Negotiated;
-}
-
-type Exchange =
-  | { state: "stable" }
-  | { state: "offered"; layout: Layout; own: OwnLine; wanted: Direction; preview: Agreed | undefined }
-  | {
-      state: "offer-received";
-      offer: SessionDescription;
-      audio: number;
-      media: MediaDescription;
-      prepared: { sdp: string; agreed: Agreed } | undefined;
-    };
 
 /** Where the keys are DTLS's. */
 const keyless: Secured = { security: undefined, crypto: [] };
@@ -110,6 +88,14 @@ export class OfferAnswer {
     return commonCodecs(exchange.media.payloads, this.#options.codecs)[0]?.codec;
   }
 
+  /** What the offer received asks for: its codecs that are ours, in its order, and its direction. */
+  get asked(): { readonly codecs: readonly AudioCodec[]; readonly direction: Direction } | undefined {
+    const exchange = this.#exchange;
+    if (exchange.state !== "offer-received") return undefined;
+    const codecs = commonCodecs(exchange.media.payloads, this.#options.codecs).map(({ codec }) => codec);
+    return { codecs, direction: directionOf(exchange.media) };
+  }
+
   /** The direction that we want, whatever the peer does: `sendrecv`, or as the last agreed `offer` said. */
   get wanted(): Direction {
     return this.#exchange.state === "offered" ? this.#exchange.wanted : this.#wanted;
@@ -117,10 +103,11 @@ export class OfferAnswer {
 
   /**
    * Makes an offer: for an INVITE, the 200 (or first reliable 18x) to an INVITE without one, an UPDATE or a PRACK.
-   * To hold, want `sendonly` or `inactive`; to resume, `sendrecv`, whatever the peer holds (RFC 6337 §5.3).
+   * To hold, want `sendonly` or `inactive`; to resume, `sendrecv`, whatever the peer holds (RFC 6337 §5.3). `codecs`: all
+   * of ours, in another order than usual.
    * Refused with 491 while an exchange is open; wait with `glareDelay` or for the state to be stable.
    */
-  offer(local: LocalMedia, wanted: Direction = this.wanted): OfferMade {
+  offer(local: LocalMedia, wanted: Direction = this.wanted, codecs = this.#options.codecs): OfferMade {
     const busy = this.#busy();
     if (busy !== undefined) return busy;
     const browser = this.#offersWebRtc;
@@ -132,8 +119,8 @@ export class OfferAnswer {
       local,
       protocol: layout.lines[layout.audio]?.protocol ?? protocol,
       crypto: this.#agreed?.own.crypto ?? (browser === undefined ? this.#keys.offered : []),
-      codecs: this.#types.codecs(this.#options.codecs),
-      dtmf: this.#options.telephoneEvent ? this.#types.events(this.#options.codecs) : [],
+      codecs: this.#types.codecs(codecs),
+      dtmf: this.#options.telephoneEvent ? this.#types.events(codecs) : [],
       direction: wanted,
       rtcpMux: browser !== undefined || this.#options.offerRtcpMux === true || this.#agreed?.own.rtcpMux === true,
       webRtc: browser && offerWebRtc(browser, before && { own: before }, { public: local.public === true }),
@@ -182,10 +169,14 @@ export class OfferAnswer {
    * codec at hand, and telephone-event if offered. Sent in a plain 18x (`unreliable`) it leaves the exchange open and is
    * the same text again when asked again, as the 200 must repeat it (RFC 3261 §13.3.1). Undefined without an offer.
    */
-  answer(local: LocalMedia, delivery: Delivery = "reliable"): { sdp: string; negotiated: Negotiated } | undefined {
+  answer(
+    local: LocalMedia,
+    delivery: Delivery = "reliable",
+    choice: AnswerChoice = {},
+  ): { sdp: string; negotiated: Negotiated } | undefined {
     const exchange = this.#exchange;
     if (exchange.state !== "offer-received") return undefined;
-    exchange.prepared ??= this.#prepare(local, exchange.offer, exchange.audio, exchange.media);
+    exchange.prepared ??= this.#prepare(local, exchange.offer, exchange.audio, exchange.media, choice);
     const { sdp, agreed } = exchange.prepared;
     if (delivery === "reliable") {
       this.#types.learn(exchange.media);
@@ -212,6 +203,14 @@ export class OfferAnswer {
       this.#agree(judged.agreed);
     }
     return { ok: true, negotiated: judged.agreed.negotiated };
+  }
+
+  /** Answers the offer received by refusing all of it, which ends the exchange without result. */
+  refuse(): string | undefined {
+    const exchange = this.#exchange;
+    if (exchange.state !== "offer-received") return undefined;
+    this.rollback();
+    return this.#descriptions.refusing(exchange.offer);
   }
 
   /** Ends the open exchange without result (an offer was refused with 4xx): what was agreed before stays in force. */
@@ -289,15 +288,20 @@ export class OfferAnswer {
     return unfitAddress(media, this.#families) ?? (taken ? undefined : "transport");
   }
 
-  #prepare(local: LocalMedia, offer: SessionDescription, audio: number, media: MediaDescription) {
+  #prepare(
+    local: LocalMedia,
+    offer: SessionDescription,
+    audio: number,
+    media: MediaDescription,
+    { prefer, wanted = this.#wanted }: AnswerChoice,
+  ) {
     const { payloads, rtcpMux, protocol } = media;
+    const common = commonCodecs(payloads, this.#options.codecs);
     // #choose has found one at least.
-    const [chosen = { codec: "PCMU", payloadType: 0, fmtp: undefined } as const] = commonCodecs(
-      payloads,
-      this.#options.codecs,
-    );
+    const [first = { codec: "PCMU", payloadType: 0, fmtp: undefined } as const] = common;
+    const chosen = common.find(({ codec }) => codec === prefer) ?? first;
     const dtmf = this.#options.telephoneEvent ? telephoneEventType(payloads, chosen.codec) : undefined;
-    const direction = meet(this.#wanted, directionOf(media));
+    const direction = meet(wanted, directionOf(media));
     const events = dtmf === undefined ? [] : [dtmf];
     const webRtc = this.#answerWebRtc(local, offer, media);
     const { security, crypto } = webRtc === undefined ? this.#keys.answer(media, this.#security) : keyless;
