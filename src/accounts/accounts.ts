@@ -52,6 +52,11 @@ export class AccountTable implements Accounts {
     return own ?? general;
   }
 
+  /** The account with exactly these names; `domain` undefined: the one that is good for all domains. */
+  get(user: string, domain: string | undefined): Account | undefined {
+    return this.#byKey.get(accountKey(user, domain));
+  }
+
   /** Adds an account, or puts it in the place of the one with its names. */
   put(account: Account): void {
     this.#byKey.set(accountKey(account.user, account.domain), account);

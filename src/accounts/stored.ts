@@ -71,6 +71,11 @@ export class StoredAccounts implements Accounts {
     return this.#table.find(user, domain);
   }
 
+  /** The account with exactly these names; `domain` undefined: the one that is good for all domains. */
+  get(user: string, domain: string | undefined): Account | undefined {
+    return this.#table.get(user, domain);
+  }
+
   /** Adds an account, or changes the one with its names. */
   put(account: Account): void {
     this.#table.put(account);

@@ -11,6 +11,7 @@ import {
 } from "../agent/index.ts";
 import type { Call, Handler } from "../call/index.ts";
 import type { Config } from "../config/config.ts";
+import type { AccountsControl, GateControl } from "../control/accounts.ts";
 import type { Control } from "../control/status.ts";
 import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
@@ -31,11 +32,13 @@ import { Admission } from "./admission.ts";
 import { Calls } from "./calls.ts";
 import { ServerDialer } from "./dialer.ts";
 import { Dispatch, type DispatchParts } from "./dispatch.ts";
+import { Gate } from "./gate.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
 import type { OverloadLimits } from "./overload.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
+import { accountsControl, type KeptAccounts } from "./report-accounts.ts";
 import { compileRoutes } from "./routes.ts";
 import { Services } from "./services.ts";
 import { SpeechEngines } from "./speech.ts";
@@ -56,6 +59,10 @@ export interface Server {
   readonly transport: TransportLayer;
   /** What the server says of itself, and can be told. */
   readonly control: Control;
+  /** The accounts, and how they are changed. */
+  readonly accounts: AccountsControl;
+  /** Whether new requests are served. */
+  readonly gate: GateControl;
   /** Requests outside of our dialogs go here first, before the routes of the configuration; undefined: to these at once. */
   use(receiver: Receiver | undefined): void;
   readonly calls: Calls;
@@ -99,6 +106,8 @@ export interface ServerOptions {
   agent?: Partial<AgentSettings> | undefined;
   /** Told of each change of a trunk's registration. */
   trunkChanged?: ((trunk: Trunk, state: RegistrationState) => void) | undefined;
+  /** Where accounts are kept that can be changed, instead of the store. */
+  accounts?: KeptAccounts | undefined;
   waited?: (() => number) | undefined;
   /** Plays calls and registrations that nobody makes after the start, so that the first real ones are as fast as the others. */
   rehearse?: boolean | undefined;
@@ -202,7 +211,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const relay = new Relay(config, { transport, families: familiesOf(transport), log, ports: ports.relay });
   closing.push(() => relay.close());
   await relay.use(config).catch(closeAll);
-  const services = new Services(config, { clock, log, store, transport, transactions, resolver, relay });
+  const services = new Services(config, {
+    ...{ clock, log, store, transport, transactions, resolver, relay },
+    accounts: options.accounts,
+  });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const speech = new SpeechEngines(log);
   const calls = new Calls(
@@ -232,8 +244,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   let current = config;
   let first: Receiver | undefined;
   let routes: Receiver = () => false;
+  const gate = new Gate(() => connect());
   const connect = () => {
-    dispatch.routes = first === undefined ? routes : chain(first, routes);
+    const served = first === undefined ? routes : chain(first, routes);
+    dispatch.routes = gate.open ? served : gate.closed;
   };
   const ready = (started: Promise<void>) =>
     void started.catch((error) => log.error("media cannot be relayed", { reason: describeError(error) }));
@@ -265,6 +279,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   apply(config);
   // Whoever starts a server may still give it its receivers in this turn.
   setTimeout(() => start.done(), 0);
+  const accounts = accountsControl({
+    services,
+    apply: () => apply(current),
+    written: async () => {
+      await (options.accounts ?? store).flush();
+      return (options.accounts ?? store.state).failure;
+    },
+  });
   const rehearsed = options.rehearse ? warmUp(rehearsalsFor(config, services)) : () => {};
 
   return {
@@ -275,9 +297,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     transport,
     trunks: elsewhere,
     dialer,
+    accounts,
+    gate,
     control: report({
       config: () => current,
-      apply,
+      accounts,
       calls,
       services,
       store,

@@ -1,7 +1,7 @@
 /** What the server says of itself to `siproc status`, and what it can be told. */
 import { isIP } from "node:net";
-import { accountOfFields } from "../accounts/index.ts";
 import type { Config } from "../config/config.ts";
+import type { AccountsControl } from "../control/accounts.ts";
 import type { Control, Status } from "../control/status.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
@@ -15,8 +15,7 @@ import type { Trunks } from "./trunks.ts";
 
 export interface ReportParts {
   config: () => Config;
-  /** Takes the configuration over again: what depends on the accounts is made anew. */
-  apply(config: Config): void;
+  accounts: AccountsControl;
   calls: Calls;
   services: Services;
   store: Store;
@@ -62,33 +61,22 @@ export function report(parts: ReportParts): Control {
     },
     unban: (source) => guard.bans.lift(socketHost(source)),
     accounts(limit) {
-      const { configured, stored } = services;
-      const rows = [
-        ...[...configured].map((account) => ({ account, kept: "configuration" as const })),
-        ...[...stored].map((account) => ({ account, kept: "store" as const })),
-      ];
-      return rows.slice(0, limit).map(({ account: { user, domain, name, disabled }, kept }) => ({
-        user,
-        domain,
-        name,
-        disabled,
-        kept,
-      }));
+      const rows = [];
+      for (const { user, domain, name, disabled, kept } of parts.accounts.views()) {
+        if (rows.length === limit) break;
+        rows.push({ user, domain, name, disabled, kept });
+      }
+      return rows;
     },
     async putAccount(fields) {
-      const read = accountOfFields(fields);
-      if (!("account" in read)) return read.problems;
-      services.stored.put(read.account);
-      parts.apply(parts.config());
-      await parts.store.flush();
-      return [];
+      if (typeof fields !== "object" || fields === null) return ["expected an account"];
+      // What is no array and no null can be looked into by name.
+      const outcome = await parts.accounts.change([{ type: "put", fields: fields as Record<string, unknown> }]);
+      return outcome.ok ? [] : outcome.faults.map(({ message }) => message);
     },
     async removeAccount(user, domain) {
-      if (!services.stored.remove(user, domain)) return false;
-      services.forgetStrangers();
-      parts.apply(parts.config());
-      await parts.store.flush();
-      return true;
+      const outcome = await parts.accounts.change([{ type: "remove", user, domain }]);
+      return outcome.ok;
     },
   };
 }

@@ -1,5 +1,12 @@
 /** What phones are served with: accounts, registrar, proxies, the guard against abuse; made once, set anew on a reload. */
-import { type Accounts, AccountTable, allAccounts, commonAlgorithms, StoredAccounts } from "../accounts/index.ts";
+import {
+  type AccountStore,
+  type Accounts,
+  AccountTable,
+  allAccounts,
+  commonAlgorithms,
+  StoredAccounts,
+} from "../accounts/index.ts";
 import type { Config, Route, RouteAction } from "../config/config.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { hash } from "../hash.ts";
@@ -50,6 +57,8 @@ export interface ServiceParts {
   clock: Clock;
   log: Log;
   store: Store;
+  /** Where accounts are kept that can be changed; the store by default. */
+  accounts?: AccountStore | undefined;
   transport: TransportLayer;
   transactions: TransactionLayer;
   resolver: Resolver;
@@ -86,7 +95,7 @@ export class Services implements OnPath {
     this.#parts = parts;
     this.#config = config;
     this.#wrongPasswords = new WrongPasswords(clock, log);
-    this.stored = new StoredAccounts(store.accounts);
+    this.stored = new StoredAccounts(parts.accounts ?? store.accounts);
     this.accounts = allAccounts(this.configured, this.stored);
     if (this.stored.unreadable.length > 0)
       log.warn("accounts of the store cannot be read and are left alone", {
@@ -164,11 +173,12 @@ export class Services implements OnPath {
     }
   }
 
-  /** Whose account is gone is registered no longer. */
+  /** Whose account is gone, or disabled, is registered no longer. */
   forgetStrangers(): void {
     const strangers = [...this.location.all()].filter(({ aor }) => {
       const at = aor.lastIndexOf("@");
-      return this.accounts.find(decodeUtf8(aor.slice(0, at)), aor.slice(at + 1)) === undefined;
+      const account = this.accounts.find(decodeUtf8(aor.slice(0, at)), aor.slice(at + 1));
+      return account === undefined || account.disabled;
     });
     for (const binding of strangers) this.location.remove(binding);
   }

@@ -1,0 +1,169 @@
+/** The accounts as the control plane sees and changes them: those of the store, several at once, all or none. */
+import { type Account, type AccountStore, accountKey, accountOfFields, fieldsOf } from "../accounts/index.ts";
+import type {
+  AccountChange,
+  AccountContact,
+  AccountFault,
+  AccountOutcome,
+  AccountsControl,
+  AccountView,
+} from "../control/accounts.ts";
+import { decodeUtf8 } from "../sip/text.ts";
+import { withoutPassword } from "../sip/uri.ts";
+import type { Services } from "./services.ts";
+
+/** Where accounts are kept, and when they are. */
+export interface KeptAccounts extends AccountStore {
+  /** Resolves when all that was put before is written, or writing has failed. */
+  flush(): Promise<void>;
+  /** Why the last write failed; undefined when it did not. */
+  readonly failure: string | undefined;
+}
+
+export interface AccountsParts {
+  readonly services: Pick<Services, "configured" | "stored" | "location" | "forgetStrangers">;
+  /** Makes anew what depends on the accounts. */
+  readonly apply: () => void;
+  /** Resolves when all is written, or writing has failed: with the reason. */
+  readonly written: () => Promise<string | undefined>;
+  /** Told of each change once it holds. */
+  readonly told?: ((kind: "changed" | "removed", account: Account) => void) | undefined;
+  /** Gives the turn to others in the middle of many changes. */
+  readonly breathe?: (() => Promise<void>) | undefined;
+}
+
+/** Changes that are looked at in one turn: some ms. */
+const atOnce = 500;
+
+type Made = { account: Account; before: Account | undefined } | { gone: Account };
+
+export function accountsControl(parts: AccountsParts): AccountsControl {
+  const { configured, stored, location } = parts.services;
+  const breathe = parts.breathe ?? (() => new Promise<void>((resolve) => setImmediate(resolve)));
+  /** One after the other: what the one checks, the next must not have changed meanwhile. */
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const prepare = async (changes: readonly AccountChange[]): Promise<Map<string, Made> | AccountFault[]> => {
+    const made = new Map<string, Made>();
+    const faults: AccountFault[] = [];
+    for (const [index, change] of changes.entries()) {
+      if (index % atOnce === atOnce - 1) await breathe();
+      const one = makeOne(change, made);
+      if ("code" in one) faults.push({ index, ...one });
+      else if ("account" in one) made.set(accountKey(one.account.user, one.account.domain), one);
+      else made.set(accountKey(one.gone.user, one.gone.domain), one);
+      if (faults.length === 100) break;
+    }
+    return faults.length > 0 ? faults : made;
+  };
+
+  const makeOne = (change: AccountChange, made: ReadonlyMap<string, Made>): Made | Omit<AccountFault, "index"> => {
+    const now = (user: string, domain: string | undefined): Account | undefined => {
+      const already = made.get(accountKey(user, domain));
+      if (already === undefined) return stored.get(user, domain);
+      return "account" in already ? already.account : undefined;
+    };
+    if (change.type === "put") {
+      const read = accountOfFields(change.fields);
+      if (!("account" in read)) return { code: "invalid", message: read.problems.join("; ") };
+      const { user, domain } = read.account;
+      return configuredFault(user, domain) ?? { account: read.account, before: now(user, domain) };
+    }
+    const { user } = change;
+    const domain = change.domain?.toLowerCase();
+    const before = now(user, domain);
+    if (before === undefined)
+      return (
+        configuredFault(user, domain) ?? {
+          code: "unknown",
+          message: `the store has no account ${domain === undefined ? user : `${user}@${domain}`}`,
+        }
+      );
+    if (change.type === "remove") return { gone: before };
+    const read = accountOfFields(edited(before, change.fields));
+    if (!("account" in read)) return { code: "invalid", message: read.problems.join("; ") };
+    if (accountKey(read.account.user, read.account.domain) !== accountKey(user, domain))
+      return { code: "invalid", message: "an account keeps its user and domain; add another one and remove this" };
+    return { account: read.account, before };
+  };
+
+  const configuredFault = (user: string, domain: string | undefined): Omit<AccountFault, "index"> | undefined => {
+    const there = configured.get(user, domain);
+    if (there === undefined) return undefined;
+    return { code: "configured", message: `${there} stands in the configuration; change it there` };
+  };
+
+  const commit = (made: ReadonlyMap<string, Made>): { added: number; changed: number; removed: number } => {
+    const counts = { added: 0, changed: 0, removed: 0 };
+    let strangers = false;
+    for (const one of made.values()) {
+      if ("account" in one) {
+        const before = stored.get(one.account.user, one.account.domain);
+        counts[before === undefined ? "added" : "changed"]++;
+        strangers ||= one.account.disabled;
+        stored.put(one.account);
+        parts.told?.("changed", one.account);
+      } else if (stored.remove(one.gone.user, one.gone.domain)) {
+        counts.removed++;
+        strangers = true;
+        parts.told?.("removed", one.gone);
+      }
+    }
+    if (strangers) parts.services.forgetStrangers();
+    parts.apply();
+    return counts;
+  };
+
+  const changeAll = async (changes: readonly AccountChange[]): Promise<AccountOutcome> => {
+    const made = await prepare(changes);
+    if (!(made instanceof Map)) return { ok: false, faults: made };
+    return { ok: true, ...commit(made), unwritten: undefined };
+  };
+
+  return {
+    *views() {
+      for (const account of configured) yield viewOf(account, "configuration");
+      for (const account of stored) yield viewOf(account, "store");
+    },
+    find(user, domain) {
+      const fixed = configured.get(user, domain);
+      if (fixed !== undefined) return viewOf(fixed, "configuration");
+      const kept = stored.get(user, domain);
+      return kept === undefined ? undefined : viewOf(kept, "store");
+    },
+    *contacts() {
+      for (const binding of location.all()) {
+        const { transport, remote } = binding.flow;
+        yield {
+          aor: decodeUtf8(binding.aor),
+          contact: withoutPassword(decodeUtf8(binding.contact)),
+          transport,
+          host: remote.host,
+          port: remote.port,
+          expires: location.secondsLeft(binding),
+          refreshed: binding.refreshed,
+        } satisfies AccountContact;
+      }
+    },
+    async change(changes) {
+      const done = turn.then(() => changeAll(changes));
+      turn = done.catch(() => {});
+      const outcome = await done;
+      return outcome.ok ? { ...outcome, unwritten: await parts.written() } : outcome;
+    },
+  };
+}
+
+/** The fields of an account with some of them changed. A new password takes the place of hashes, and hashes of a password. */
+function edited(before: Account, fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const hashes = ["ha1", "ha1_sha256", "ha1_sha512_256"];
+  const given = (name: string) => Object.hasOwn(fields, name) && fields[name] !== null && fields[name] !== undefined;
+  const old = new Map<string, unknown>(Object.entries(fieldsOf(before)));
+  if (given("password")) for (const hash of hashes) old.delete(hash);
+  if (hashes.some(given)) for (const name of ["password", ...hashes]) old.delete(name);
+  return { ...Object.fromEntries(old), ...fields };
+}
+
+function viewOf({ user, domain, name, description, image, disabled }: Account, kept: AccountView["kept"]): AccountView {
+  return { user, domain, name, description, image, disabled, kept };
+}
