@@ -2,12 +2,12 @@
 import type { StatusAccount } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
-import { ask, json, table, unreachable } from "./running.ts";
+import { ask, configurationOf, json, table, unreachable } from "./running.ts";
 import { readSecret } from "./secret.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function account({ operands, options }: Arguments, terminal: Terminal): Promise<number> {
-  const [file = "siproc.yaml"] = operands;
+  const file = configurationOf(operands);
   const [add] = options.get("add") ?? [];
   const [remove] = options.get("remove") ?? [];
   if (add !== undefined && remove !== undefined) {

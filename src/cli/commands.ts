@@ -93,7 +93,7 @@ Ctrl-C hangs up, and without a call puts the phone away.`,
       { name: "json", help: "Print JSON." },
     ],
     details:
-      "FILE is the configuration that `siproc run` was started with, siproc.yaml by default. It has to be the same user's.",
+      "FILE is the configuration that `siproc run` was started with, siproc.yaml by default, or that of the system's service. It has to be the same user's; root reaches the service's, too.",
     start: async (given, terminal) => (await import("./status.ts")).status(given, terminal),
   },
   account: {
@@ -117,6 +117,22 @@ Ctrl-C hangs up, and without a call puts the phone away.`,
 
 Accounts of the configuration are changed there; SIGHUP reads it again.`,
     start: async (given, terminal) => (await import("./account.ts")).account(given, terminal),
+  },
+  reload: {
+    summary: "Let a running server read its configuration again.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: [],
+    details: `FILE is the configuration that \`siproc run\` was started with, siproc.yaml by default, or that of the system's service.
+
+Says what is wrong with the file, and what has changed that takes a restart. The exit code is 0 when the new configuration holds, 1 when the old one stays.`,
+    start: async (given, terminal) => (await import("./reload.ts")).reload(given, terminal),
+  },
+  health: {
+    summary: "Say whether a running server serves, by the exit code, too.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: [],
+    details: `Prints ok; degraded, and why, when it serves and something needs attention; or draining, when it takes no new calls. The exit code is 1 when it drains or does not answer.`,
+    start: async (given, terminal) => (await import("./health.ts")).health(given, terminal),
   },
   check: {
     summary: "Check configuration files and scripts without starting anything.",

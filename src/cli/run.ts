@@ -2,9 +2,11 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig } from "../config/index.ts";
+import type { Lifecycle } from "../control/lifecycle.ts";
 import { type ControlSocket, openControlSocket } from "../control/socket.ts";
 import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
 import type { Server } from "../server/index.ts";
+import { type ServiceManager, serviceManager } from "../service-manager.ts";
 import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import type { Arguments } from "./arguments.ts";
 import { noConfiguration } from "./beginning.ts";
@@ -12,7 +14,7 @@ import { exitCodes } from "./commands.ts";
 import { EventStream, toDescriptor } from "./event-stream.ts";
 import { Events } from "./events.ts";
 import { placeOf, showProblems } from "./problems.ts";
-import { checkScripts } from "./scripts.ts";
+import { Service } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `run` needs of a server. */
@@ -22,16 +24,19 @@ export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop"> & 
 
 /** The world around `run`; tests bring their own. */
 export interface Surroundings {
-  start(config: Config, options: { log: Log; events?: Events | undefined }): Promise<Running>;
+  start(config: Config, options: { log: Log; events?: Events | undefined; lifecycle: Lifecycle }): Promise<Running>;
   /** For --events: events on stdout, lines of stdin. */
   events?(options: { config: Config; log: Log; quit: () => void }): Events;
   /** Calls `heard` for each signal until the returned function is called. */
   onSignal(heard: (name: Signal) => void): () => void;
   log(options: { level: Level; format: LogFormat }): Log;
+  /** Who started this process and wants to be told how it stands. */
+  manager?(log: Log): ServiceManager | undefined;
   now(): number;
 }
 
-export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
+/** SIGUSR1: files of the log were rotated away. */
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR1";
 
 export async function run(
   given: Arguments,
@@ -60,15 +65,28 @@ export async function run(
 
   const quit = Promise.withResolvers<void>();
   const events = given.options.has("events") ? around.events?.({ config, log, quit: quit.resolve }) : undefined;
+  const service = new Service({
+    config,
+    log,
+    override: (read) => overridden(read, given, listen),
+    manager: around.manager?.(log),
+  });
   let server: Running;
   try {
-    server = await around.start(config, { log, events });
+    server = await around.start(config, { log, events, lifecycle: service });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.error(`siproc cannot start: ${reason}`, { ...mendOf(error), configuration: config.file });
     return exitCodes.setup;
   }
-  await serve(server, { config, given, listen, log, around, quit: quit.promise });
+  const ignore = around.onSignal((name) => service.heard(name));
+  void quit.promise.then(() => service.quit());
+  const served = service.serve(server);
+  // Said once signals are heard: who waits for this line may send one at once.
+  tellListening(server, config, log, around.now());
+  await served;
+  ignore();
+  log.info("stopped");
   await events?.end();
   return exitCodes.ok;
 }
@@ -80,83 +98,6 @@ function mendOf(error: unknown): { mend?: string } {
   return { mend: "change `listen` or `media.ports` of the configuration, or say --listen URL" };
 }
 
-interface Service {
-  config: Config;
-  given: Arguments;
-  listen: ListenUrl[];
-  log: Log;
-  around: Surroundings;
-  /** Resolves when a line says QUIT: all ends at once. */
-  quit: Promise<void>;
-}
-
-/** Until the last call has ended after the first signal, or until the second. */
-async function serve(server: Running, { config, given, listen, log, around, quit }: Service): Promise<void> {
-  const stopping = Promise.withResolvers<void>();
-  const atOnce = Promise.withResolvers<void>();
-  let current = config;
-  let signals = 0;
-  let reloading = Promise.resolve();
-  const ignore = around.onSignal((name) => {
-    if (name === "SIGHUP") {
-      reloading = reloading.then(async () => {
-        if (signals === 0) current = await reload(server, current, { given, listen, log });
-      });
-      return;
-    }
-    signals++;
-    if (signals === 1) stopping.resolve();
-    else atOnce.resolve();
-  });
-  void quit.then(() => {
-    signals++;
-    stopping.resolve();
-    atOnce.resolve();
-  });
-  // Said once signals are heard: who waits for this line may send one at once.
-  tellListening(server, config, log, around.now());
-  await tellScripts(config, log);
-  await stopping.promise;
-  const { drain } = current.limits;
-  if (server.calls.size > 0)
-    log.info(
-      `stopping: ${counted(server.calls.size)} may go on for up to ${drain / 1000} s; a second signal ends them at once`,
-    );
-  const ended = await Promise.race([server.drain(drain), atOnce.promise.then(() => false)]);
-  if (!ended) log.warn(`ending ${counted(server.calls.size)} that are still up`);
-  await server.stop();
-  ignore();
-  log.info("stopped");
-}
-
-/** Takes over what can change while calls are up; gives the configuration that now holds. */
-async function reload(
-  server: Running,
-  current: Config,
-  { given, listen, log }: Pick<Service, "given" | "listen" | "log">,
-): Promise<Config> {
-  const loaded = await loadConfig(current.file);
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) log.error(problem.message, { at: placeOf(problem) });
-    log.error("the configuration has mistakes; the old one stays", { problems: loaded.problems.length });
-    return current;
-  }
-  for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
-  const next = overridden(loaded.config, given, listen);
-  for (const key of ["listen", "advertise", "store", "dns", "media", "page", "log"] as const)
-    if (JSON.stringify(next[key]) !== JSON.stringify(current[key]))
-      log.warn(`${key} has changed; that takes a restart`);
-  try {
-    server.reload(next);
-  } catch (error) {
-    log.error("the configuration could not be taken over; the old one stays", { reason: String(error) });
-    return current;
-  }
-  log.info("the configuration was read again", { routes: next.routes.length });
-  await tellScripts(next, log);
-  return next;
-}
-
 function tellListening(server: Running, config: Config, log: Log, started: number): void {
   for (const { transport, local } of server.listening) log.info(`listening on ${transport}://${formatAddress(local)}`);
   log.debug("started", { milliseconds: Math.round(started), routes: config.routes.length });
@@ -164,12 +105,6 @@ function tellListening(server: Running, config: Config, log: Log, started: numbe
   if (hint !== undefined) log.info(`try it: call ${hint}`);
   const page = pageAddress(server, config);
   if (page !== undefined) log.info(`try it in a browser: open ${page}`);
-}
-
-/** A script can be mended at any time, so one that does not compile stops nobody; its calls are answered 500 until then. */
-async function tellScripts(config: Config, log: Log): Promise<void> {
-  for (const problem of await checkScripts(config))
-    log.error(`a script cannot run until this is mended: ${problem.message}`, { at: placeOf(problem) });
 }
 
 /** An address that some handler answers, to try. */
@@ -195,10 +130,6 @@ function pageAddress({ listening }: Running, { page }: Config): string | undefin
   const addresses = [...here, ...there];
   if (addresses.length === 0 && clear !== undefined) return `http://${formatAddress(clear.advertised)}/`;
   return addresses.length === 0 ? undefined : addresses.join(", or ");
-}
-
-function counted(calls: number): string {
-  return calls === 1 ? "1 call" : `${calls} calls`;
 }
 
 /** The addresses of --listen, or what is wrong with the first that cannot be. */
@@ -237,9 +168,9 @@ function hasTerminal(): boolean {
 }
 
 /** What `siproc status` asks. Calls go on without it. */
-function openSocket(config: Config, { control }: Server, log: Log): ControlSocket | undefined {
+function openSocket(config: Config, { control }: Server, lifecycle: Lifecycle, log: Log): ControlSocket | undefined {
   try {
-    return openControlSocket(config.file, control, (error) =>
+    return openControlSocket(config.file, { control, lifecycle }, (error) =>
       log.error("a fault inside siproc, asked over its socket", { reason: error.stack ?? error.message }),
     );
   } catch (error) {
@@ -254,7 +185,7 @@ const realSurroundings: Surroundings = {
   events({ config, log, quit }) {
     return new Events({ config, log, quit, stream: new EventStream(toDescriptor(process.stdout.fd)) });
   },
-  async start(config, { log, events }) {
+  async start(config, { log, events, lifecycle }) {
     // One call's fault must not be everybody's: what nobody caught is logged, and the others go on.
     const uncaught = (error: unknown) =>
       log.error("a fault inside siproc", {
@@ -270,7 +201,7 @@ const realSurroundings: Surroundings = {
     });
     events?.serve(server);
     events?.read(Bun.stdin.stream());
-    const socket = openSocket(config, server, log);
+    const socket = openSocket(config, server, lifecycle, log);
     return {
       ...server,
       async stop() {
@@ -280,7 +211,7 @@ const realSurroundings: Surroundings = {
     };
   },
   onSignal(heard) {
-    const names: readonly Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+    const names: readonly Signal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"];
     const inTerminal = hasTerminal();
     // The window that siproc was started in was closed: nobody asked for a reload.
     const meant = (name: Signal) => (name === "SIGHUP" && inTerminal && !hasTerminal() ? "SIGTERM" : name);
@@ -291,5 +222,7 @@ const realSurroundings: Surroundings = {
     };
   },
   log: (options) => createLog(options),
+  manager: (log) =>
+    serviceManager(process.env, (reason) => log.warn("the service manager cannot be told how it stands", { reason })),
   now: () => performance.now(),
 };

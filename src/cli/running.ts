@@ -1,19 +1,27 @@
 /** What the commands share that speak to a running server. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { socketPath } from "../control/socket.ts";
+import { socketPath, socketPaths } from "../control/socket.ts";
 
 /** A server that is there and could not do what it was asked. */
 class ServerFault extends Error {
   override readonly name = "ServerFault";
 }
 
-/** Asks the server of a configuration file. Throws where there is none, or it does not answer. */
-export async function ask(file: string, what: string, method = "GET", body?: unknown): Promise<unknown> {
+/** Where the package puts its configuration. */
+const systemConfiguration = "/etc/siproc/siproc.yaml";
+
+/** The configuration whose server is asked: the one named, that of this folder, that of the system. */
+export function configurationOf([named]: readonly string[]): string {
+  return named ?? (!existsSync("siproc.yaml") && existsSync(systemConfiguration) ? systemConfiguration : "siproc.yaml");
+}
+
+/** Asks the server of a configuration file; `ms` is how long it may take. Throws where there is none, or it does not answer. */
+export async function ask(file: string, what: string, method = "GET", body?: unknown, ms = 5000): Promise<unknown> {
   const response = await fetch(`http://siproc${what}`, {
-    unix: socketPath(file),
+    unix: socketPaths(file).find((path) => existsSync(path)) ?? socketPath(file),
     method,
-    signal: AbortSignal.timeout(5000),
+    signal: AbortSignal.timeout(ms),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) throw new ServerFault(`it answers ${response.status}`);

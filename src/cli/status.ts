@@ -2,14 +2,14 @@
 import type { Status, StatusBan, StatusContact, StatusRelay, StatusTrunk } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
-import { ask, json, table, unreachable } from "./running.ts";
+import { ask, configurationOf, json, table, unreachable } from "./running.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Milliseconds of a ban by hand. */
 const banTime = 3_600_000;
 
 export async function status({ operands, options }: Arguments, terminal: Terminal): Promise<number> {
-  const [file = "siproc.yaml"] = operands;
+  const file = configurationOf(operands);
   const unban = options.get("unban")?.[0];
   const given = ["contacts", "bans", "relays", "ban", "unban"].filter((name) => options.has(name));
   if (given.length > 1) {

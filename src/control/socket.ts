@@ -4,15 +4,33 @@
  */
 import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { healthOf, type Lifecycle } from "./lifecycle.ts";
 import type { Control } from "./status.ts";
 
-/** Where the server of a configuration file is reached. */
+/** Where a service that the system starts has its socket: the folder that the unit asks for, into which root may look. */
+const systemFolder = "/run/siproc";
+
+/** Where the server of a configuration file opens its socket. */
 export function socketPath(file: string, environment: NodeJS.ProcessEnv = process.env): string {
-  const base = environment.XDG_RUNTIME_DIR;
-  const folder = base ? join(base, "siproc") : join(tmpdir(), `siproc-${process.getuid?.() ?? 0}`);
-  // Socket paths are limited to some 100 octets; names of files are not.
-  return join(folder, `${Bun.hash(resolve(file)).toString(36)}.sock`);
+  // systemd.exec(5): absolute paths with colons between them.
+  const [given] = (environment.RUNTIME_DIRECTORY ?? "").split(":");
+  return join(given || ownRuntimeFolder(environment), socketName(file));
+}
+
+/** Where the server of a configuration file may be reached: one of this user's own, then one that the system has started. */
+export function socketPaths(file: string, environment: NodeJS.ProcessEnv = process.env): string[] {
+  const folders = new Set([dirname(socketPath(file, environment)), ownRuntimeFolder(environment), systemFolder]);
+  return [...folders].map((folder) => join(folder, socketName(file)));
+}
+
+function ownRuntimeFolder({ XDG_RUNTIME_DIR: base }: NodeJS.ProcessEnv): string {
+  return base ? join(base, "siproc") : join(tmpdir(), `siproc-${process.getuid?.() ?? 0}`);
+}
+
+/** Socket paths are limited to some 100 octets; names of files are not. */
+function socketName(file: string): string {
+  return `${Bun.hash(resolve(file)).toString(36)}.sock`;
 }
 
 export interface ControlSocket {
@@ -23,14 +41,20 @@ export interface ControlSocket {
 /** Most rows of one answer. */
 const mostRows = 100_000;
 
+/** Who answers what is asked. */
+export interface Answering {
+  readonly control: Control;
+  readonly lifecycle: Lifecycle;
+}
+
 /** Opens the socket; `failed` is told of what goes wrong later. Throws when the folder cannot be had or is not ours. */
-export function openControlSocket(file: string, control: Control, failed: (error: Error) => void): ControlSocket {
+export function openControlSocket(file: string, answering: Answering, failed: (error: Error) => void): ControlSocket {
   const path = socketPath(file);
   ownFolder(resolve(path, ".."));
   rmSync(path, { force: true });
   const server = Bun.serve({
     unix: path,
-    fetch: async (request) => await answer(request, control),
+    fetch: async (request) => await answer(request, answering),
     error(error) {
       failed(error);
       return new Response("a fault inside siproc", { status: 500 });
@@ -46,12 +70,19 @@ export function openControlSocket(file: string, control: Control, failed: (error
   };
 }
 
-async function answer(request: Request, control: Control): Promise<Response> {
+async function answer(request: Request, { control, lifecycle }: Answering): Promise<Response> {
   const url = new URL(request.url);
   const limit = Math.min(mostRows, Number(url.searchParams.get("limit") ?? mostRows) || 0);
   switch (`${request.method} ${url.pathname}`) {
     case "GET /status":
       return Response.json(control.status());
+    case "GET /health":
+      return Response.json(healthOf(control.status(), lifecycle.stage));
+    case "POST /reload":
+      return Response.json(await lifecycle.reload());
+    case "POST /stop":
+      lifecycle.stop();
+      return Response.json(true);
     case "GET /contacts":
       return Response.json(control.contacts(limit));
     case "GET /bans":
