@@ -23,7 +23,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   agent: ["sip", "transport"],
   call: ["sip", "transport", "routing", "agent", "media", "speech"],
   handlers: ["sip", "transport", "routing", "agent", "call"],
-  config: ["sip", "transport", "accounts", "routing", "agent", "call", "handlers", "media", "speech"],
+  config: ["control", "sip", "transport", "accounts", "routing", "agent", "call", "handlers", "media", "speech"],
   server: [
     ...["sip", "transport", "accounts", "store", "control", "routing", "agent", "call", "handlers", "media"],
     "config",

@@ -20,7 +20,7 @@ import {
 } from "../src/call/vocabulary.ts";
 import { commandNames, commandOf, exitCodeMeanings } from "../src/cli/commands.ts";
 import { commandHelp } from "../src/cli/help.ts";
-import { configReference, plannedKeys } from "../src/config/describe.ts";
+import { configReference } from "../src/config/describe.ts";
 
 const docs = resolve(import.meta.dir, "../docs");
 
@@ -35,10 +35,6 @@ const parts: Readonly<Record<string, () => string>> = {
       .map(([name, entry]) => eventPart(name, entry))
       .join("\n\n"),
   keys: configReference,
-  planned: () =>
-    `${plannedKeys()
-      .map((name) => `\`${name}\``)
-      .join(", ")}.`,
   cli: () => commandNames.map(cliPart).join("\n\n"),
   "exit codes": () =>
     table(

@@ -1,5 +1,6 @@
 /** The configuration as the rest of the program sees it: complete, checked, paths absolute, units resolved. */
 import type { Account } from "../accounts/index.ts";
+import type { ControlSettings } from "../control/settings.ts";
 import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
@@ -40,6 +41,8 @@ export interface Config {
   readonly media: MediaSettings;
   readonly log: LogSettings;
   readonly limits: LimitSettings;
+  /** The HTTP API; undefined: there is none. */
+  readonly control: ControlSettings | undefined;
 }
 
 /** What a request must be like, and what then happens to it. An undefined condition holds for every request. */

@@ -44,13 +44,6 @@ function rows(keys: Readonly<Record<string, Key<unknown>>>, prefix: string): str
   });
 }
 
-/** Names that the format has and this version does not. */
-export function plannedKeys(): string[] {
-  const planned = (keys: Readonly<Record<string, Key<unknown>>>) =>
-    Object.keys(keys).filter((name) => keys[name]?.planned);
-  return [...planned(configKeys), ...planned(routeKeys).map((name) => `routes: ${name}`)];
-}
-
 function isMap(type: Type<unknown>): type is MapType<unknown> {
   return "keys" in type;
 }

@@ -114,6 +114,7 @@ async function build(node: Node, file: string, context: Context, problems: Probl
       relays: limits.relays,
       drain: limits.drain,
     },
+    control: values.control,
   };
 }
 

@@ -5,13 +5,14 @@ import { levels } from "../log.ts";
 import { audioCodecNames } from "../sip/audio-codecs.ts";
 import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
+import { controlType } from "./schema-control.ts";
 import { pageType } from "./schema-page.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
 import { speechType } from "./schema-speech.ts";
 import { trunksType } from "./schema-trunks.ts";
 import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
-import { domain, hostName, path, pattern, word } from "./values.ts";
+import { domain, hostName, path, pattern } from "./values.ts";
 
 const listenUrl: Type<ListenUrl> = scalarType(
   "an address such as udp://0.0.0.0:5060, tls://[::]:5061 or wss://0.0.0.0:8443",
@@ -212,7 +213,10 @@ export const configKeys = {
   media: { type: mediaType, default: {}, doc: "Audio." },
   log: { type: logType, default: {}, doc: "The log, on stderr." },
   limits: { type: limitsType, default: {}, doc: "How much is too much." },
-  control: { type: word, doc: "The HTTP API.", planned: true },
+  control: {
+    type: controlType,
+    doc: "The HTTP API, its events and the console; without it there is none.",
+  },
 } as const satisfies Record<string, Key<unknown>>;
 
 export const configType = mapOf(configKeys);

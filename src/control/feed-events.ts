@@ -93,11 +93,11 @@ export const feedEvents = {
   "ban.lifted": { doc: "An operator has ended a ban.", data: { source: text("The IP address.") } },
   "account.changed": {
     doc: "An account of the store was added or changed.",
-    data: { user: text("Its user."), domain: textOrNot("Its domain; missing: any of ours.") },
+    data: { user: text("Its user."), domain: textOrNot("Its domain; missing: all of ours.") },
   },
   "account.removed": {
     doc: "An account was taken out of the store.",
-    data: { user: text("Its user."), domain: textOrNot("Its domain; missing: any of ours.") },
+    data: { user: text("Its user."), domain: textOrNot("Its domain; missing: all of ours.") },
   },
   "config.reloaded": {
     doc: "The configuration was read again and holds from now on.",

@@ -163,7 +163,19 @@ describe("what is wrong is said with its place", () => {
     ["log: { level: [info] }", "1:15: found a list; expected one of debug, info, warn, error"],
     ["log: { level: }", "1:15: found nothing; expected one of debug"],
     ["log: {}\nlog: {}", "2:1: “log” stands here a second time; the first is in line 1"],
-    ["control: x", "1:1: this version of siproc does not support “control” yet; take it out"],
+    ["control: x", "1:10: found “x”; expected a map of listen, keys"],
+    ["control: { listen: 0.0.0.0:8082 }", "1:10: control listens where others reach it, and has no keys"],
+    ["control: { listen: '8082' }", "1:20: found “8082”; expected an IP address and a port"],
+    ["control: { listen: 127.0.0.1 }", "1:20: found “127.0.0.1”: the port is missing"],
+    ["control: { keys: [short] }", "1:19: this key cannot be used: expected 8 to 256 visible ASCII characters"],
+    ["control: { keys: [{ name: a }] }", "1:19: the key is missing, as in"],
+    ["control: { keys: [{ key: long enough }] }", "1:26: this key cannot be used"],
+    ["control: { keys: [{ key: longenough, scopes: [all] }] }", "1:47: found “all”: expected one of read, calls"],
+    ["control: { tls: { cert: a } }", "1:17: tls needs both cert and key; key is missing"],
+    ["control: { webhooks: [{ url: 'ftp://a/' }] }", "1:30: found “ftp://a/”; expected an http: or https: URL"],
+    ["control: { webhooks: [{ url: 'http://a:b@c/' }] }", "1:30: found “http://a:b@c/”: a URL with a password"],
+    ["control: { webhooks: [{ url: 'http://a/' }] }", "1:10: each of control.webhooks needs url and secret"],
+    ["control: { webhooks: [{ events: call }] }", "1:33: found “call”: there is no such event"],
     ["tls: { cert: a }", "1:6: tls needs both cert and key; key is missing"],
     ["tls: { cert: a, key: b, clients: require }", "1:6: clients: require needs ca"],
     ["tls: { cert: a, key: b, names: [{ name: x.example, cert: c }] }", "1:33: each of tls.names needs both"],
@@ -323,5 +335,5 @@ test("the JSON Schema knows every key of this version and no other", () => {
   const schema = JSON.stringify(configJsonSchema());
   expect(schema).toContain('"calls_per_source"');
   expect(schema).toContain('"additionalProperties":false');
-  expect(schema).not.toContain('"control"');
+  expect(schema).toContain('"requests_per_second"');
 });
