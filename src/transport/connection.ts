@@ -135,6 +135,8 @@ export class Connection implements Flow {
 
   send(bytes: Uint8Array, failed?: Failed): void {
     if (this.#unanswered > 0 && isFinalResponse(bytes)) this.#unanswered--;
+    const { tap } = this.#owner.context.deliver;
+    if (tap !== undefined) tap.sent(bytes, this.transport, this.local, this.remote);
     this.#write(this.#framing.encode(bytes), failed);
     if (this.#state.name === "peerEnded" && this.#unanswered === 0) this.closeAfterQueue();
   }

@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Address, Flow } from "../sip/flow.ts";
 import type { ParseFailure, Request, Response } from "../sip/message.ts";
-import type { TransportEvents, TransportLimits } from "./contract.ts";
+import type { Tap, TransportEvents, TransportLimits } from "./contract.ts";
 
 export interface TransportContext {
   readonly log: Log;
@@ -27,6 +27,8 @@ export function failLater(failed: Failed | undefined, reason: string, kind: Fail
 
 /** The layer's user, behind a guard: what it throws is logged and ends neither a socket's loop nor the process (R1). */
 export class Delivery {
+  /** Sees all that comes and goes; undefined: nobody looks. */
+  tap: Tap | undefined;
   readonly #events: TransportEvents;
   readonly #log: Log;
 
@@ -37,6 +39,7 @@ export class Delivery {
 
   message(message: Request | Response, flow: Flow): void {
     try {
+      if (this.tap !== undefined) this.tap.received(message.bytes(), flow);
       this.#events.message(message, flow);
     } catch (error) {
       this.threw(error, flow);

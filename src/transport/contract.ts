@@ -49,6 +49,15 @@ export interface TransportEvents {
   closed(flow: Flow): void;
 }
 
+/**
+ * Sees each SIP message as it comes and goes. It costs the way of each message what it takes, must not throw, and copies the
+ * octets that it keeps. Keep-alives may be among what is sent.
+ */
+export interface Tap {
+  received(bytes: Uint8Array, flow: Flow): void;
+  sent(bytes: Uint8Array, transport: Transport, local: Address, remote: Address): void;
+}
+
 /** Sizes in octets, times in milliseconds. */
 export interface TransportLimits {
   /** Start line and header lines of one message. */

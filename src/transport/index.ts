@@ -7,6 +7,7 @@ export {
   type FlowRef,
   type ListenUrl,
   type StreamTransport,
+  type Tap,
   type TlsSettings,
   type Transport,
   TransportError,

@@ -10,6 +10,7 @@ import {
   defaultLimits,
   type FlowRef,
   type ListenUrl,
+  type Tap,
   type TlsSettings,
   type Transport,
   type TransportEvents,
@@ -73,6 +74,7 @@ export class TransportLayer {
   readonly #listeners: readonly StreamListener[];
   readonly #names: HostLookup;
   readonly #refusals: TcpRefusals;
+  readonly #deliver: Delivery;
   #watch: CertificateWatch | undefined;
 
   /** Binds all listeners or none. Throws TransportError. */
@@ -119,7 +121,7 @@ export class TransportLayer {
         throw bindFailure(url, error);
       }
     }
-    return new TransportLayer(options, limits, sources, udp, streams, listeners, bound);
+    return new TransportLayer(options, limits, sources, udp, streams, listeners, bound, context.deliver);
   }
 
   private constructor(
@@ -130,7 +132,9 @@ export class TransportLayer {
     streams: StreamPool,
     listeners: readonly StreamListener[],
     bound: readonly Bound[],
+    deliver: Delivery,
   ) {
+    this.#deliver = deliver;
     this.#options = options;
     this.#limits = limits;
     this.#sources = sources;
@@ -151,6 +155,11 @@ export class TransportLayer {
   /** Milliseconds that the message which is being handed on has waited here: it came while others were handled. */
   get waited(): number {
     return this.#udp.reduce((most, { turns }) => Math.max(most, turns.waited), 0);
+  }
+
+  /** Has somebody see all messages that come and go; undefined: nobody, which is how it begins. */
+  set tap(tap: Tap | undefined) {
+    this.#deliver.tap = tap;
   }
 
   /** Open stream connections. */

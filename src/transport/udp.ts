@@ -102,6 +102,8 @@ export class UdpTransport {
       failLater(failed, "message too large for UDP", "lost");
       return;
     }
+    const { tap } = this.context.deliver;
+    if (tap !== undefined) tap.sent(bytes, "udp", this.context.localToward(this.local, target.host), target);
     if (this.#backlog.length === 0 && this.#socket.send(bytes, target.port, target.host, failed)) return;
     this.#wait({ bytes, target, failed });
   }
