@@ -1,5 +1,6 @@
 /** The configuration as the rest of the program sees it: complete, checked, paths absolute, units resolved. */
 import type { Account } from "../accounts/index.ts";
+import type { CaptureSettings, HepSettings, RecordSettings } from "../control/keeping.ts";
 import type { ControlSettings } from "../control/settings.ts";
 import type { Level, LogFormat } from "../log.ts";
 import type { LatchRule } from "../media/index.ts";
@@ -43,6 +44,9 @@ export interface Config {
   readonly limits: LimitSettings;
   /** The HTTP API; undefined: there is none. */
   readonly control: ControlSettings | undefined;
+  readonly records: RecordSettings;
+  readonly capture: CaptureSettings;
+  readonly hep: HepSettings | undefined;
 }
 
 /** What a request must be like, and what then happens to it. An undefined condition holds for every request. */

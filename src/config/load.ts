@@ -115,6 +115,9 @@ async function build(node: Node, file: string, context: Context, problems: Probl
       drain: limits.drain,
     },
     control: values.control,
+    records: values.records,
+    capture: values.capture,
+    hep: values.hep,
   };
 }
 

@@ -7,6 +7,7 @@ import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { controlType } from "./schema-control.ts";
 import { pageType } from "./schema-page.ts";
+import { captureType, hepType, recordsType } from "./schema-records.ts";
 import { routeType } from "./schema-routes.ts";
 import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsType } from "./schema-server.ts";
 import { speechType } from "./schema-speech.ts";
@@ -213,6 +214,13 @@ export const configKeys = {
   media: { type: mediaType, default: {}, doc: "Audio." },
   log: { type: logType, default: {}, doc: "The log, on stderr." },
   limits: { type: limitsType, default: {}, doc: "How much is too much." },
+  records: {
+    type: recordsType,
+    default: {},
+    doc: "Call records: how long they are kept, and whether a file gets them, too.",
+  },
+  capture: { type: captureType, default: {}, doc: "How much is kept of what passes, message by message." },
+  hep: { type: hepType, doc: "Sends each SIP message to Homer (HEP version 3), without passwords and keys." },
   control: {
     type: controlType,
     doc: "The HTTP API, its events and the console; without it there is none.",
