@@ -33,9 +33,9 @@ export type SyslogTarget = { readonly path: string } | { readonly host: string; 
 
 export interface SyslogOptions {
   /** The daemon at /dev/log by default. */
-  to?: SyslogTarget;
+  to?: SyslogTarget | undefined;
   /** `daemon` by default. */
-  facility?: Facility;
+  facility?: Facility | undefined;
   /** Told when lines begin to be lost; the reason is a sentence. stderr by default. */
   failed?: (reason: string) => void;
   host?: string;

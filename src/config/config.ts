@@ -2,9 +2,10 @@
 import type { Account } from "../accounts/index.ts";
 import type { CaptureSettings, HepSettings, RecordSettings } from "../control/keeping.ts";
 import type { ControlSettings } from "../control/settings.ts";
-import type { Level, LogFormat } from "../log.ts";
+import type { LogSettings } from "../log-targets.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
+import type { MediaWish } from "../routing/media-profile.ts";
 import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { SrtpPolicy } from "../sip/offer-answer.ts";
 import type { SpeechSettings } from "../speech/index.ts";
@@ -120,6 +121,8 @@ export interface ProxySettings {
   readonly mode: "stateful" | "stateless" | "redirect";
   /** Media goes through us. */
   readonly relay: boolean;
+  /** When it is converted. */
+  readonly media: MediaWish;
   readonly recordRoute: boolean;
   readonly rewriteContact: boolean | "force";
 }
@@ -229,11 +232,6 @@ export interface MediaSettings {
   readonly srtp: SrtpPolicy;
   /** The same of calls that are signalled in clear. */
   readonly srtpClear: SrtpPolicy;
-}
-
-export interface LogSettings {
-  readonly level: Level;
-  readonly format: LogFormat;
 }
 
 export interface LimitSettings {

@@ -2,7 +2,6 @@
 export type {
   Config,
   LimitSettings,
-  LogSettings,
   MediaSettings,
   Problem,
   Route,

@@ -1,11 +1,11 @@
 /** Every key of the configuration, once: name, type, default, meaning. Checking, the JSON Schema and the reference come from here. */
 
 import { isIP } from "node:net";
-import { levels } from "../log.ts";
 import { audioCodecNames } from "../sip/audio-codecs.ts";
 import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
 import { controlType } from "./schema-control.ts";
+import { logType } from "./schema-log.ts";
 import { pageType } from "./schema-page.ts";
 import { captureType, hepType, recordsType } from "./schema-records.ts";
 import { routeType } from "./schema-routes.ts";
@@ -129,15 +129,6 @@ const mediaType = mapOf({
   },
 });
 
-const logType = mapOf({
-  level: { type: oneOf(levels), default: "info", doc: "The least level that is written." },
-  format: {
-    type: oneOf(["pretty", "json"]),
-    default: "pretty",
-    doc: "Lines for people, or JSON for machines; on stderr.",
-  },
-});
-
 const limitsType = mapOf({
   calls: { type: integer(1, 100_000), default: 2000, doc: "Calls at a time; more are answered 503." },
   calls_per_source: { type: integer(1, 100_000), default: 1000, doc: "Calls at a time from one IP address." },
@@ -212,7 +203,7 @@ export const configKeys = {
   scripts: { type: scriptsType, default: {}, doc: "Limits and permissions of scripts." },
   speech: { type: speechType, default: {}, doc: "Engines that speak and understand." },
   media: { type: mediaType, default: {}, doc: "Audio." },
-  log: { type: logType, default: {}, doc: "The log, on stderr." },
+  log: { type: logType, default: {}, doc: "The log." },
   limits: { type: limitsType, default: {}, doc: "How much is too much." },
   records: {
     type: recordsType,

@@ -78,7 +78,13 @@ limits: { calls: 10, calls_per_source: 2, drain: 30s }
       srtp: "required",
       srtpClear: "off",
     });
-    expect(config.log).toEqual({ level: "debug", format: "json" });
+    expect(config.log).toEqual({
+      level: "debug",
+      format: "json",
+      to: [{ type: "stderr" }],
+      facility: "daemon",
+      rotate: undefined,
+    });
     expect(config.limits).toEqual({
       calls: 10,
       callsPerSource: 2,

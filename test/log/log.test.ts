@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createLog, type LogFormat } from "../src/log.ts";
+import { createLog, type LogFormat } from "../../src/log.ts";
 
 function logged(format: LogFormat, message: string, fields: Readonly<Record<string, string | number>>): string {
   const lines: string[] = [];
