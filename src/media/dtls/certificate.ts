@@ -1,13 +1,6 @@
 /** Certificates of DTLS-SRTP (RFC 5763 §5): ours, signed by itself and made anew by each process; the peer's, known by its print. */
-import {
-  createHash,
-  createPrivateKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  X509Certificate,
-} from "node:crypto";
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { selfSigned } from "../../self-signed.ts";
 
 /** What passes between threads: the key in it must not be shown to anybody. */
 export interface OwnCertificate {
@@ -19,30 +12,13 @@ export interface OwnCertificate {
   readonly fingerprint: string;
 }
 
-const tlv = (tag: number, ...parts: Uint8Array[]): Buffer => {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
-};
-const sequence = (...parts: Uint8Array[]) => tlv(0x30, ...parts);
-/** ecdsa-with-SHA256 (RFC 5758 §3.2), and the common name's attribute type. */
-const ecdsaWithSha256 = sequence(Buffer.from("06082a8648ce3d040302", "hex"));
-const commonName = Buffer.from("0603550403", "hex");
-const name = sequence(tlv(0x31, sequence(commonName, tlv(0x0c, Buffer.from("WebRTC")))));
-/** 1 January 2020 to 1 January 2050: nobody checks the time of what is known by its print. */
-const validity = sequence(tlv(0x17, Buffer.from("200101000000Z")), tlv(0x18, Buffer.from("20500101000000Z")));
-
-/** Makes a key and its certificate. */
+/** Makes a key and its certificate. Nobody checks the time of what is known by its print. */
 export function makeCertificate(): OwnCertificate {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const serial = randomBytes(8);
-  // A positive number, without leading zeros.
-  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  const spki = publicKey.export({ type: "spki", format: "der" });
-  const signed = sequence(tlv(0x02, serial), ecdsaWithSha256, name, validity, name, spki);
-  const signature = sign("sha256", signed, privateKey);
-  const der = sequence(signed, ecdsaWithSha256, tlv(0x03, Buffer.from([0]), signature));
+  const { der, privateKey } = selfSigned({
+    commonName: "WebRTC",
+    from: Date.UTC(2020, 0, 1),
+    to: Date.UTC(2050, 0, 1),
+  });
   return {
     certificate: der.toString("base64"),
     privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
