@@ -1,33 +1,11 @@
 /** DTMF digits as RTP telephone-events (RFC 4733), both ways. */
+import { cycleTicks, digits, KeyQueue, toneTicks } from "./key-queue.ts";
 import { clockRate, frameMs } from "./rtp.ts";
 
-/** The digits in order of their event codes (RFC 4733 §3.2). */
-export const digits = "0123456789*#ABCD";
-
-/** Ticks of 20 ms: 160 ms of tone, then 80 ms of pause. */
-const toneTicks = 160 / frameMs;
-const cycleTicks = toneTicks + 80 / frameMs;
 /** The final packet goes out three times (§2.5.1.4), 20 ms apart, so that a burst of loss does not take all. */
 const endPackets = 3;
 /** -10 dBm0, as most phones send. */
 const volume = 10;
-
-/** What waits between keys, in ticks: `,` two seconds, as in the dial strings of phones; `w` half a second. */
-const pauses: Readonly<Record<string, number>> = { ",": 2000 / frameMs, W: 500 / frameMs };
-/** Keys and pauses that one command has at most. */
-const maxKeys = 256;
-
-/**
- * What is to be pressed: event codes, and pauses as negative numbers of ticks. Undefined when something in it is neither.
- * @param text 0-9 * # A-D, `,` and `w`, in any case
- */
-export function keyCodes(text: string): number[] | undefined {
-  const codes = [...text.toUpperCase()].map((key) => {
-    const pause = key === "," || key === "W" ? pauses[key] : undefined;
-    return pause === undefined ? digits.indexOf(key) : -pause;
-  });
-  return codes.length === 0 || codes.length > maxKeys || codes.includes(-1) ? undefined : codes;
-}
 
 /** Sends queued digits, one step each 20 ms. */
 export class EventSender {
@@ -36,25 +14,22 @@ export class EventSender {
   marker = false;
   /** RTP timestamp of the packet: the start of the event, the same in all packets of it. */
   timestamp = 0;
-  #queue: { id: number; codes: number[] }[] = [];
+  readonly #keys = new KeyQueue();
   #step = 0;
 
   /** Adds digits (see `keyCodes`); false when one is not a digit or the queue is over 1,000 entries long. */
   enqueue(id: number, text: string): boolean {
-    const codes = keyCodes(text);
-    if (codes === undefined || this.#queue.length >= 1000) return false;
-    this.#queue.push({ id, codes });
-    return true;
+    return this.#keys.add(id, text);
   }
 
   get active(): boolean {
-    return this.#queue.length > 0 || this.#step > 0;
+    return !this.#keys.empty || this.#step > 0;
   }
 
   /** Forgets what is queued and answers the ids of it. */
   clear(): number[] {
     this.#step = 0;
-    return this.#queue.splice(0).map((entry) => entry.id);
+    return this.#keys.clear();
   }
 
   /**
@@ -64,12 +39,11 @@ export class EventSender {
    */
   tick(now: number, done: (id: number) => void, clock: number = clockRate): boolean {
     if (!this.active) return false;
-    if (this.#step === 0 && this.#pauses(done)) return false;
+    if (this.#step === 0 && this.#keys.pause(done)) return false;
     const step = this.#step;
     this.#step = step + 1 === cycleTicks ? 0 : step + 1;
     if (step >= toneTicks + endPackets - 1) return false;
-    const entry = this.#queue[0];
-    const code = entry?.codes[0];
+    const code = this.#keys.first;
     if (step === 0 && code !== undefined) {
       this.timestamp = now;
       this.payload[0] = code;
@@ -79,29 +53,7 @@ export class EventSender {
     this.payload[1] = (step >= toneTicks - 1 ? 0x80 : 0) | volume;
     this.payload[2] = duration >> 8;
     this.payload[3] = duration;
-    if (step === toneTicks + endPackets - 2 && entry) {
-      entry.codes.shift();
-      if (entry.codes.length === 0) {
-        this.#queue.shift();
-        done(entry.id);
-      }
-    }
-    return true;
-  }
-
-  /** Waits one tick of a pause, where one is next. */
-  #pauses(done: (id: number) => void): boolean {
-    const entry = this.#queue[0];
-    const code = entry?.codes[0];
-    if (entry === undefined || code === undefined || code >= 0) return false;
-    if (code < -1) entry.codes[0] = code + 1;
-    else {
-      entry.codes.shift();
-      if (entry.codes.length === 0) {
-        this.#queue.shift();
-        done(entry.id);
-      }
-    }
+    if (step === toneTicks + endPackets - 2) this.#keys.release(done);
     return true;
   }
 }
