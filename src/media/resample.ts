@@ -1,5 +1,6 @@
 /** Any sampling rate from 8 to 48 kHz to 8 or 16 kHz: a windowed-sinc low pass in polyphase form, fed in chunks. */
 import { clockRate } from "./rtp.ts";
+import { gcd, sincRows } from "./sinc.ts";
 
 /** Zero crossings of the sinc on each side: more make the edge steeper. */
 const crossings = 24;
@@ -57,7 +58,7 @@ class Polyphase implements Resampler {
     // As many crossings of the lower rate's sinc.
     const half = Math.ceil(crossings * Math.max(1, rate / to));
     this.#taps = 2 * half;
-    this.#filter = filterFor(Math.min(1, to / rate), this.#phases, half);
+    this.#filter = sincRows(cutoff * Math.min(1, to / rate), this.#phases, half);
     this.#held = new Float32Array(this.#taps + 8192);
     // Half a filter of silence before the first sample centres it.
     this.#count = half - 1;
@@ -102,29 +103,4 @@ class Polyphase implements Resampler {
     this.#whole -= used;
     return made;
   }
-}
-
-/** One row of taps per phase: a Blackman-windowed sinc, each row summing up to one. */
-function filterFor(band: number, phases: number, half: number): Float32Array {
-  const taps = 2 * half;
-  const filter = new Float32Array(phases * taps);
-  const bandwidth = cutoff * band;
-  for (let phase = 0; phase < phases; phase++) {
-    let sum = 0;
-    for (let i = 0; i < taps; i++) {
-      const distance = i - (half - 1) - phase / phases;
-      const x = Math.PI * distance * bandwidth;
-      const window =
-        0.42 + 0.5 * Math.cos((Math.PI * distance) / half) + 0.08 * Math.cos((2 * Math.PI * distance) / half);
-      const value = (Math.abs(x) < 1e-9 ? 1 : Math.sin(x) / x) * window;
-      filter[phase * taps + i] = value;
-      sum += value;
-    }
-    for (let i = 0; i < taps; i++) filter[phase * taps + i] = (filter[phase * taps + i] ?? 0) / sum;
-  }
-  return filter;
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }

@@ -1,5 +1,7 @@
 /** Sound of a stream from one rate to another, frame by frame, without ever holding a frame back: 20 ms in, 20 ms out. */
 
+import { gcd, sincRows } from "./sinc.ts";
+
 /** Zero crossings of the sinc on each side. */
 const crossings = 16;
 /** Of the lower rate's band; above it the stop band begins. */
@@ -81,26 +83,8 @@ function filterFor(from: number, to: number): Filter {
   const down = from / divisor;
   const half = Math.ceil(crossings * Math.max(1, from / to));
   const taps = 2 * half;
-  const bandwidth = cutoff * Math.min(1, to / from);
-  const rows = new Float32Array(up * taps);
-  for (let phase = 0; phase < up; phase++) {
-    let sum = 0;
-    for (let i = 0; i < taps; i++) {
-      const distance = i - half + 1 - phase / up;
-      const x = Math.PI * distance * bandwidth;
-      const turn = (Math.PI * distance) / half;
-      const window = 0.42 + 0.5 * Math.cos(turn) + 0.08 * Math.cos(2 * turn);
-      const value = (Math.abs(x) < 1e-9 ? 1 : Math.sin(x) / x) * window;
-      rows[phase * taps + i] = value;
-      sum += value;
-    }
-    for (let i = 0; i < taps; i++) rows[phase * taps + i] = (rows[phase * taps + i] ?? 0) / sum;
-  }
+  const rows = sincRows(cutoff * Math.min(1, to / from), up, half);
   const filter = { up, down, taps, rows };
   filters.set(key, filter);
   return filter;
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }
