@@ -2,7 +2,7 @@
 import type { DigestAttempt, DigestClient } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
-import { parseNameAddr } from "../sip/name-addr.ts";
+import { parseNameAddr, withoutParams } from "../sip/name-addr.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { encodeUtf8, isToken } from "../sip/text.ts";
 import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
@@ -95,7 +95,7 @@ export class OutsideRequest {
     this.#attempt = this.digest?.attempt();
     this.#sequence = options.sequence ?? 0;
     const own = context.ways.contactFor(flowToward(context, route.nextHop)).split(";", 1)[0];
-    this.#from = withoutTag(encodeUtf8(options.from ?? "")) || `<sip:siproc@${own}>`;
+    this.#from = withoutParams(encodeUtf8(options.from ?? "")) || `<sip:siproc@${own}>`;
     const party = parseNameAddr(this.#from)?.uri;
     this.#contactUser = party !== undefined && isSipUri(party) ? party.user : undefined;
   }
@@ -150,7 +150,7 @@ export class OutsideRequest {
         ...routes,
         ["Max-Forwards", "70"],
         ["From", `${this.#from};tag=${this.localTag}`],
-        ["To", to === undefined ? `<${this.#options.uri}>` : withoutTag(encodeUtf8(to))],
+        ["To", to === undefined ? `<${this.#options.uri}>` : withoutParams(encodeUtf8(to))],
         ["Call-ID", this.callId],
         ["CSeq", `${this.#sequence} ${method}`],
         ...(given === "none" ? [] : [["Contact", contact] as const]),
@@ -174,11 +174,4 @@ export class OutsideRequest {
     this.#over = true;
     this.#user.failed(status);
   }
-}
-
-/** A name-addr in brackets, without parameters of the header field: the tag is ours to set. */
-function withoutTag(party: string): string {
-  if (party === "") return "";
-  const close = party.lastIndexOf(">");
-  return close < 0 ? `<${party.split(";", 1)[0]}>` : party.slice(0, close + 1);
 }

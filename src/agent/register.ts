@@ -6,7 +6,7 @@ import type { Timer } from "../sip/clock.ts";
 import type { DigestAttempt, DigestClient } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
 import { buildRequest, type HeaderList, type Response } from "../sip/message.ts";
-import { parseNameAddr } from "../sip/name-addr.ts";
+import { parseNameAddr, withoutParams } from "../sip/name-addr.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { decodeUtf8, encodeUtf8 } from "../sip/text.ts";
 import { formatUri, isSipUri, parseUri, type SipUri, uriEquals } from "../sip/uri.ts";
@@ -223,8 +223,8 @@ export class Registration {
         ["Via", topVia(context, flow)],
         ...this.#route.headers,
         ["Max-Forwards", "70"],
-        ["From", `${withoutParams(this.#options.aor)};tag=${this.#tag}`],
-        ["To", withoutParams(this.#options.aor)],
+        ["From", `${withoutParams(encodeUtf8(this.#options.aor))};tag=${this.#tag}`],
+        ["To", withoutParams(encodeUtf8(this.#options.aor))],
         ["Call-ID", this.#callId],
         ["CSeq", `${this.#sequence} REGISTER`],
         ["Contact", this.#contact],
@@ -296,13 +296,6 @@ export class Registration {
     this.#state = state;
     this.#changed(state);
   }
-}
-
-/** From and To take no parameters of ours. */
-function withoutParams(aor: string): string {
-  const octets = encodeUtf8(aor);
-  const close = octets.lastIndexOf(">");
-  return close < 0 ? `<${octets.split(";", 1)[0]}>` : octets.slice(0, close + 1);
 }
 
 /** `delta-seconds`, at most what fits a clock; undefined for what is none. */

@@ -332,8 +332,8 @@ export class Session {
   }
 }
 
-/** Stands in until the owner takes over, in the same turn. */
-const idleUser: SessionUser = {
+/** Does nothing: stands in until the owner takes over, in the same turn, and once a call has gone on without its session. */
+export const idleUser: SessionUser = {
   openAudio: () => ({ rtpPort: 0, rtcpPort: 0 }),
   ringing: () => {},
   mediaChanged: () => {},

@@ -3,6 +3,7 @@
  * somebody takes the peer's place (RFC 3891, as target). The handler, its sound and its recordings go on; the session changes.
  */
 import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
+import { idleUser } from "../agent/session.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
 import { formatReplaces } from "../sip/replaces.ts";
@@ -130,7 +131,7 @@ export class Succession {
     const { session, negotiated } = successor;
     if (session === undefined) return undefined;
     const before = successor.alone ? undefined : call.session;
-    if (before !== undefined) before.user = departed;
+    if (before !== undefined) before.user = idleUser;
     session.headers = call.session.headers;
     call.session = session;
     session.user = call;
@@ -208,14 +209,3 @@ function hangUp(session: Session): void {
 function peerOf({ dialog }: Session): string {
   return parseNameAddr(dialog?.remoteId ?? "")?.uriText ?? "";
 }
-
-/** A session whose call has gone on without it. */
-const departed: SessionUser = {
-  openAudio: () => ({ rtpPort: 0, rtcpPort: 0 }),
-  ringing: () => {},
-  mediaChanged: () => {},
-  connected: () => {},
-  held: () => {},
-  message: () => {},
-  ended: () => {},
-};

@@ -1,15 +1,11 @@
 /** A subscription of a call's: somebody's state, in one word. */
 import type { Notification, Subscription } from "../agent/index.ts";
 import { parseDialogInfo } from "../sip/dialog-info.ts";
+import { bodyTypes } from "../sip/event-notification.ts";
 import { parseMessageSummary } from "../sip/message-summary.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Call } from "./call.ts";
 import { maxText } from "./kinds.ts";
-
-const accepts: Readonly<Record<string, string>> = {
-  dialog: "application/dialog-info+xml",
-  "message-summary": "application/simple-message-summary",
-};
 
 /** Calls of one phone that are told apart. */
 const mostDialogs = 1000;
@@ -36,7 +32,7 @@ export class Watch implements Attachment {
 
   start(): void {
     const event = this.#event;
-    const accept = Object.hasOwn(accepts, event) ? accepts[event] : undefined;
+    const accept = bodyTypes.get(event);
     const made = this.#call.dialer?.subscribe?.(
       this.#call,
       this.#uri,
@@ -73,11 +69,11 @@ export class Watch implements Attachment {
   }
 
   #stateOf(contentType: string | undefined, body: Uint8Array): string | undefined {
-    if (contentType === accepts["message-summary"]) {
+    if (contentType === bodyTypes.get("message-summary")) {
       const summary = parseMessageSummary(body);
       return summary && (summary.waiting ? "waiting" : "empty");
     }
-    const info = contentType === accepts.dialog ? parseDialogInfo(body) : undefined;
+    const info = contentType === bodyTypes.get("dialog") ? parseDialogInfo(body) : undefined;
     if (info === undefined) return undefined;
     if (info.state === "full") this.#dialogs.clear();
     for (const { id, state } of info.dialogs) {

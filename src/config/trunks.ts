@@ -2,7 +2,7 @@
 import { formatHost } from "../sip/host.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
 import { decodeUtf8, encodeUtf8 } from "../sip/text.ts";
-import { escapeUser, isSipUri, parseUri, type SipUri, unescapeUri } from "../sip/uri.ts";
+import { escapeUser, isSipUri, parseUri, type SipUri, unescapeUri, withTransport } from "../sip/uri.ts";
 import type { Route, TrunkSettings } from "./config.ts";
 import { nearest } from "./nearest.ts";
 import { entryOf } from "./routes.ts";
@@ -85,13 +85,6 @@ export function checkTrunkRoutes(
     if (route.action.type === "trunk" && route.auth === undefined && route.from === undefined)
       context.warn(at, `anybody may call out through ${named}, at your cost; add auth: true`);
   }
-}
-
-/** The URI with `;transport=` where it says none. */
-export function withTransport(uri: string, transport: string | undefined): string {
-  const parsed = sipUri(uri);
-  if (transport === undefined || parsed === undefined || parsed.params.has("transport")) return uri;
-  return `${uri};transport=${transport}`;
 }
 
 function sipUri(text: string): SipUri | undefined {

@@ -2,6 +2,7 @@
 import { type Notification, requestOutside, type Subscriptions } from "../agent/index.ts";
 import type { Server } from "../server/index.ts";
 import { type DialogInfo, parseDialogInfo } from "../sip/dialog-info.ts";
+import { bodyTypes } from "../sip/event-notification.ts";
 import type { Response } from "../sip/message.ts";
 import { type MessageSummary, parseMessageSummary } from "../sip/message-summary.ts";
 import { decodeUtf8 } from "../sip/text.ts";
@@ -156,11 +157,6 @@ export interface KeptSubscription {
   end(): Promise<void>;
 }
 
-const accepts = new Map([
-  ["message-summary", "application/simple-message-summary"],
-  ["dialog", "application/dialog-info+xml"],
-]);
-
 /** Resolves with the first NOTIFY. Throws OptionError, or CallFailed where the subscription is refused. */
 export async function subscribe(
   subscriptions: Subscriptions,
@@ -169,7 +165,7 @@ export async function subscribe(
   to: string,
   given: SubscribeOptions,
 ): Promise<KeptSubscription> {
-  const { event, expires, accept = accepts.get(event) } = given;
+  const { event, expires, accept = bodyTypes.get(event) } = given;
   const first = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<string | undefined>();
   const made = subscriptions.subscribe(
@@ -212,7 +208,7 @@ function newsOf({ state, reason, contentType, body }: Notification): News {
     reason,
     contentType,
     body: textOf(body),
-    summary: contentType === "application/simple-message-summary" ? parseMessageSummary(body) : undefined,
-    dialogs: contentType === "application/dialog-info+xml" ? parseDialogInfo(body) : undefined,
+    summary: contentType === bodyTypes.get("message-summary") ? parseMessageSummary(body) : undefined,
+    dialogs: contentType === bodyTypes.get("dialog") ? parseDialogInfo(body) : undefined,
   };
 }

@@ -3,7 +3,7 @@ import type { AgentSettings, InviteOptions, RegisterOptions } from "../agent/ind
 import { formatHost } from "../sip/host.ts";
 import type { HeaderList } from "../sip/message.ts";
 import { encodeUtf8 } from "../sip/text.ts";
-import { escapeUser, isSipUri, parseUri } from "../sip/uri.ts";
+import { escapeUser, isSipUri, parseUri, withTransport } from "../sip/uri.ts";
 
 export interface PhoneSettings {
   /** A name-addr; undefined: siproc at our own address. */
@@ -28,7 +28,7 @@ export function proxyUri(text: string, transport: PhoneSettings["transport"]): s
   const parsed = parseUri(uri);
   if (parsed === undefined || !isSipUri(parsed)) return undefined;
   const lr = parsed.params.has("lr") || /^sips?:/i.test(text) ? "" : ";lr";
-  return withTransport(uri, transport) + lr;
+  return over(uri, transport) + lr;
 }
 
 /** An IPv6 address alone gets its brackets. */
@@ -37,20 +37,16 @@ function bracketed(text: string): string {
 }
 
 /** The URI with the transport that was asked for, unless it names one itself. */
-export function withTransport(uri: string, transport: PhoneSettings["transport"]): string {
-  const parsed = parseUri(uri);
-  if (transport === undefined || transport === "udp" || parsed === undefined || !isSipUri(parsed)) return uri;
-  if (parsed.scheme === "sips" || parsed.params.has("transport")) return uri;
-  const [head = "", headers] = uri.split("?", 2);
-  return `${head};transport=${transport}${headers === undefined ? "" : `?${headers}`}`;
+function over(uri: string, transport: PhoneSettings["transport"]): string {
+  return transport === "udp" || /^sips:/i.test(uri) ? uri : withTransport(uri, transport);
 }
 
 /** A target as people type it: `bob` and `bob@example.com` get what is missing. */
 export function targetUri(text: string, { domain, transport }: Pick<PhoneSettings, "domain" | "transport">): string {
   const named = /<([^>]*)>/.exec(text)?.[1] ?? text;
-  if (/^[a-z][a-z0-9+.-]*:/i.test(named) && !/^[^:@]*:\d+$/.test(named)) return withTransport(named, transport);
-  if (named.includes("@")) return withTransport(`sip:${named}`, transport);
-  return domain === undefined ? named : withTransport(`sip:${named}@${authority(domain)}`, transport);
+  if (/^[a-z][a-z0-9+.-]*:/i.test(named) && !/^[^:@]*:\d+$/.test(named)) return over(named, transport);
+  if (named.includes("@")) return over(`sip:${named}`, transport);
+  return domain === undefined ? named : over(`sip:${named}@${authority(domain)}`, transport);
 }
 
 /** How calls are placed; without the URI. `service`: the registrar's route (RFC 3608). */
@@ -64,7 +60,7 @@ export function registerOptions(settings: PhoneSettings): RegisterOptions | unde
   const { from, domain, auth, proxy, strictRoute, registerInterval, retryInterval, transport } = settings;
   if (domain === undefined || from === undefined) return undefined;
   return {
-    registrar: withTransport(`sip:${authority(domain)}`, proxy === undefined ? transport : undefined),
+    registrar: over(`sip:${authority(domain)}`, proxy === undefined ? transport : undefined),
     aor: from,
     auth,
     proxy,

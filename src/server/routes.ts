@@ -82,13 +82,12 @@ function compileRoute(rule: Route, targets: RouteTargets): Receiver {
   const { action } = rule;
   const authorize = rule.auth === undefined ? undefined : targets.authorizer(rule);
   const act = actOf(rule, targets);
-  const matching = route(rule, (incoming, groups) => {
+  const receiver = route(rule, (incoming, groups) => {
     if (authorize?.(incoming) !== true) act(incoming, groups);
   });
   const { trunk } = rule;
   // Whoever calls by a trunk means us, whatever the trunk's server calls us.
-  if (trunk !== undefined) return (incoming) => targets.trunkOf(incoming) === trunk && matching(incoming);
-  const receiver = matching;
+  if (trunk !== undefined) return (incoming) => targets.trunkOf(incoming) === trunk && receiver(incoming);
   if (action.type === "proxy" || action.type === "drop") return receiver;
   if (action.type === "location")
     // A domain without a user is registered nowhere: that is us.

@@ -8,14 +8,13 @@ import {
   register,
 } from "../agent/index.ts";
 import type { TrunkSettings } from "../config/config.ts";
-import { withTransport } from "../config/trunks.ts";
 import type { StatusTrunk } from "../control/status.ts";
 import type { Log } from "../log.ts";
 import type { Timer } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import { canonicalHost } from "../sip/host.ts";
 import type { Request } from "../sip/message.ts";
-import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
+import { isSipUri, parseUri, type SipUri, withTransport } from "../sip/uri.ts";
 
 const emptyLine = new Uint8Array([0x0d, 0x0a]);
 const ping = new Uint8Array([0x0d, 0x0a, 0x0d, 0x0a]);

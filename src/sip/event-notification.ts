@@ -2,6 +2,12 @@
 import { Params } from "./params.ts";
 import { isToken } from "./text.ts";
 
+/** The media types of the bodies that the packages we read have (RFC 3842 §3.5, RFC 4235 §3.5). */
+export const bodyTypes: ReadonlyMap<string, string> = new Map([
+  ["message-summary", "application/simple-message-summary"],
+  ["dialog", "application/dialog-info+xml"],
+]);
+
 export interface EventField {
   /** The package in lower case: `refer`, `message-summary`. */
   readonly package: string;

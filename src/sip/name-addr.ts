@@ -117,6 +117,13 @@ function make(display: string, uriText: string, params: Params | undefined): Nam
   return uri === undefined ? undefined : new ParsedNameAddr(display, uri, uriText, params);
 }
 
+/** What somebody wrote of a party (octets) as a name-addr in brackets, without the header field's parameters: the tag is ours to set. */
+export function withoutParams(party: string): string {
+  if (party === "") return "";
+  const close = party.lastIndexOf(">");
+  return close < 0 ? `<${party.split(";", 1)[0]}>` : party.slice(0, close + 1);
+}
+
 /**
  * A name-addr as it is sent: `"display" <uri>;params`.
  * @throws InvalidHeaderValue when a part holds line ends or NUL, or the URI what would end it.

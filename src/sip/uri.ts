@@ -176,6 +176,15 @@ function commonParamsEqual(a: Params, b: Params): boolean {
   return true;
 }
 
+/** What is written of a URI with `;transport=` where it says none; as it is when it is no SIP URI, or `transport` undefined. */
+export function withTransport(uri: string, transport: string | undefined): string {
+  const parsed = parseUri(uri);
+  if (transport === undefined || parsed === undefined || !isSipUri(parsed) || parsed.params.has("transport"))
+    return uri;
+  const [head = "", headers] = uri.split("?", 2);
+  return `${head};transport=${transport}${headers === undefined ? "" : `?${headers}`}`;
+}
+
 function headersEqual(a: string, b: string): boolean {
   if (a === b) return true;
   const sorted = (headers: string) =>
