@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig } from "../config/index.ts";
+import type { Feed } from "../control/feed.ts";
 import type { Lifecycle } from "../control/lifecycle.ts";
 import { type ControlSocket, openControlSocket } from "../control/socket.ts";
 import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
@@ -11,6 +12,7 @@ import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/inde
 import type { Arguments } from "./arguments.ts";
 import { noConfiguration } from "./beginning.ts";
 import { exitCodes } from "./commands.ts";
+import { openControl } from "./control.ts";
 import { EventStream, toDescriptor } from "./event-stream.ts";
 import { Events } from "./events.ts";
 import { placeOf, showProblems } from "./problems.ts";
@@ -20,6 +22,7 @@ import type { Terminal } from "./terminal.ts";
 /** What `run` needs of a server. */
 export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop"> & {
   readonly calls: { readonly size: number };
+  readonly feed?: Feed | undefined;
 };
 
 /** The world around `run`; tests bring their own. */
@@ -94,7 +97,12 @@ export async function run(
 /** What to change in the configuration, where the message does not say it. */
 function mendOf(error: unknown): { mend?: string } {
   const name = error instanceof Error ? error.name : "";
-  if (name === "StoreError" || (error instanceof Error && "code" in error && error.code === "certificate")) return {};
+  if (
+    name === "StoreError" ||
+    name === "HttpError" ||
+    (error instanceof Error && "code" in error && error.code === "certificate")
+  )
+    return {};
   return { mend: "change `listen` or `media.ports` of the configuration, or say --listen URL" };
 }
 
@@ -202,11 +210,21 @@ const realSurroundings: Surroundings = {
     events?.serve(server);
     events?.read(Bun.stdin.stream());
     const socket = openSocket(config, server, lifecycle, log);
+    const http = await openControl({ config, server, lifecycle, log }).catch(async (error: unknown) => {
+      socket?.close();
+      await server.stop();
+      throw error;
+    });
     return {
       ...server,
+      reload(next) {
+        server.reload(next);
+        if (next.control !== undefined) http?.use(next.control);
+      },
       async stop() {
         socket?.close();
         await server.stop();
+        await http?.close();
       },
     };
   },

@@ -113,6 +113,7 @@ export class Service implements Lifecycle {
     if (!loaded.ok) {
       for (const problem of loaded.problems) log.error(problem.message, { at: placeOf(problem) });
       log.error("the configuration has mistakes; the old one stays", { problems: loaded.problems.length });
+      server.feed?.publish("config.refused", { problems: loaded.problems.length });
       return { taken: false, problems: loaded.problems, warnings: [], restart: [] };
     }
     for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
@@ -124,6 +125,8 @@ export class Service implements Lifecycle {
     this.#config = next;
     log.info("the configuration was read again", { routes: next.routes.length });
     const scripts = await tellScripts(next, log);
+    const warnings = loaded.warnings.length + scripts.length;
+    server.feed?.publish("config.reloaded", { routes: next.routes.length, warnings });
     return { taken: true, problems: [], warnings: [...loaded.warnings, ...scripts], restart };
   }
 

@@ -44,7 +44,7 @@ export const feedEvents = {
   },
   "call.answered": { doc: "A call is answered, and that is acknowledged.", data: {} },
   "call.event": {
-    doc: "Something happens in a call: the events of docs/calls.md but CONNECTED and ENDED. Digits and texts are not told, but how many characters they have.",
+    doc: "Something happens in a call: the events of docs/calls.md but CONNECTED and ENDED. Digits and texts are told as so many stars.",
     data: {
       event: text("Its name, such as `HOLD`."),
       args: objectOrNot("Its arguments."),

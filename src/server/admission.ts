@@ -16,6 +16,8 @@ export interface AdmissionOptions {
   /** Milliseconds that the request at hand has waited in a queue of ours. */
   waited: () => number;
   limits?: Partial<OverloadLimits> | undefined;
+  /** Told when refusals begin, with how late we are, ms; and when they are over, with how many there were. */
+  told?: { began(late: number): void; passed(refused: number): void } | undefined;
 }
 
 /** Methods that open dialogs (RFC 3261 §12.1, RFC 6665 §4, RFC 3515 §2). */
@@ -30,7 +32,7 @@ export class Admission {
   readonly #refused: RecentRefusals;
 
   constructor(options: AdmissionOptions) {
-    const { clock, log, limits } = options;
+    const { clock, log, limits, told } = options;
     this.#options = options;
     this.#lag = new LagMeter(clock);
     this.#refused = new RecentRefusals(clock);
@@ -38,15 +40,19 @@ export class Admission {
       new Overload({
         clock,
         limits,
-        began: (delay) =>
-          log.warn(`${what} cannot keep up: new calls are refused with 503`, { lateMs: rounded(delay) }),
-        passed: ({ refused, admitted, ms, delay }) =>
+        began(delay) {
+          log.warn(`${what} cannot keep up: new calls are refused with 503`, { lateMs: rounded(delay) });
+          told?.began(rounded(delay));
+        },
+        passed({ refused, admitted, ms, delay }) {
           log.info(`${what} keeps up again`, {
             refused,
             accepted: admitted,
             seconds: Math.round(ms / 100) / 10,
             lateMs: rounded(delay),
-          }),
+          });
+          told?.passed(refused);
+        },
       });
     this.#own = overload("signalling");
     this.#handlers = overload("the script worker");

@@ -1,22 +1,11 @@
 /** A running siproc: sockets, transactions, user agent, media and handlers put together from a configuration. */
-import {
-  type AgentSettings,
-  defaultSettings,
-  type InviteFailure,
-  type InviteOptions,
-  type RegistrationState,
-  type SessionEnd,
-  Subscriptions,
-  UserAgent,
-} from "../agent/index.ts";
-import type { Call, Handler } from "../call/index.ts";
+import { defaultSettings, Subscriptions, UserAgent } from "../agent/index.ts";
 import type { Config } from "../config/config.ts";
-import type { AccountsControl, GateControl } from "../control/accounts.ts";
-import type { Control } from "../control/status.ts";
+import { Feed } from "../control/feed.ts";
 import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
 import { dtlsFingerprint, type MediaEngine, startMedia } from "../media/index.ts";
-import { chain, type Incoming, type Receiver } from "../routing/index.ts";
+import { chain, type Receiver } from "../routing/index.ts";
 import { rehearsal } from "../routing/rehearsal.ts";
 import { registrationRehearsal } from "../routing/rehearsal-registration.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -25,25 +14,25 @@ import { checkRequest, checkResponse, type ParseFailure, type Request, type Resp
 import { secureRandom } from "../sip/random.ts";
 import { TransactionLayer } from "../sip/transaction/index.ts";
 import { openStore } from "../store/index.ts";
-import { type Listening, SystemClock, TransportLayer } from "../transport/index.ts";
+import { SystemClock, TransportLayer } from "../transport/index.ts";
 import { Resolver } from "../transport/resolve/index.ts";
 import { version } from "../version.ts";
 import { Admission } from "./admission.ts";
 import { Calls } from "./calls.ts";
 import { ServerDialer } from "./dialer.ts";
 import { Dispatch, type DispatchParts } from "./dispatch.ts";
+import { accountFeed, CallFeed, feedRegistrations, feedTrunk, overloadFeed } from "./feeding.ts";
 import { Gate } from "./gate.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
-import type { OverloadLimits } from "./overload.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
-import { accountsControl, type KeptAccounts } from "./report-accounts.ts";
+import { accountsControl } from "./report-accounts.ts";
 import { compileRoutes } from "./routes.ts";
+import type { Server, ServerOptions } from "./server.ts";
 import { Services } from "./services.ts";
 import { SpeechEngines } from "./speech.ts";
 import { Start } from "./start.ts";
-import type { Trunk } from "./trunk.ts";
 import { trunkHandler } from "./trunk-handler.ts";
 import { Trunks } from "./trunks.ts";
 import { Unrouted } from "./unrouted.ts";
@@ -51,42 +40,7 @@ import { UserAgentEntry } from "./user-agent-entry.ts";
 import { settlesWithin, until } from "./waiting.ts";
 import { warmUp } from "./warm-up.ts";
 
-export interface Server {
-  readonly listening: readonly Listening[];
-  /** Registrar, proxies and what belongs to them. */
-  readonly services: Services;
-  readonly agent: UserAgent;
-  readonly transport: TransportLayer;
-  /** What the server says of itself, and can be told. */
-  readonly control: Control;
-  /** The accounts, and how they are changed. */
-  readonly accounts: AccountsControl;
-  /** Whether new requests are served. */
-  readonly gate: GateControl;
-  /** Requests outside of our dialogs go here first, before the routes of the configuration; undefined: to these at once. */
-  use(receiver: Receiver | undefined): void;
-  readonly calls: Calls;
-  /** Whether a request may come to the user agent (RFC 3261 §8.2); false: it was refused, or is none that anybody answers. */
-  admits(incoming: Incoming): boolean;
-  /** Makes the relay of media ready, whatever the routes say: for receivers that a program adds. */
-  startRelay(): void;
-  /** Our accounts elsewhere. */
-  readonly trunks: Trunks;
-  /** The way to somebody, and whom handlers may call. */
-  readonly dialer: ServerDialer;
-  /** Tells one listener of each connection that is gone. */
-  onClosed(heard: (flow: Flow) => void): void;
-  /** Takes over routes, scripts and limits of a new configuration. Calls that are up go on as they began. */
-  reload(config: Config): void;
-  /** Places a call that `handler` handles; `ended` is told how it ended. */
-  call(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure;
-  /** The handler that a `script` or `exec` route would get. */
-  handler(action: HandlerAction): Handler;
-  /** Refuses new calls and resolves when the last one has ended, or after `graceMs`: true when all ended by themselves. */
-  drain(graceMs: number): Promise<boolean>;
-  /** Ends what is still up, completes recordings, closes the sockets. */
-  stop(): Promise<void>;
-}
+export type { Server, ServerOptions } from "./server.ts";
 
 /** Octets out for one octet in, at most, towards a UDP source that may be forged. */
 const amplification = 3;
@@ -94,33 +48,17 @@ const amplification = 3;
 /** How long a stopping server waits for the answers to its last BYEs, in ms. */
 const farewell = 1000;
 
-export interface ServerOptions {
-  log: Log;
-  /** A handler of the embedding program's own for a `script` or `exec` route; undefined: what the route says. */
-  handlerFor?: ((action: HandlerAction) => Handler | undefined) | undefined;
-  /** Keeps ports for relayed media though no route relays: `startRelay` may be called. */
-  mayRelay?: boolean | undefined;
-  /** When new calls are refused because we are late, and how late we are with the request at hand: for tests. */
-  overload?: Partial<OverloadLimits> | undefined;
-  /** What the user agent does otherwise than by default. */
-  agent?: Partial<AgentSettings> | undefined;
-  /** Told of each change of a trunk's registration. */
-  trunkChanged?: ((trunk: Trunk, state: RegistrationState) => void) | undefined;
-  /** Where accounts are kept that can be changed, instead of the store. */
-  accounts?: KeptAccounts | undefined;
-  waited?: (() => number) | undefined;
-  /** Plays calls and registrations that nobody makes after the start, so that the first real ones are as fast as the others. */
-  rehearse?: boolean | undefined;
-}
-
 /** Starts everything or nothing. Throws TransportError or MediaError, whose messages name the address or the ports. */
 export async function startServer(config: Config, options: ServerOptions): Promise<Server> {
   const { log } = options;
   const clock = new SystemClock();
+  const feed = new Feed();
+  feed.active = config.control !== undefined;
   const admission = new Admission({
     clock,
     random: secureRandom,
     log,
+    told: overloadFeed(feed),
     limits: options.overload,
     waited: options.waited ?? (() => transport.waited),
   });
@@ -213,7 +151,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   await relay.use(config).catch(closeAll);
   const services = new Services(config, {
     ...{ clock, log, store, transport, transactions, resolver, relay },
-    accounts: options.accounts,
+    ...{ accounts: options.accounts, feed },
   });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const speech = new SpeechEngines(log);
@@ -221,12 +159,18 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     { agent, media, speech: () => speech.current, admission, clock, random: secureRandom, log },
     callLimits(config),
   );
+  const callFeed = new CallFeed(feed);
+  calls.observers.add(callFeed);
+  feedRegistrations(feed, services.location);
   const elsewhere = new Trunks({
     context: agent.context,
     log,
     now: Date.now,
     trust: (address) => services.guard.trust(address),
-    changed: (trunk, state) => options.trunkChanged?.(trunk, state),
+    changed(trunk, state) {
+      feedTrunk(feed, trunk, state);
+      options.trunkChanged?.(trunk, state);
+    },
   });
   trunks = elsewhere;
   const dialer = new ServerDialer({
@@ -282,6 +226,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const accounts = accountsControl({
     services,
     apply: () => apply(current),
+    told: accountFeed(feed),
     written: async () => {
       await (options.accounts ?? store).flush();
       return (options.accounts ?? store.state).failure;
@@ -299,8 +244,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     dialer,
     accounts,
     gate,
+    feed,
     control: report({
       config: () => current,
+      feed,
       accounts,
       calls,
       services,
@@ -329,6 +276,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     async drain(graceMs) {
       calls.draining = true;
       services.stateful.draining = true;
+      feed.publish("server.draining", { calls: calls.size + services.stateful.size });
       // Whoever calls us by a trunk is better told by its server that we are away.
       void elsewhere.stop();
       const forwarded = until(() => services.stateful.size === 0);

@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import type { Config } from "../config/config.ts";
 import type { AccountsControl } from "../control/accounts.ts";
+import type { Feed } from "../control/feed.ts";
 import type { Control, Status } from "../control/status.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
@@ -15,6 +16,7 @@ import type { Trunks } from "./trunks.ts";
 
 export interface ReportParts {
   config: () => Config;
+  feed: Feed;
   accounts: AccountsControl;
   calls: Calls;
   services: Services;
@@ -57,9 +59,15 @@ export function report(parts: ReportParts): Control {
         return "exempt";
       }
       parts.transport.disconnect(source);
+      parts.feed.publish("ban.began", { source, why: "an operator", until: Date.now() + Math.max(0, ms) });
       return "banned";
     },
-    unban: (source) => guard.bans.lift(socketHost(source)),
+    unban(written) {
+      const source = socketHost(written);
+      const lifted = guard.bans.lift(source);
+      if (lifted) parts.feed.publish("ban.lifted", { source });
+      return lifted;
+    },
     accounts(limit) {
       const rows = [];
       for (const { user, domain, name, disabled, kept } of parts.accounts.views()) {

@@ -8,6 +8,7 @@ import {
   StoredAccounts,
 } from "../accounts/index.ts";
 import type { Config, Route, RouteAction } from "../config/config.ts";
+import type { Feed } from "../control/feed.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { hash } from "../hash.ts";
 import type { Log } from "../log.ts";
@@ -63,6 +64,7 @@ export interface ServiceParts {
   transactions: TransactionLayer;
   resolver: Resolver;
   relay: Relay;
+  feed: Feed;
 }
 
 interface AuthorizeEvent {
@@ -109,6 +111,7 @@ export class Services implements OnPath {
       settings: guardSettings(config),
       banned: (source, why) => {
         log.warn("an address is banned", { source, why, minutes: Math.round(this.#config.ban.for / 60_000) });
+        parts.feed.publish("ban.began", { source, why, until: Date.now() + this.#config.ban.for });
         transport.disconnect(source);
       },
     });

@@ -1,0 +1,35 @@
+/**
+ * The HTTP listener of `control:` and what hangs below its paths, joined with a running server. Its parts are loaded only where
+ * it is configured.
+ */
+import type { Config } from "../config/index.ts";
+import type { HttpServer } from "../control/http/server.ts";
+import type { Lifecycle } from "../control/lifecycle.ts";
+import type { Log } from "../log.ts";
+import type { Server } from "../server/index.ts";
+
+export interface ControlParts {
+  readonly config: Config;
+  readonly server: Server;
+  readonly lifecycle: Lifecycle;
+  readonly log: Log;
+}
+
+/** Opens it; undefined: the configuration has none. Throws HttpError, whose message says what cannot be had. */
+export async function openControl({ config, server, lifecycle, log }: ControlParts): Promise<HttpServer | undefined> {
+  const { control: settings } = config;
+  if (settings === undefined) return undefined;
+  const [{ openHttp }, { apiMount }] = await Promise.all([
+    import("../control/http/server.ts"),
+    import("../control/api/index.ts"),
+  ]);
+  const mounts = [
+    apiMount({ server, lifecycle, log, settings }),
+    // Each further part is one line here.
+  ];
+  const http = openHttp({ settings, mounts, log });
+  for (const url of http.urls) log.info(`the API listens on ${url}/v1/`);
+  if (settings.keys.length === 0)
+    log.warn("the HTTP API has no keys: whoever is on this machine may do everything; add control.keys");
+  return http;
+}
