@@ -5,7 +5,9 @@ import { type Config, loadConfig } from "../config/index.ts";
 import type { Feed } from "../control/feed.ts";
 import type { Lifecycle } from "../control/lifecycle.ts";
 import { type ControlSocket, openControlSocket } from "../control/socket.ts";
-import { createLog, type Level, type Log, type LogFormat, levels } from "../log.ts";
+import { type Log, levels } from "../log.ts";
+import type { LogTail } from "../log-tail.ts";
+import { LogError, type LogSettings, type OpenLog, openLog } from "../log-targets.ts";
 import type { Server } from "../server/index.ts";
 import { type ServiceManager, serviceManager } from "../service-manager.ts";
 import { formatAddress, type ListenUrl, parseListenUrl } from "../transport/index.ts";
@@ -27,12 +29,16 @@ export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop"> & 
 
 /** The world around `run`; tests bring their own. */
 export interface Surroundings {
-  start(config: Config, options: { log: Log; events?: Events | undefined; lifecycle: Lifecycle }): Promise<Running>;
+  start(
+    config: Config,
+    options: { log: Log; tail: LogTail; events?: Events | undefined; lifecycle: Lifecycle },
+  ): Promise<Running>;
   /** For --events: events on stdout, lines of stdin. */
   events?(options: { config: Config; log: Log; quit: () => void }): Events;
   /** Calls `heard` for each signal until the returned function is called. */
   onSignal(heard: (name: Signal) => void): () => void;
-  log(options: { level: Level; format: LogFormat }): Log;
+  /** @throws LogError */
+  log(settings: LogSettings): OpenLog;
   /** Who started this process and wants to be told how it stands. */
   manager?(log: Log): ServiceManager | undefined;
   now(): number;
@@ -63,7 +69,9 @@ export async function run(
     return exitCodes.failed;
   }
   const config = overridden(loaded.config, given, listen);
-  const log = around.log(config.log);
+  const opened = openOrTell(config.log, around, terminal);
+  if (opened === undefined) return exitCodes.setup;
+  const { log } = opened;
   for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
 
   const quit = Promise.withResolvers<void>();
@@ -73,13 +81,15 @@ export async function run(
     log,
     override: (read) => overridden(read, given, listen),
     manager: around.manager?.(log),
+    reopenLog: () => opened.reopen(),
   });
   let server: Running;
   try {
-    server = await around.start(config, { log, events, lifecycle: service });
+    server = await around.start(config, { log, tail: opened.tail, events, lifecycle: service });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.error(`siproc cannot start: ${reason}`, { ...mendOf(error), configuration: config.file });
+    await opened.close();
     return exitCodes.setup;
   }
   const ignore = around.onSignal((name) => service.heard(name));
@@ -90,8 +100,19 @@ export async function run(
   await served;
   ignore();
   log.info("stopped");
+  await opened.close();
   await events?.end();
   return exitCodes.ok;
+}
+
+function openOrTell(settings: LogSettings, around: Surroundings, terminal: Terminal): OpenLog | undefined {
+  try {
+    return around.log(settings);
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    terminal.complain(`siproc: ${error.message}; change log.to of the configuration`);
+    return undefined;
+  }
 }
 
 /** What to change in the configuration, where the message does not say it. */
@@ -159,6 +180,7 @@ function overridden(config: Config, given: Arguments, listen: ListenUrl[]): Conf
     ...config,
     listen: listen.length > 0 ? listen : config.listen,
     log: {
+      ...config.log,
       level: level ?? config.log.level,
       format: format === "json" || format === "pretty" ? format : config.log.format,
     },
@@ -193,7 +215,7 @@ const realSurroundings: Surroundings = {
   events({ config, log, quit }) {
     return new Events({ config, log, quit, stream: new EventStream(toDescriptor(process.stdout.fd)) });
   },
-  async start(config, { log, events, lifecycle }) {
+  async start(config, { log, tail, events, lifecycle }) {
     // One call's fault must not be everybody's: what nobody caught is logged, and the others go on.
     const uncaught = (error: unknown) =>
       log.error("a fault inside siproc", {
@@ -239,7 +261,7 @@ const realSurroundings: Surroundings = {
       for (const { name, listener } of listeners) process.off(name, listener);
     };
   },
-  log: (options) => createLog(options),
+  log: openLog,
   manager: (log) =>
     serviceManager(process.env, (reason) => log.warn("the service manager cannot be told how it stands", { reason })),
   now: () => performance.now(),

@@ -8,6 +8,7 @@ import { type Running, run, type Signal, type Surroundings } from "../../src/cli
 import type { Terminal } from "../../src/cli/terminal.ts";
 import type { Config } from "../../src/config/index.ts";
 import { createLog } from "../../src/log.ts";
+import { LogTail } from "../../src/log-tail.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "siproc-run-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -79,8 +80,8 @@ class Service {
         this.signal = heard;
         return () => {};
       },
-      log: ({ level, format }) =>
-        createLog({
+      log: ({ level, format }) => ({
+        log: createLog({
           level,
           format,
           write: (line) => {
@@ -88,6 +89,10 @@ class Service {
             for (const { text, resolve } of this.#waiting) if (line.includes(text)) resolve();
           },
         }),
+        tail: new LogTail(),
+        reopen: () => void this.told.push("reopen"),
+        close: async () => {},
+      }),
       now: () => 0,
     };
   }
