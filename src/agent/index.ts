@@ -7,7 +7,9 @@ export {
   type AgentSettings,
   contactOn,
   defaultSettings,
+  familyOf,
   isSecure,
+  srtpOptions,
   type Ways,
 } from "./context.ts";
 export { type DtmfInfo, dtmfBody } from "./info.ts";
@@ -38,4 +40,5 @@ export {
   Subscriptions,
   type SubscriptionUser,
 } from "./subscribe.ts";
-export { type DialogUsage, UserAgent } from "./user-agent.ts";
+export { type DialogUsage, sessionId, UserAgent } from "./user-agent.ts";
+export { seenFrom, webRtcOn } from "./webrtc.ts";

@@ -13,6 +13,7 @@ import type { Speech } from "../speech/index.ts";
 import { isIpLiteral } from "../transport/index.ts";
 import { type Attachment, unasked } from "./attachment.ts";
 import { performers } from "./commands.ts";
+import { configurationOf } from "./configuration.ts";
 import { type CallControl, type CallFacts, callOver, type Finish, type Outcome } from "./control.ts";
 import type { Dialer, Peers } from "./dialer.ts";
 import { Gatherer } from "./gather.ts";
@@ -246,21 +247,7 @@ export class Call implements CallControl, SessionUser {
   }
 
   #configure(negotiated: Negotiated, remote: Negotiated["remote"]): void {
-    this.#audio?.configure({
-      remote,
-      codec: negotiated.codec,
-      fmtp: negotiated.fmtp,
-      payloadType: negotiated.payloadType,
-      receivePayloadTypes: negotiated.receivePayloadTypes,
-      dtmfPayloadType: negotiated.dtmfPayloadType,
-      dtmfReceivePayloadType: negotiated.dtmfReceivePayloadType,
-      dtmfClockRate: negotiated.dtmfClockRate,
-      direction: negotiated.direction,
-      ptime: negotiated.ptime,
-      rtcpMux: negotiated.rtcpMux,
-      security: negotiated.security,
-      webRtc: negotiated.webRtc,
-    });
+    this.#audio?.configure(configurationOf(negotiated, remote));
   }
 
   connected(): void {

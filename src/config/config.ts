@@ -5,6 +5,7 @@ import type { ControlSettings } from "../control/settings.ts";
 import type { LogSettings } from "../log-targets.ts";
 import type { LatchRule } from "../media/index.ts";
 import type { Pattern } from "../routing/pattern.ts";
+import type { Pattern } from "../routing/pattern.ts";
 import type { MediaWish } from "../routing/media-profile.ts";
 import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { SrtpPolicy } from "../sip/offer-answer.ts";

@@ -93,10 +93,11 @@ function actionOf(values: RouteValues): RouteAction | undefined {
   return undefined;
 }
 
-function proxySettings({ mode, nat, record_route, rewrite_contact }: RouteValues): ProxySettings {
+function proxySettings({ mode, nat, media, record_route, rewrite_contact }: RouteValues): ProxySettings {
   return {
     mode: mode ?? "stateful",
-    relay: nat === "relay",
+    relay: nat === "relay" || media === "relay",
+    media: media ?? "auto",
     recordRoute: record_route ?? true,
     rewriteContact: rewrite_contact ?? false,
   };
@@ -105,7 +106,7 @@ function proxySettings({ mode, nat, record_route, rewrite_contact }: RouteValues
 /** Actions that take calls. */
 const handling: ReadonlySet<RouteAction["type"]> = new Set(["script", "exec", "trunk", "events"]);
 
-const proxyKeys = ["mode", "nat", "record_route", "rewrite_contact"] as const;
+const proxyKeys = ["mode", "nat", "media", "record_route", "rewrite_contact"] as const;
 
 /** Keys that say how a proxy works, where there is none, or where they cannot work. */
 function checkProxyKeys(action: RouteAction, values: RouteValues, node: MapNode, context: Context): void {
@@ -119,10 +120,17 @@ function checkProxyKeys(action: RouteAction, values: RouteValues, node: MapNode,
   const { mode, relay, rewriteContact } = action;
   if (rewriteContact !== false && mode !== "stateless")
     context.problem(at("rewrite_contact"), "rewrite_contact is for mode: stateless; a stateful proxy needs none");
+  const relayKey = values.nat === undefined ? "media: relay" : "nat: relay";
   if (relay && !action.recordRoute)
-    context.problem(at("record_route"), "nat: relay needs record_route: without it the end of a call is not seen");
-  if (relay && mode === "redirect")
+    context.problem(at("record_route"), `${relayKey} needs record_route: without it the end of a call is not seen`);
+  if (relay && mode === "redirect" && values.nat !== undefined)
     context.problem(at("nat"), "nat: relay needs a proxy; with mode: redirect the caller goes elsewhere by itself");
+  const { media } = values;
+  const converts = media !== undefined && media !== "auto" && media !== "direct";
+  if (converts && mode !== "stateful")
+    context.problem(at("media"), `media: ${media} needs mode: stateful, the proxy that follows calls`);
+  if (converts && media !== "relay" && !action.recordRoute)
+    context.problem(at("record_route"), `media: ${media} needs record_route: without it the end of a call is not seen`);
   if (action.type === "proxy" && action.uris.length > 1 && mode === "stateless")
     context.problem(
       at("proxy"),

@@ -1,6 +1,7 @@
 /** The keys of a route: what a request must be like, and what happens to it. */
 
 import { resolve } from "node:path";
+import { mediaWishes } from "../routing/media-profile.ts";
 import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { isSipUri, parseUri } from "../sip/uri.ts";
 import { trunkName } from "./schema-trunks.ts";
@@ -142,6 +143,10 @@ export const routeKeys = {
   nat: {
     type: oneOf(["relay"]),
     doc: "`relay`: audio and video go through this server, so that phones behind NAT hear each other.",
+  },
+  media: {
+    type: oneOf(mediaWishes),
+    doc: "How `location` and `proxy` treat audio: `auto` (the default) converts between browsers, SRTP over TLS and RTP where the sides differ; `relay` is auto with `nat: relay`; `webrtc`, `srtp` and `plain` say what the callee speaks; `direct` never converts.",
   },
   rewrite_contact: {
     type: rewriteContact,

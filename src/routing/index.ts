@@ -25,8 +25,18 @@ export {
   type Receiver,
 } from "./chain.ts";
 export { Guard, type GuardSettings } from "./guard.ts";
+export { CallGateway, type ConvertedCall, type GatewayReport } from "./media-gateway.ts";
+export type {
+  GatewayBackend,
+  GatewayEnd,
+  GatewayMedia,
+  GatewaySession,
+  GatewaySide,
+  MediaGateway,
+} from "./media-gateway-seam.ts";
+export { type MediaProfile, type MediaWish, mediaWishes, type Profiles } from "./media-profile.ts";
 export { CallRelay, type CallRelayOptions, type RelayedCall, type RelayReport } from "./media-relay.ts";
-export type { MediaRelay, RelayBackend } from "./media-relay-seam.ts";
+export type { MediaRelay, RelayBackend, RelayCount } from "./media-relay-seam.ts";
 export { Networks } from "./networks.ts";
 export { compilePattern, expandGroups, type Pattern, type PatternMatch } from "./pattern.ts";
 export { StatefulProxy } from "./proxy-stateful/index.ts";

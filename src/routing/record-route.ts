@@ -23,6 +23,8 @@ export interface Mark {
   readonly mode: "stateless" | "stateful";
   /** Media is relayed. */
   readonly nat: boolean;
+  /** Media is converted. */
+  readonly converted?: boolean | undefined;
   /** Contacts are rewritten (stateless proxy). */
   readonly contact?: boolean | "force" | undefined;
 }
@@ -283,14 +285,15 @@ function asksForSips(request: Request): boolean {
 }
 
 /** `s` or `f` for the mode, then what is asked for. */
-function flags({ mode, nat, contact }: Mark, pair: boolean): string {
-  return `${mode === "stateful" ? "f" : "s"}${nat ? "n" : ""}${contact === "force" ? "C" : contact ? "c" : ""}${pair ? "2" : ""}`;
+function flags({ mode, nat, converted, contact }: Mark, pair: boolean): string {
+  return `${mode === "stateful" ? "f" : "s"}${nat ? "n" : ""}${converted ? "m" : ""}${contact === "force" ? "C" : contact ? "c" : ""}${pair ? "2" : ""}`;
 }
 
 function readFlags(text: string): Mark {
   return {
     mode: text.startsWith("f") ? "stateful" : "stateless",
     nat: text.includes("n"),
+    ...(text.includes("m") && { converted: true }),
     contact: text.includes("C") ? "force" : text.includes("c"),
   };
 }

@@ -71,11 +71,11 @@ export class Forwarding {
   }
 
   #send(incoming: Incoming, targets: readonly ProxyTarget[], settings: ProxySettings): void {
-    const { mode, relay: nat, recordRoute, rewriteContact } = settings;
+    const { mode, relay: nat, media, recordRoute, rewriteContact } = settings;
     const [first] = targets;
     if (mode === "stateless" && first !== undefined)
       this.#parts.stateless.forward(incoming, first, { nat, recordRoute, rewriteContact });
-    else this.#parts.stateful.forward(incoming, targets, { nat, recordRoute });
+    else this.#parts.stateful.forward(incoming, targets, { nat, media, recordRoute });
   }
 }
 

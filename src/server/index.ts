@@ -23,6 +23,7 @@ import { ServerDialer } from "./dialer.ts";
 import { Dispatch, type DispatchParts } from "./dispatch.ts";
 import { accountFeed, CallFeed, feedRegistrations, feedTrunk, overloadFeed } from "./feeding.ts";
 import { Gate } from "./gate.ts";
+import { Gateway } from "./gateway.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
@@ -149,7 +150,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const relay = new Relay(config, { transport, families: familiesOf(transport), log, ports: ports.relay });
   closing.push(() => relay.close());
   await relay.use(config).catch(closeAll);
+  const gateway = new Gateway({ context: agent.context, media });
   const services = new Services(config, {
+    gateway,
     ...{ clock, log, store, transport, transactions, resolver, relay },
     ...{ accounts: options.accounts, feed },
   });
@@ -295,6 +298,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       );
       await settlesWithin(elsewhere.stop(), farewell);
       services.stateful.stop();
+      gateway.close();
       await Promise.all([closeQuietly(media, log), relay.close(), handlers.close()]);
       resolver.close();
       speech.close();

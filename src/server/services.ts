@@ -51,6 +51,7 @@ import type { TransportLayer } from "../transport/index.ts";
 import type { Resolver } from "../transport/resolve/index.ts";
 import type { OnPath } from "./dispatch.ts";
 import { Forwarding } from "./forwarding.ts";
+import type { Gateway } from "./gateway.ts";
 import type { Relay } from "./relay.ts";
 import { WrongPasswords } from "./wrong-passwords.ts";
 
@@ -64,6 +65,7 @@ export interface ServiceParts {
   transactions: TransactionLayer;
   resolver: Resolver;
   relay: Relay;
+  gateway: Gateway;
   feed: Feed;
 }
 
@@ -136,6 +138,7 @@ export class Services implements OnPath {
       ...proxyParts,
       secret: store.secret("stateful"),
       random: secureRandom,
+      gateway: parts.gateway.calls,
       record: (record) => store.records.append(record),
     });
   }
@@ -270,7 +273,7 @@ export class Services implements OnPath {
 
   /** Calls whose media is relayed. */
   get relayed(): number {
-    return this.#parts.relay.size;
+    return this.#parts.relay.size + this.#parts.gateway.size;
   }
 
   /** Makes the relay ready where no route asks for it: for receivers that a program adds. Throws MediaError. */
@@ -278,8 +281,9 @@ export class Services implements OnPath {
     await this.#parts.relay.start();
   }
 
-  relays(limit: number): Promise<StatusRelay[]> {
-    return this.#parts.relay.list(limit);
+  async relays(limit: number): Promise<StatusRelay[]> {
+    const lists = await Promise.all([this.#parts.gateway.list(limit), this.#parts.relay.list(limit)]);
+    return lists.flat().slice(0, limit);
   }
 
   close(): void {

@@ -232,9 +232,9 @@ export class Branch implements ClientUser {
   }
 
   #endMedia(response: Response | undefined): void {
-    const { relay, request } = this.#context.forwarding;
-    const message = response ?? request;
-    if (relay !== undefined && message !== undefined && this.#branch !== "") relay.ended(message, this.#branch);
+    const { forwarding } = this.#context;
+    const message = response ?? forwarding.request;
+    if (message !== undefined && this.#branch !== "") forwarding.endMedia(message, this.#branch);
   }
 
   #upstream(response: Response, { flow }: ClientTransaction): Response | undefined {

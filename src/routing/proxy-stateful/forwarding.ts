@@ -4,7 +4,7 @@
  */
 import type { Flow } from "../../sip/flow.ts";
 import { formatHost } from "../../sip/host.ts";
-import { buildResponse, type Request, type Response } from "../../sip/message.ts";
+import { buildResponse, type Message, type Request, type Response } from "../../sip/message.ts";
 import { newTag } from "../../sip/random.ts";
 import { decrementMaxForwards, noteSource, Splice } from "../../sip/splice.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
@@ -12,7 +12,8 @@ import { isSipUri, parseUri, type SipUri, type Uri } from "../../sip/uri.ts";
 import { withoutCredentialsFor, withoutOwnCredentials } from "../authorize.ts";
 import { type Incoming, isDirect } from "../chain.ts";
 import { aliasContact, needsAlias } from "../contact-alias.ts";
-import type { MediaRelay } from "../media-relay-seam.ts";
+import type { Profiles } from "../media-profile.ts";
+import type { MediaRelay, RelayedBody, RelayRefusal } from "../media-relay-seam.ts";
 import { type Course, courseOf, type Mark, type Passage, withoutPassage } from "../record-route.ts";
 import type { ProxyTarget } from "../target.ts";
 import { withoutTopVia } from "./response.ts";
@@ -42,6 +43,8 @@ export class Forwarding {
   #tx: ServerTransaction | undefined;
   /** The Route values that are not ours. */
   readonly #routes: readonly string[];
+  /** The gateway knows of one of its branches. */
+  #converts = false;
 
   constructor(
     around: Around,
@@ -79,8 +82,14 @@ export class Forwarding {
     return this.#passage.own && this.#passage.flow !== undefined;
   }
 
-  get relay(): MediaRelay | undefined {
+  get #relay(): MediaRelay | undefined {
     return this.options.nat === true ? this.around.relay : undefined;
+  }
+
+  /** Media that this request began, or is about, goes on its branch nowhere. */
+  endMedia(message: Message, branch: string): void {
+    if (this.#converts) this.around.gateway?.ended(message, branch);
+    this.#relay?.ended(message, branch);
   }
 
   /** Undefined after the final response. */
@@ -121,7 +130,8 @@ export class Forwarding {
     if (course.uri !== request.uri) splice.setUri(course.uri);
     const { transport, host, port } = ways.viaFor(to);
     splice.insert("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch};rport`);
-    this.#recordRoute(splice, request, to);
+    const conversion = this.#conversion(request, to);
+    this.#recordRoute(splice, request, to, conversion !== undefined);
     noteSource(splice, request, from);
     decrementMaxForwards(splice, request);
     this.#route(splice, request, course);
@@ -131,7 +141,7 @@ export class Forwarding {
     // What another proxy handed on is that proxy's to find again.
     if (targetRefreshing.has(request.method) && isDirect(request) && needsAlias(request, from, options.nat === true))
       aliasContact(splice, request, from);
-    const relayed = this.relay?.request(request, from, to, branch);
+    const relayed = this.#mediaOf(request, to, branch, conversion);
     if (relayed !== undefined && "status" in relayed) return { type: "refused", status: relayed.status };
     if (relayed?.body !== undefined) splice.setBody(relayed.body);
     if (to.reliable) splice.ensureContentLength();
@@ -148,7 +158,7 @@ export class Forwarding {
       // Who is behind a further Route within the dialog is found by it.
       this.#routes.length === 0 &&
       this.around.recordRoute.isTop(response);
-    const relayed = this.relay?.response(response, from, this.from, response.via.branch ?? "").body;
+    const relayed = this.#mediaIn(response, from)?.body;
     if (!alias && relayed === undefined) return withoutTopVia(response);
     if (response.values("via").length < 2) return undefined;
     const splice = new Splice(response);
@@ -156,6 +166,41 @@ export class Forwarding {
     if (alias) aliasContact(splice, response, from);
     if (relayed !== undefined) splice.setBody(relayed);
     return splice.message();
+  }
+
+  #conversion(request: Request, to: Flow): Profiles | undefined {
+    const { media, recordRoute } = this.options;
+    if (media === undefined || recordRoute === false || !this.isInvite || request.to.tag !== undefined)
+      return undefined;
+    return this.around.gateway?.conversion(request, this.from, to, media);
+  }
+
+  /** What becomes of its description: converted, relayed, or let be. */
+  #mediaOf(
+    request: Request,
+    to: Flow,
+    branch: string,
+    conversion: Profiles | undefined,
+  ): RelayedBody | RelayRefusal | undefined {
+    const { gateway } = this.around;
+    if (conversion !== undefined) {
+      this.#converts = true;
+      return gateway?.begin(request, this.from, to, branch, conversion);
+    }
+    if (this.options.converted === true) {
+      const converted = gateway?.request(request, this.from, to, branch);
+      if (converted !== undefined) this.#converts = true;
+      // From before we were started, or from a call that was silent for too long: nobody could use what it offers.
+      else if (this.isInvite || this.method === "UPDATE") return lost;
+      if (converted !== undefined) return converted;
+    }
+    return this.#relay?.request(request, this.from, to, branch);
+  }
+
+  #mediaIn(response: Response, from: Flow): RelayedBody | undefined {
+    const branch = response.via.branch ?? "";
+    const converted = this.#converts ? this.around.gateway?.response(response, from, branch) : undefined;
+    return converted ?? this.#relay?.response(response, from, this.from, branch);
   }
 
   /** To the server transaction. False: it takes none, or none any more. */
@@ -179,15 +224,15 @@ export class Forwarding {
   done(status: number): void {
     this.#ended?.(status);
     this.#tx = undefined;
-    // The relay names what it is told to end by its request.
-    if (this.relay === undefined) this.#incoming = undefined;
+    // What carries the media names what it is told to end by its request.
+    if (this.#relay === undefined && !this.#converts) this.#incoming = undefined;
   }
 
-  #recordRoute(splice: Splice<Request>, request: Request, to: Flow): void {
+  #recordRoute(splice: Splice<Request>, request: Request, to: Flow, converted: boolean): void {
     const { method } = request;
     const { options, around } = this;
     if (options.recordRoute === false) return;
-    const mark = options.nat === true ? relayedMark : plainMark;
+    const mark = markOf(options.nat === true, converted);
     if (recorded.has(method) && (method === "NOTIFY" || request.to.tag === undefined)) {
       for (const value of around.recordRoute.values(request, this.from, to, mark))
         splice.insert("first", `Record-Route: ${value}`);
@@ -213,6 +258,12 @@ export class Forwarding {
 const noRoutes: readonly string[] = [];
 const plainMark: Mark = { mode: "stateful", nat: false };
 const relayedMark: Mark = { mode: "stateful", nat: true };
+const lost: RelayRefusal = { status: 481, reason: "Media Is Gone" };
+
+function markOf(nat: boolean, converted: boolean): Mark {
+  const mark = nat ? relayedMark : plainMark;
+  return converted ? { ...mark, converted } : mark;
+}
 
 /** Remembers one URI. */
 const lastUri = {

@@ -66,7 +66,7 @@ export class StatefulProxy {
     if (routed && incoming.authenticated === undefined && hasFurtherRoute(request, passage))
       return tx.respondStateless(403, { reason: "Route Not Allowed" });
     // Within a dialog media is turned elsewhere by who comes with its pass alone.
-    this.#forward(incoming, passage, targets, outside ? options : { ...options, nat: false });
+    this.#forward(incoming, passage, targets, outside ? options : { ...options, nat: false, media: undefined });
   }
 
   /**
@@ -78,7 +78,8 @@ export class StatefulProxy {
     const passage = this.#around.recordRoute.read(request, flow);
     if (!passage.own || !passage.genuine) return request.method === "ACK" ? undefined : tx.respondStateless(403);
     const target = this.#byRoute(request, passage);
-    const options: ForwardOptions = passage.mark.nat ? { nat: true } : {};
+    const { nat, converted } = passage.mark;
+    const options: ForwardOptions = nat || converted ? { nat, converted } : {};
     if (request.method === "ACK") this.#forwardAck(incoming, passage, target, options);
     else if (request.method === "CANCEL") tx.respondStateless(481);
     else this.#forward(incoming, passage, [target], options);

@@ -6,6 +6,8 @@ import type { TransactionLayer } from "../../sip/transaction/index.ts";
 import type { SipUri } from "../../sip/uri.ts";
 import type { Hop, Resolution } from "../../transport/resolve/contract.ts";
 import type { CallRecord } from "../call-record.ts";
+import type { MediaGateway } from "../media-gateway-seam.ts";
+import type { MediaWish } from "../media-profile.ts";
 import type { MediaRelay } from "../media-relay-seam.ts";
 import type { RecordRoute } from "../record-route.ts";
 import type { ProxyTarget } from "../target.ts";
@@ -37,6 +39,8 @@ export interface StatefulProxyOptions {
   readonly ownRealm?: ((realm: string) => boolean) | undefined;
   /** Asked for calls that are forwarded with `nat`. */
   readonly relay?: MediaRelay | undefined;
+  /** Asked for calls that are forwarded with `media`. */
+  readonly gateway?: MediaGateway | undefined;
   /** Is given the record of each call when it is over. Without it no call is followed. */
   readonly record?: ((record: CallRecord) => void) | undefined;
   readonly limits?: Partial<StatefulProxyLimits> | undefined;
@@ -75,6 +79,10 @@ export interface ForwardOptions {
   readonly noAnswer?: number | undefined;
   /** The media is relayed, and every Contact that is not where it came from gets its alias. */
   readonly nat?: boolean | undefined;
+  /** When media is converted; never without it, and never where requests within the dialog do not come this way. */
+  readonly media?: MediaWish | undefined;
+  /** The request belongs to a dialog whose media is converted. */
+  readonly converted?: boolean | undefined;
   /** False: requests within the dialog do not come this way. */
   readonly recordRoute?: boolean | undefined;
   /** Tries the contacts of a redirection instead of sending it on. */
