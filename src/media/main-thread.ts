@@ -54,6 +54,7 @@ const noStats: RtpStats = {
   jitter: 0,
   roundTrip: undefined,
   remoteLost: undefined,
+  remoteJitter: undefined,
   dropped: 0,
 };
 

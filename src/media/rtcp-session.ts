@@ -16,6 +16,10 @@ export interface Sent {
 export class RtcpSession {
   roundTrip: number | undefined;
   remoteLost: number | undefined;
+  /** ms. */
+  remoteJitter: number | undefined;
+  /** Of our stream's timestamps, Hz. */
+  clockRate = 8000;
   #cname: string;
   #random: () => number;
   #wall: (now: number) => number;
@@ -99,6 +103,7 @@ export class RtcpSession {
     for (const block of found.reports) {
       if (block.ssrc !== ssrc) continue;
       this.remoteLost = block.lost;
+      this.remoteJitter = (block.jitter * 1000) / this.clockRate;
       if (block.lastSenderReport === 0) continue;
       const ntp = toNtp(this.#wall(now));
       const elapsed = (middleOfNtp(ntp.seconds, ntp.fraction) - block.lastSenderReport - block.delay) | 0;

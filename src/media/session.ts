@@ -98,6 +98,7 @@ export class Session implements TransportUser {
     const taken = configuration.receivePayloadTypes ?? [{ payloadType, codec }];
     this.#configuration = configuration;
     const line = this.#lineFor(configuration);
+    this.#rtcp.clockRate = soundCodecs[codec].clockRate;
     const mux = configuration.rtcpMux === true;
     this.#receiver.latch.configure(remote, mux, configuration.latch ?? this.#world.latch);
     const receives = remote !== undefined && (direction === "sendrecv" || direction === "recvonly");
@@ -374,6 +375,7 @@ export class Session implements TransportUser {
       jitter: ((receiver.reception?.jitter ?? 0) * 1000) / (receiver.reception?.clockRate ?? clockRate),
       roundTrip: this.#rtcp.roundTrip,
       remoteLost: this.#rtcp.remoteLost,
+      remoteJitter: this.#rtcp.remoteJitter,
       dropped: receiver.dropped,
     };
   }

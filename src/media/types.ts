@@ -251,6 +251,8 @@ export interface RtpStats {
   roundTrip: number | undefined;
   /** What the peer reported of our stream by RTCP: packets lost; undefined when it reported nothing. */
   remoteLost: number | undefined;
+  /** The same of its interarrival jitter, ms. */
+  remoteJitter: number | undefined;
   /** Datagrams refused: wrong source, wrong payload type, not RTP. */
   dropped: number;
 }

@@ -79,6 +79,11 @@ export class CallRelay implements MediaRelay {
     return size;
   }
 
+  /** Whether media of this call is relayed. */
+  carries(callId: string): boolean {
+    return this.#calls.has(callId);
+  }
+
   /** What has been counted of the relayed calls, or of the first `most` of them. */
   list(most = 1000): Promise<RelayedCall[]> {
     const legs = [...this.#calls.values()].flat().slice(0, most);

@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { StatusRelay } from "../control/status.ts";
 import type { Log } from "../log.ts";
 import { createRelay, type Family, type RelayEngine } from "../media/index.ts";
-import { CallRelay, type MediaRelay } from "../routing/index.ts";
+import { CallRelay, type MediaRelay, type RelayReport } from "../routing/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 
 export interface RelayParts {
@@ -56,7 +56,21 @@ export class Relay {
       isOwn: (host, port) => transport.isOwn(host, port),
       log,
       latch: config.media.latch,
+      ended: (report) => this.ended(report),
     });
+  }
+
+  /** Told of each relayed dialog, or branch that may have become one, that is over. */
+  ended: (report: RelayReport) => void = () => {};
+
+  /** Whether media of this call is relayed. */
+  carries(callId: string): boolean {
+    return this.#calls.carries(callId);
+  }
+
+  /** What has been counted of the dialogs that are relayed now. */
+  async counts(): Promise<Omit<RelayReport, "reason">[]> {
+    return await this.#calls.list(Number.POSITIVE_INFINITY);
   }
 
   /** What the proxies ask. */

@@ -199,6 +199,7 @@ test("a call whose audio is lost ends", () => {
     jitter: 0,
     roundTrip: undefined,
     remoteLost: undefined,
+    remoteJitter: undefined,
     dropped: 0,
   };
   bench.media.session.listener({ type: "closed", stats, error: "the media worker failed" });

@@ -81,7 +81,7 @@ describe("a peer's text on a terminal", () => {
 describe("the line that says how it stands", () => {
   const stats = {
     ...{ sentPackets: 0, sentOctets: 0, receivedPackets: 995, receivedOctets: 0, lost: 5, jitter: 2.125 },
-    ...{ roundTrip: undefined, remoteLost: undefined, dropped: 0 },
+    ...{ roundTrip: undefined, remoteLost: undefined, remoteJitter: undefined, dropped: 0 },
   };
   test.each([
     [{ state: "ready" }, "ready"],
