@@ -6,6 +6,7 @@ import type { Config } from "../config/index.ts";
 import type { HttpServer } from "../control/http/server.ts";
 import type { Lifecycle } from "../control/lifecycle.ts";
 import type { Log } from "../log.ts";
+import type { LogTail } from "../log-tail.ts";
 import type { Server } from "../server/index.ts";
 
 export interface ControlParts {
@@ -13,10 +14,18 @@ export interface ControlParts {
   readonly server: Server;
   readonly lifecycle: Lifecycle;
   readonly log: Log;
+  /** Its last lines. */
+  readonly logs: LogTail;
 }
 
 /** Opens it; undefined: the configuration has none. Throws HttpError, whose message says what cannot be had. */
-export async function openControl({ config, server, lifecycle, log }: ControlParts): Promise<HttpServer | undefined> {
+export async function openControl({
+  config,
+  server,
+  lifecycle,
+  log,
+  logs,
+}: ControlParts): Promise<HttpServer | undefined> {
   const { control: settings } = config;
   if (settings === undefined) return undefined;
   const [{ openHttp }, { apiMount }] = await Promise.all([
@@ -24,7 +33,7 @@ export async function openControl({ config, server, lifecycle, log }: ControlPar
     import("../control/api/index.ts"),
   ]);
   const mounts = [
-    apiMount({ server, lifecycle, log, settings }),
+    apiMount({ server, lifecycle, log, logs, settings }),
     // Each further part is one line here.
   ];
   const http = openHttp({ settings, mounts, log });

@@ -232,7 +232,7 @@ const realSurroundings: Surroundings = {
     events?.serve(server);
     events?.read(Bun.stdin.stream());
     const socket = openSocket(config, server, lifecycle, log);
-    const http = await openControl({ config, server, lifecycle, log }).catch(async (error: unknown) => {
+    const http = await openControl({ config, server, lifecycle, log, logs: tail }).catch(async (error: unknown) => {
       socket?.close();
       await server.stop();
       throw error;

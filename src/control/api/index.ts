@@ -1,5 +1,6 @@
 /** The HTTP API below `/v1/`: its operations as a part of the listener. */
 import type { Log } from "../../log.ts";
+import type { LogTail } from "../../log-tail.ts";
 import type { AccountsControl } from "../accounts.ts";
 import type { Feed } from "../feed.ts";
 import type { Mount } from "../http/mount.ts";
@@ -13,6 +14,8 @@ export interface ApiParts {
   readonly lifecycle: Lifecycle;
   readonly settings: ControlSettings;
   readonly log: Log;
+  /** Its last lines. */
+  readonly logs: LogTail;
 }
 
 export function apiMount({ server }: ApiParts): Mount {
