@@ -2,10 +2,11 @@
 
 export default async function (call: Call) {
   await call.answer();
-  await call.play("scripts/sounds/echo-welcome.wav");
-  await call.echo();
+  void call.play("scripts/sounds/echo-welcome.wav").then(() => call.echo());
   for await (const event of call) {
     if (event.type === "dtmf") await call.dtmf(event.digit);
     if (event.type === "message") await call.message(event.text);
+    // Transferred, if `allow: dial` names to whom, the echo is somebody else's.
+    if (event.type === "referred") await call.follow().catch((error) => console.log(error.reason));
   }
 }

@@ -13,8 +13,9 @@ export {
   type Ways,
 } from "./context.ts";
 export { type DtmfInfo, dtmfBody } from "./info.ts";
+export type { InviteOptions } from "./invite-options.ts";
 export { OkRetransmission } from "./ok-retransmission.ts";
-export { type InviteFailure, type InviteOptions, invite } from "./outgoing.ts";
+export { type InviteFailure, invite } from "./outgoing.ts";
 export {
   type OutsideOptions,
   OutsideRequest,

@@ -1,18 +1,17 @@
 /** An INVITE of ours: early dialogs of its forks, PRACK, the answer, ACK, CANCEL (RFC 3261 §13.2, RFC 3262 §4, RFC 6337). */
-import type { AudioCodec } from "../sip/audio-codecs.ts";
 import { Dialog } from "../sip/dialog.ts";
 import type { DigestAttempt } from "../sip/digest-client.ts";
 import type { Flow } from "../sip/flow.ts";
 import { buildRequest, type HeaderList, type Request, type Response } from "../sip/message.ts";
 import { sessionDescription } from "../sip/multipart.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
-import { OfferAnswer, type SrtpPolicy } from "../sip/offer-answer.ts";
+import { OfferAnswer } from "../sip/offer-answer.ts";
 import { newCallId, newTag } from "../sip/random.ts";
 import { ReliableReceiver } from "../sip/reliable.ts";
 import { encodeUtf8 } from "../sip/text.ts";
 import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
 import type { Hop, Resolution } from "../transport/resolve/index.ts";
-import { digestClient, type Identities, isAnswerable } from "./authenticate.ts";
+import { digestClient, isAnswerable } from "./authenticate.ts";
 import { allow, supported } from "./capabilities.ts";
 import {
   type AgentContext,
@@ -28,30 +27,13 @@ import {
 } from "./context.ts";
 import { bye } from "./end.ts";
 import { HopWalk, type Sent } from "./hop-walk.ts";
-import { type PreloadedRoute, preloadedRoute, type RouteOptions } from "./preloaded-route.ts";
+import type { InviteOptions } from "./invite-options.ts";
+import { type PreloadedRoute, preloadedRoute } from "./preloaded-route.ts";
 import { acknowledge, fitted, request } from "./request.ts";
 import { Session, type SessionEnd, type SessionUser } from "./session.ts";
 import { noteInterval } from "./session-refresh.ts";
 import { sessionId } from "./user-agent.ts";
 import { webRtcOn } from "./webrtc.ts";
-
-export interface InviteOptions extends RouteOptions {
-  /** Whom to call: a `sip:` or `sips:` URI. */
-  uri: string;
-  /** Who calls, as a name-addr: `"Alice" <sip:alice@example.com>`. By default siproc at our own address. */
-  from?: string | undefined;
-  /** Whom we mean, as a name-addr without a tag; by default `uri`. */
-  to?: string | undefined;
-  headers?: HeaderList | undefined;
-  /** Who we are to those who ask for a password, in the call's first request and in all that follow. */
-  auth?: Identities | undefined;
-  /** The codec that is offered first, if it is one of ours. */
-  prefer?: AudioCodec | undefined;
-  /** Whether it is encrypted; as the settings say by default. */
-  srtp?: SrtpPolicy | undefined;
-  /** The one way to send it, whatever the URI says: where a phone of ours has registered from. */
-  flow?: Flow | undefined;
-}
 
 /** The INVITE as one hop got it. */
 interface Sending extends Sent {
@@ -232,7 +214,7 @@ class Invitation {
       headers: [
         ["Via", topVia(context, flow)],
         ...this.#route.headers,
-        ["Max-Forwards", "70"],
+        ["Max-Forwards", `${this.#options.maxForwards ?? 70}`],
         ["From", `${this.#from};tag=${localTag}`],
         ["To", encodeUtf8(this.#options.to ?? "") || `<${this.#options.uri}>`],
         ["Call-ID", this.#callId],

@@ -45,6 +45,8 @@ type Done = (outcome: Outcome) => void;
 
 /** Events that wait for a listener; a handler that takes longer than this to appear has lost its call anyway. */
 const maxEarlyEvents = 1000;
+/** How long a BYE may come behind the end of the way that the sound takes, ms. */
+const lastWord = 1000;
 
 export class Call implements CallControl, SessionUser {
   readonly facts: CallFacts;
@@ -338,8 +340,7 @@ export class Call implements CallControl, SessionUser {
       case "error":
         return this.#mediaFailed(event);
       case "gone":
-        this.log.info("a call's way to the other side is lost, which ends it", { reason: event.reason });
-        return this.session.end({ by: "remote", cause: "timeout", code: 408 });
+        return this.#wayLost(event.reason);
       case "silent":
         this.log.debug("no audio arrives any more");
         return;
@@ -349,6 +350,17 @@ export class Call implements CallControl, SessionUser {
         return this.session.end({ by: "system", cause: "error", code: 500 });
     }
   };
+
+  /** A page that hangs up closes its association, and its BYE comes a moment later; one that is left sends none. */
+  #wayLost(reason: string): void {
+    const { session } = this;
+    this.clock.after(lastWord, () => {
+      // Who was transferred has another way by now.
+      if (this.#ended || this.session !== session || session.offerAnswer.negotiated?.webRtc === undefined) return;
+      this.log.info("a call's way to the other side is lost, which ends it", { reason });
+      session.end({ by: "remote", cause: "timeout", code: 408 });
+    });
+  }
 
   #mediaFailed(event: MediaEvent & { type: "error" }): void {
     if (event.id === unasked) return;

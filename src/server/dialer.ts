@@ -18,6 +18,8 @@ export interface DialerParts {
   readonly subscriptions: Subscriptions;
   /** Where a user of ours is registered; none for anybody else. */
   registered(uri: SipUri): readonly ProxyTarget[];
+  /** The next hop to our own routes for a URI of a domain of ours; none for anybody else's. */
+  ownWay(uri: SipUri): string | undefined;
 }
 
 /** What a call to somebody is made with, or why nobody is called. */
@@ -43,15 +45,19 @@ export class ServerDialer implements Dialer {
 
   dial(by: Call, target: string, { handler, headers, ...wishes }: DialOptions): Call | InviteFailure {
     const way = this.permitted(by.facts, target, wishes);
+    const maxForwards = forwardsLeft(by.facts);
+    if (maxForwards <= 0) return tooFar;
     return "failure" in way
       ? way
-      : this.#parts.calls.place({ ...way, headers, prefer: by.session.offerAnswer.codec }, handler);
+      : this.#parts.calls.place({ ...way, headers, maxForwards, prefer: by.session.offerAnswer.codec }, handler);
   }
 
   dialOn(by: Call, target: string, given: Parameters<Dialer["dialOn"]>[2]): Session | InviteFailure {
     const { user, headers, ...wishes } = given;
     const way = this.permitted(by.facts, target, wishes, ourselves(by.facts));
-    return "failure" in way ? way : this.#parts.calls.placeOn({ ...way, headers }, user);
+    const maxForwards = forwardsLeft(by.facts);
+    if (maxForwards <= 0) return tooFar;
+    return "failure" in way ? way : this.#parts.calls.placeOn({ ...way, headers, maxForwards }, user);
   }
 
   subscribe(by: Call, target: string, what: Parameters<NonNullable<Dialer["subscribe"]>>[2], user: SubscriptionUser) {
@@ -115,7 +121,7 @@ export class ServerDialer implements Dialer {
     const way = { from: from ?? caller, meant: text };
     const phone = this.#reachable(uri)[device];
     if (phone !== undefined) return { uri: phone.uri, service: phone.route, flow: phone.flow, ...way };
-    if (this.#parts.registered(uri).length === 0) return { uri: text, ...way };
+    if (this.#parts.registered(uri).length === 0) return { uri: text, proxy: this.#parts.ownWay(uri), ...way };
     return none(`${shown(target)} is registered, and cannot be reached at the moment`);
   }
 
@@ -125,6 +131,15 @@ export class ServerDialer implements Dialer {
     const best = phones[0]?.q ?? 1;
     return phones.filter(({ q = 1 }) => q === best).slice(0, mostDevices);
   }
+}
+
+const tooFar: InviteFailure = { failure: "the call has come through too many servers, or through this one too often" };
+
+/** How many servers a call may pass that a call which came in leads to (RFC 7332): one less, so that no route calls itself for ever. */
+function forwardsLeft({ direction, headers }: CallFacts): number {
+  if (direction === "outgoing") return 70;
+  const written = headers.find(([name]) => name.toLowerCase() === "max-forwards")?.[1] ?? "";
+  return /^\d{1,3}$/.test(written) ? Math.min(Number(written), 70) - 1 : 69;
 }
 
 /** `sip:…` and `sips:…` as they stand; `user@host`; a number or `tel:` of a trunk. */

@@ -25,6 +25,7 @@ import { accountFeed, CallFeed, feedRegistrations, feedTrunk, overloadFeed } fro
 import { Gate } from "./gate.ts";
 import { Gateway } from "./gateway.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
+import { ownWay } from "./own-way.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
@@ -181,6 +182,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     trunks: elsewhere,
     subscriptions: new Subscriptions(agent),
     registered: (uri) => services.registered(uri),
+    ownWay: (uri) => ownWay(transport, current.domains, uri),
   });
   calls.dialer = dialer;
   calls.trust = (call) => dialer.trust(call);

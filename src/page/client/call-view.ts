@@ -1,6 +1,6 @@
 /** A call as both elements show it: who, how long, how loud, how good, and what can be done with it. */
 import { shownUri } from "./address.ts";
-import type { PhoneCall } from "./call.ts";
+import { type PhoneCall, transferred } from "./call.ts";
 import { button, field, h, say } from "./dom.ts";
 import { Meter } from "./meter.ts";
 import type { Phone } from "./phone.ts";
@@ -161,6 +161,7 @@ export class CallView {
 }
 
 function stateText(call: PhoneCall): string {
+  if (call.state === "ended" && call.transfer === transferred) return transferred;
   if (call.state === "ended")
     return call.end === "" ? "The call has ended." : `The call ended: ${call.end}.`.replace("..", ".");
   if (call.transfer !== "") return call.transfer;

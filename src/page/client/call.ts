@@ -23,6 +23,9 @@ interface InDialogRequest {
   reply(status: number): void;
 }
 
+/** What a transfer that has reached its target is called. */
+export const transferred = "Transferred.";
+
 /** How long candidates are waited for once there is one, in ms: the server needs only those that come at once. */
 const gathering = 300;
 
@@ -121,7 +124,7 @@ export class PhoneCall {
         trying: say("Transferring…"),
         progress: say("Transferring: it rings."),
         accepted: () => {
-          say("Transferred.")();
+          say(transferred)();
           this.hangUp();
         },
         failed: say("The transfer failed; this call goes on."),

@@ -60,6 +60,7 @@ button[aria-pressed="true"] { background: var(--_text); color: var(--_card); }
 .pad button { min-height: 56px; display: grid; justify-items: center; align-content: center; padding: 4px; line-height: 1.15; }
 .pad b { font-size: 1.3rem; font-weight: 600; }
 .pad small { font-size: 0.7rem; font-weight: 400; color: var(--_quiet); letter-spacing: 0.08em; }
+.pad small::before { content: attr(data-letters); content: attr(data-letters) / ""; }
 .call { display: grid; gap: 10px; border: 1px solid var(--_line); border-radius: var(--_radius); padding: 12px; }
 .head { display: flex; gap: 12px; justify-content: space-between; align-items: baseline; }
 .who { overflow-wrap: anywhere; font-size: 1.1rem; }
