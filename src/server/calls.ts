@@ -11,7 +11,7 @@ import {
 } from "../agent/index.ts";
 import { Call, type CallEvent, type CallFacts, type Dialer, type Handler, type Peers, Rooms } from "../call/index.ts";
 import type { Log } from "../log.ts";
-import type { MediaEngine } from "../media/index.ts";
+import type { MediaEngine, RtpStats } from "../media/index.ts";
 import { userOf } from "../routing/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -42,6 +42,8 @@ export interface CallObserver {
   happened?(call: Call, event: CallEvent): void;
   /** Its audio may still tell its last counts. */
   ended?(call: Call, end: SessionEnd): void;
+  /** How its packets stand, when that was asked for, and at its end: `last`. */
+  counted?(call: Call, stats: RtpStats, last: boolean): void;
 }
 
 interface Surroundings {
@@ -225,6 +227,9 @@ export class Calls implements Peers {
     const { watch, observers } = this;
     for (const observer of observers) observer.began?.(call, handler, flow);
     watch?.(call, undefined);
+    call.onCount = (stats, last) => {
+      for (const observer of observers) observer.counted?.(call, stats, last);
+    };
     call.onEvent = (event) => {
       for (const observer of observers) observer.happened?.(call, event);
       watch?.(call, event);
