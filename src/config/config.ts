@@ -4,9 +4,8 @@ import type { CaptureSettings, HepSettings, RecordSettings } from "../control/ke
 import type { ControlSettings } from "../control/settings.ts";
 import type { LogSettings } from "../log-targets.ts";
 import type { LatchRule } from "../media/index.ts";
-import type { Pattern } from "../routing/pattern.ts";
-import type { Pattern } from "../routing/pattern.ts";
 import type { MediaWish } from "../routing/media-profile.ts";
+import type { Pattern } from "../routing/pattern.ts";
 import type { AudioCodec } from "../sip/audio-codecs.ts";
 import type { SrtpPolicy } from "../sip/offer-answer.ts";
 import type { SpeechSettings } from "../speech/index.ts";
