@@ -154,6 +154,22 @@ Says what is wrong with the file, and what has changed that takes a restart. The
     options: [],
     start: async (_, terminal) => (await import("./schema.ts")).schema(terminal),
   },
+  man: {
+    summary: "Print a manual page, for man: siproc man | man -l -",
+    operands: { shown: "[PAGE]", min: 0, max: 1 },
+    options: [],
+    details: "PAGE is siproc, the default, or siproc.yaml.",
+    start: async (given, terminal) => (await import("./man.ts")).man(given, terminal),
+  },
+  completions: {
+    summary: "Print what completes siproc's commands and options in a shell: bash, zsh or fish.",
+    operands: { shown: "SHELL", min: 1, max: 1 },
+    options: [],
+    details: `In bash: source <(siproc completions bash)
+In zsh: siproc completions zsh > ~/.zfunc/_siproc, with ~/.zfunc in fpath before compinit
+In fish: siproc completions fish > ~/.config/fish/completions/siproc.fish`,
+    start: async (given, terminal) => (await import("./completions.ts")).completions(given, terminal),
+  },
 };
 
 export const commandNames: readonly string[] = Object.keys(commands);

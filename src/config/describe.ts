@@ -13,34 +13,48 @@ export function configJsonSchema(): JsonSchema {
   };
 }
 
-/** The reference: one Markdown table row per key, nested keys with their path. */
-export function configReference(): string {
-  const head = ["| Key | Value | Default | Meaning |", "|---|---|---|---|"];
-  const { routes, trunks, ...others } = configKeys;
-  return [
-    ...head,
-    ...rows(others, ""),
-    ...rows({ trunks, routes }, ""),
-    "",
-    "Keys of a trunk:",
-    "",
-    ...head,
-    ...rows(trunkKeys, ""),
-    "",
-    "Keys of a route:",
-    "",
-    ...head,
-    ...rows(routeKeys, ""),
-  ].join("\n");
+/** A key as the reference tells of it; nested keys have their path. */
+export interface DescribedKey {
+  readonly path: string;
+  readonly expected: string;
+  /** In backquotes; empty where there is none. */
+  readonly shownDefault: string;
+  readonly doc: string;
 }
 
-function rows(keys: Readonly<Record<string, Key<unknown>>>, prefix: string): string[] {
+/** All keys, those of a trunk and of a route apart. */
+export function configSections(): { readonly title: string; readonly keys: readonly DescribedKey[] }[] {
+  const { routes, trunks, ...others } = configKeys;
+  return [
+    { title: "Keys", keys: [...described(others, ""), ...described({ trunks, routes }, "")] },
+    { title: "Keys of a trunk", keys: described(trunkKeys, "") },
+    { title: "Keys of a route", keys: described(routeKeys, "") },
+  ];
+}
+
+/** The reference: one Markdown table row per key. */
+export function configReference(): string {
+  return configSections()
+    .flatMap(({ title, keys }, i) => [
+      ...(i === 0 ? [] : ["", `${title}:`, ""]),
+      "| Key | Value | Default | Meaning |",
+      "|---|---|---|---|",
+      ...keys.map(row),
+    ])
+    .join("\n");
+}
+
+function row({ path, expected, shownDefault, doc }: DescribedKey): string {
+  const cells = [`\`${path}\``, expected, shownDefault, doc];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function described(keys: Readonly<Record<string, Key<unknown>>>, prefix: string): DescribedKey[] {
   return Object.entries(keys).flatMap(([name, key]) => {
     if (key.planned) return [];
     const path = prefix + name;
-    if (isMap(key.type)) return rows(key.type.keys, `${path}.`);
-    const cells = [`\`${path}\``, key.type.expected, shownDefault(key.default), key.doc];
-    return [`| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`];
+    if (isMap(key.type)) return described(key.type.keys, `${path}.`);
+    return [{ path, expected: key.type.expected, shownDefault: shownDefault(key.default), doc: key.doc }];
   });
 }
 

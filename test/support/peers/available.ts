@@ -23,6 +23,12 @@ const packages = {
   python3: "python3",
   pocketsphinx_continuous: "pocketsphinx",
   perl: "perl",
+  man: "man-db",
+  zsh: "zsh",
+  fish: "fish",
+  "systemd-analyze": "systemd",
+  "dpkg-deb": "dpkg",
+  logrotate: "logrotate",
   rtpengine: "rtpengine-daemon",
 } as const;
 export type Peer = keyof typeof packages;
