@@ -1,4 +1,5 @@
 /** What the main thread and the store's worker say to each other. One batch at a time is on its way, and one transaction. */
+import type { RecordFilter, Retention } from "./types.ts";
 
 export interface Batch {
   /** Rows as bindings write them, separated by NULs; "" for none. */
@@ -14,10 +15,14 @@ export interface Batch {
 export type ValueTable = "accounts" | "bans" | "secrets";
 export const valueTables = ["accounts", "bans", "secrets"] as const;
 
+/** A record as JSON, with its number. */
+export type FoundRow = readonly [id: number, json: string];
+
 export type ToWorker =
   | { type: "open"; file: string }
   | { type: "write"; batch: Batch }
-  | { type: "last"; question: number; count: number }
+  | { type: "find"; question: number; filter: RecordFilter }
+  | { type: "retain"; retention: Retention }
   | { type: "close" };
 
 export type FromWorker =
@@ -25,5 +30,6 @@ export type FromWorker =
   | { type: "written" }
   /** Opening or writing failed; nothing of the batch is kept. */
   | { type: "failed"; reason: string }
-  | { type: "records"; question: number; json: readonly string[] }
+  | { type: "records"; question: number; rows: readonly FoundRow[] }
+  | { type: "retained" }
   | { type: "closed" };

@@ -2,15 +2,16 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Batch, type ValueTable, valueTables } from "./protocol.ts";
-import { type BindingRow, StoreError } from "./types.ts";
+import { type Batch, type FoundRow, type ValueTable, valueTables } from "./protocol.ts";
+import { forgetRecords, insertRecord, prepareRecords, recordQuery } from "./sqlite-records.ts";
+import { type BindingRow, type RecordFilter, type Retention, StoreError } from "./types.ts";
 
 /** "sipr": marks the file as ours. */
 const applicationId = 0x73697072;
 const schemaVersion = 1;
 /** Milliseconds that another program may hold the file before it counts as locked. */
 const patience = 2000;
-/** Call records beyond so many go, the oldest first. */
+/** Call records beyond so many go, the oldest first, where nobody says otherwise. */
 const keptRecords = 1_000_000;
 
 /** The columns of bindings in the order in which a binding writes them. */
@@ -44,7 +45,6 @@ const schema = `
   CREATE TABLE accounts (key TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE bans (key TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE secrets (key TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE records (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
@@ -99,6 +99,7 @@ export class Writer {
   readonly #put;
   readonly #record;
   readonly #values;
+  #retention: Retention = { keep: Number.POSITIVE_INFINITY, most: keptRecords };
 
   /** The file was made by `readFile`. Throws SQLiteError. */
   constructor(file: string) {
@@ -107,7 +108,7 @@ export class Writer {
     this.#put = database.prepare<void, string[]>(
       `REPLACE INTO bindings (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
     );
-    this.#record = database.prepare<void, [string]>("INSERT INTO records (json) VALUES (?)");
+    this.#record = database.prepare<void, [string]>(insertRecord);
     const replace = (table: ValueTable) =>
       database.prepare<void, [string, string]>(`REPLACE INTO ${table} VALUES (?, ?)`);
     const remove = (table: ValueTable) => database.prepare<void, [string]>(`DELETE FROM ${table} WHERE key = ?`);
@@ -130,8 +131,7 @@ export class Writer {
         else this.#values[table].replace.run(key, json);
       }
       for (const record of records) this.#record.run(record);
-      if (records.length > 0)
-        database.run(`DELETE FROM records WHERE id <= (SELECT max(id) FROM records) - ${keptRecords}`);
+      if (records.length > 0) forgetRecords(database, this.#retention, Date.now());
       database.run("COMMIT");
     } catch (error) {
       // SQLite has undone it by itself after some errors.
@@ -140,11 +140,19 @@ export class Writer {
     }
   }
 
-  last(count: number): string[] {
+  /** What is older, or more, goes now and with each batch that brings records. Throws SQLiteError. */
+  retain(retention: Retention): void {
+    this.#retention = retention;
+    forgetRecords(this.#database, retention, Date.now());
+  }
+
+  /** Throws SQLiteError. */
+  find(filter: RecordFilter): FoundRow[] {
+    const { sql, values } = recordQuery(filter, this.#retention, Date.now());
     return this.#database
-      .query<{ json: string }, [number]>("SELECT json FROM records ORDER BY id DESC LIMIT ?")
-      .all(count)
-      .map(({ json }) => json);
+      .query<{ id: number; json: string }, (number | string)[]>(sql)
+      .all(...values)
+      .map(({ id, json }) => [id, json]);
   }
 
   close(): void {
@@ -185,6 +193,7 @@ function prepare(database: Database, file: string): void {
       `${file} has the format ${version} of ${newer}; this one reads format ${schemaVersion}`,
     );
   }
+  prepareRecords(database);
   // Says now rather than later that the file, or the disk, takes nothing.
   database.run("REPLACE INTO meta VALUES ('opened', ?)", [new Date().toISOString()]);
 }

@@ -56,9 +56,14 @@ function storeOf(contents: ReturnType<typeof readFile>, behind: WriteBehind, unl
     records: {
       append: (record) => behind.record(JSON.stringify(record)),
       async last(count) {
-        const json = await behind.last(Math.min(Math.max(1, count), 1000));
-        return json.map((each): unknown => JSON.parse(each));
+        const rows = await behind.find({ limit: Math.min(Math.max(1, count), 1000), where: [] });
+        return rows.map(([, json]): unknown => JSON.parse(json));
       },
+      async find(filter) {
+        const rows = await behind.find({ ...filter, limit: Math.min(Math.max(1, filter.limit), 1000) });
+        return rows.map(([id, json]): [number, unknown] => [id, JSON.parse(json)]);
+      },
+      retain: (retention) => behind.retain(retention),
     },
     secret(name) {
       const known = secrets.get(name);

@@ -61,11 +61,36 @@ export interface Ban {
   readonly why: string;
 }
 
+/** One condition on a member of a record, which is a number, a text or missing. */
+export type RecordCondition =
+  | { readonly member: string; readonly is: "=" | "<" | ">="; readonly value: number | string }
+  | { readonly member: string; readonly is: "there" | "missing" }
+  /** One of several members. */
+  | { readonly anyOf: readonly string[]; readonly is: "="; readonly value: string };
+
+export interface RecordFilter {
+  readonly limit: number;
+  /** Only those with smaller numbers. */
+  readonly before?: number | undefined;
+  /** All must hold. */
+  readonly where: readonly RecordCondition[];
+}
+
+/** How long records are kept (ms since the call's `end`), and how many. */
+export interface Retention {
+  readonly keep: number;
+  readonly most: number;
+}
+
 export interface RecordStore {
   /** Keeps a record; it must be of what JSON can say. */
   append(record: object): void;
   /** The last `count` records (1,000 at most), the newest first. */
   last(count: number): Promise<readonly unknown[]>;
+  /** The records that match, the newest first, 1,000 at most, each with its number. What waits to be written is among them. */
+  find(filter: RecordFilter): Promise<readonly (readonly [id: number, record: unknown])[]>;
+  /** What is kept from now on; a million of any age before. */
+  retain(retention: Retention): void;
 }
 
 export interface Store {

@@ -1,11 +1,13 @@
 /** The store's worker: the only one that waits for the disk. */
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import { reasonOf, Writer } from "./sqlite-file.ts";
+import type { Retention } from "./types.ts";
 
 declare const self: Worker;
 
 let file = "";
 let writer: Writer | undefined;
+let retention: Retention | undefined;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   const answer = serve(data);
@@ -21,18 +23,26 @@ function serve(message: ToWorker): FromWorker {
         return { type: "opened" };
       case "write":
         // The file may have been out of reach.
-        writer ??= new Writer(file);
+        if (writer === undefined) {
+          writer = new Writer(file);
+          if (retention !== undefined) writer.retain(retention);
+        }
         writer.write(message.batch);
         return { type: "written" };
-      case "last":
-        return { type: "records", question: message.question, json: writer?.last(message.count) ?? [] };
+      case "find":
+        return { type: "records", question: message.question, rows: writer?.find(message.filter) ?? [] };
+      case "retain":
+        retention = message.retention;
+        writer?.retain(retention);
+        return { type: "retained" };
       case "close":
         writer?.close();
         writer = undefined;
         return { type: "closed" };
     }
   } catch (error) {
-    if (message.type === "last") return { type: "records", question: message.question, json: [] };
+    if (message.type === "find") return { type: "records", question: message.question, rows: [] };
+    if (message.type === "retain") return { type: "retained" };
     if (message.type === "close") return { type: "closed" };
     reopen();
     return { type: "failed", reason: reasonOf(error) };

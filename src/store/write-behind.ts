@@ -4,8 +4,8 @@
  */
 import type { Log } from "../log.ts";
 import type { Clock, Timer } from "../sip/clock.ts";
-import type { Batch, FromWorker, ToWorker, ValueTable } from "./protocol.ts";
-import type { BindingStore, StoredBinding } from "./types.ts";
+import type { Batch, FoundRow, FromWorker, ToWorker, ValueTable } from "./protocol.ts";
+import type { BindingStore, RecordFilter, Retention, StoredBinding } from "./types.ts";
 
 /** What of a Worker is used here, so that tests can stand in for one. */
 export interface WorkerPort {
@@ -26,6 +26,8 @@ const silence = 5000;
 const atOnce = 5000;
 /** Records that wait while nothing can be written; then the oldest are lost. */
 const maxRecords = 100_000;
+/** Questions for records that wait for an answer. */
+const maxQuestions = 100;
 
 interface Flight {
   readonly bindings: readonly StoredBinding[];
@@ -49,7 +51,8 @@ export class WriteBehind implements Pick<BindingStore, "put" | "delete"> {
   #retry = firstRetry;
   #failure: string | undefined;
   #idle: (() => void)[] = [];
-  #questions = new Map<number, (json: readonly string[]) => void>();
+  #questions = new Map<number, (rows: readonly FoundRow[]) => void>();
+  #retention: Retention | undefined;
   #lastQuestion = 0;
   #opened: ((failure: string | undefined) => void) | undefined;
   #closed: (() => void) | undefined;
@@ -135,14 +138,22 @@ export class WriteBehind implements Pick<BindingStore, "put" | "delete"> {
     this.#soon();
   }
 
-  last(count: number): Promise<readonly string[]> {
+  /** Records, those that wait here among them; none when the file cannot be read. */
+  async find(filter: RecordFilter): Promise<readonly FoundRow[]> {
+    if (this.#records.length > 0 || this.#flight !== undefined) await this.flush();
     const worker = this.#worker;
-    if (worker === undefined) return Promise.resolve([]);
-    const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+    if (worker === undefined || this.#questions.size >= maxQuestions) return [];
+    const { promise, resolve } = Promise.withResolvers<readonly FoundRow[]>();
     const question = ++this.#lastQuestion;
     this.#questions.set(question, resolve);
-    worker.postMessage({ type: "last", question, count });
-    return promise;
+    worker.postMessage({ type: "find", question, filter });
+    return await promise;
+  }
+
+  /** How long records are kept from now on, and how many. */
+  retain(retention: Retention): void {
+    this.#retention = retention;
+    this.#worker?.postMessage({ type: "retain", retention });
   }
 
   /** Writes at once; resolves when nothing waits any more, or a write has failed. */
@@ -244,8 +255,10 @@ export class WriteBehind implements Pick<BindingStore, "put" | "delete"> {
       case "failed":
         return this.#failed(message.reason);
       case "records":
-        this.#questions.get(message.question)?.(message.json);
+        this.#questions.get(message.question)?.(message.rows);
         this.#questions.delete(message.question);
+        return;
+      case "retained":
         return;
       case "closed":
         this.#closed?.();
@@ -326,6 +339,7 @@ export class WriteBehind implements Pick<BindingStore, "put" | "delete"> {
       this.#failed(`the store's worker has ended: ${event.message}`);
     };
     worker.postMessage({ type: "open", file: this.#file });
+    if (this.#retention !== undefined) worker.postMessage({ type: "retain", retention: this.#retention });
   }
 }
 
