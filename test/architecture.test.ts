@@ -32,7 +32,20 @@ const below: Readonly<Record<string, readonly string[]>> = {
   ],
   library: ["sip", "transport", "accounts", "routing", "agent", "handlers", "config", "server"],
   phone: ["sip", "transport", "routing", "agent", "call", "handlers", "media", "config", "server"],
-  cli: ["sip", "transport", "control", "routing", "agent", "call", "handlers", "media", "config", "server", "phone"],
+  cli: [
+    "sip",
+    "transport",
+    "accounts",
+    "control",
+    "routing",
+    "agent",
+    "call",
+    "handlers",
+    "media",
+    "config",
+    "server",
+    "phone",
+  ],
 };
 
 const sources = files("src/**/*.ts");

@@ -35,6 +35,8 @@ export interface ReadAccountsOptions {
   ) =>
     | { readonly ok: true; readonly node: YamlNode }
     | { readonly ok: false; readonly problems: readonly AccountProblem[] };
+  /** What the file holds, whatever its name ends with. */
+  readonly format?: "json" | undefined;
   /** What a text in YAML stands for, such as `${NAME}`. */
   readonly substitute?: (text: string) => { ok: true; text: string } | { ok: false; reason: string };
 }
@@ -49,7 +51,7 @@ export async function readAccounts(path: string, options: ReadAccountsOptions = 
 
 /** The same for a file's octets; the end of `file` tells the format. */
 export function parseAccounts(octets: Uint8Array, file: string, options: ReadAccountsOptions = {}): AccountsRead {
-  const kind = extname(file).toLowerCase();
+  const kind = options.format === undefined ? extname(file).toLowerCase() : `.${options.format}`;
   if (kind === ".yaml" || kind === ".yml") return parseYaml(octets, file, options);
   if (kind !== ".json" && kind !== ".csv")
     return fail(file, { line: 0, column: 0 }, "expected a file whose name ends with .yaml, .json or .csv");
@@ -120,7 +122,7 @@ function written(
 }
 
 /** The file's octets, or why there are none. */
-async function readOctets(file: string): Promise<Uint8Array | string> {
+export async function readOctets(file: string): Promise<Uint8Array | string> {
   try {
     const handle = await open(file, "r");
     try {

@@ -34,7 +34,7 @@ export type Read = { ok: true; given: Arguments } | { ok: false; reason: string 
 export const helpOption: Option = { name: "help", short: "h", help: "Show this help." };
 
 /**
- * Reads `--name value`, `--name=value`, `--switch`, `-h`, `-j 5`, `-j5` and operands in any order; after `--` all are operands.
+ * Reads `--name value`, `--name=value`, `--switch`, `-h`, `-j 5`, `-j5`, `-fj5` and operands in any order; after `--` all are operands.
  * With `stop`, everything from the first operand on is one.
  */
 export function readArguments(
@@ -46,10 +46,16 @@ export function readArguments(
   const known = [...options, helpOption];
   const given = new Map<string, string[]>();
   const rest: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
+  const words = [...argv];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    const apart = cluster(word, known);
+    if (apart !== undefined) {
+      words.splice(i--, 1, ...apart);
+      continue;
+    }
     if (word === "--" || (stop && !word.startsWith("-"))) {
-      rest.push(...argv.slice(word === "--" ? i + 1 : i));
+      rest.push(...words.slice(word === "--" ? i + 1 : i));
       break;
     }
     if (!word.startsWith("-") || word === "-") {
@@ -66,7 +72,7 @@ export function readArguments(
       if (attached !== undefined) return { ok: false, reason: `--${name} takes no value` };
       values.push("");
     } else {
-      const value = attached ?? argv[++i];
+      const value = attached ?? words[++i];
       if (value === undefined) return { ok: false, reason: `--${name} needs a value: --${name} ${option.value}` };
       if (option.among !== undefined && !option.among.includes(value))
         return { ok: false, reason: notAmong(option, value) };
@@ -79,6 +85,19 @@ export function readArguments(
     if (rest.length > operands.max) return { ok: false, reason: `“${rest[operands.max]}” is one argument too many` };
   }
   return { ok: true, given: { options: given, operands: rest } };
+}
+
+/** `-fvv` and `-fj5` as the options that they stand for: switches, the last perhaps with a value. */
+function cluster(word: string, known: readonly Option[]): string[] | undefined {
+  if (!/^-[^-=]{2,}/.test(word)) return undefined;
+  const options: string[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const option = known.find(({ short }) => short === word[at]);
+    if (option === undefined || (option.value !== undefined && at === 1)) return undefined;
+    if (option.value !== undefined) return [...options, `-${word.slice(at)}`];
+    options.push(`-${word[at]}`);
+  }
+  return options;
 }
 
 function divide(word: string, known: readonly Option[]): [name: string, value?: string] {

@@ -3,6 +3,7 @@ import { type LogFormat, levels } from "../log.ts";
 import type { Arguments, Operands, Option } from "./arguments.ts";
 
 import { callerOptions, callOptions, listenOptions, messageOptions, registerCommandOptions } from "./phone-tables.ts";
+import { sipwsDetails, sipwsOperands, sipwsOptions } from "./sipws-options.ts";
 import type { Terminal } from "./terminal.ts";
 
 export { exitCodeMeanings, exitCodes } from "./exit-codes.ts";
@@ -133,6 +134,13 @@ Says what is wrong with the file, and what has changed that takes a restart. The
     options: [],
     details: `Prints ok; degraded, and why, when it serves and something needs attention; or draining, when it takes no new calls. The exit code is 1 when it drains or does not answer.`,
     start: async (given, terminal) => (await import("./health.ts")).health(given, terminal),
+  },
+  sipws: {
+    summary: "Take the command line of SIPWS: a registrar and proxy whose accounts come over HTTP.",
+    operands: sipwsOperands,
+    options: sipwsOptions,
+    details: sipwsDetails,
+    start: async (given, terminal) => (await import("./sipws.ts")).sipws(given, terminal),
   },
   check: {
     summary: "Check configuration files and scripts without starting anything.",

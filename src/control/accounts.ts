@@ -35,7 +35,8 @@ export interface AccountContact {
 /**
  * One change. `fields` are those of an accounts file: user, domain, password or ha1…, name, description, image, disabled.
  * `put` adds an account, or puts it in the place of the one with its names. `edit` changes what is named and leaves the rest;
- * `null` takes a field away, and a password the hashes, and the other way round.
+ * `null` takes a field away, and a password the hashes, and the other way round. `merge` edits the account with its names, or
+ * adds it. `maybe`: an account that is not there is no fault.
  */
 export type AccountChange =
   | { readonly type: "put"; readonly fields: Readonly<Record<string, unknown>> }
@@ -45,7 +46,13 @@ export type AccountChange =
       readonly domain: string | undefined;
       readonly fields: Readonly<Record<string, unknown>>;
     }
-  | { readonly type: "remove"; readonly user: string; readonly domain: string | undefined };
+  | { readonly type: "merge"; readonly fields: Readonly<Record<string, unknown>> }
+  | {
+      readonly type: "remove";
+      readonly user: string;
+      readonly domain: string | undefined;
+      readonly maybe?: boolean | undefined;
+    };
 
 /** What is wrong with one of the changes. */
 export interface AccountFault {
@@ -79,8 +86,11 @@ export interface AccountsControl {
   find(user: string, domain: string | undefined): AccountView | undefined;
   /** Each contact that is registered. */
   contacts(): Iterable<AccountContact>;
-  /** Does all of it, or nothing; phones whose account is gone or disabled are registered no longer. Resolves when it is written. */
-  change(changes: readonly AccountChange[]): Promise<AccountOutcome>;
+  /**
+   * Does all of it, or nothing; phones whose account is gone or disabled are registered no longer. Resolves when it is written.
+   * `holds` is called in the turn in which the changes begin to hold, and before they are written.
+   */
+  change(changes: readonly AccountChange[], holds?: () => void): Promise<AccountOutcome>;
 }
 
 /** Whether requests outside of dialogs are served, or answered 503. */

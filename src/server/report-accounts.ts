@@ -27,7 +27,7 @@ export interface AccountsParts {
   /** Resolves when all is written, or writing has failed: with the reason. */
   readonly written: () => Promise<string | undefined>;
   /** Told of each change once it holds. */
-  readonly told?: ((kind: "changed" | "removed", account: Account) => void) | undefined;
+  readonly told?: ((kind: "changed" | "removed", account: Pick<Account, "user" | "domain">) => void) | undefined;
   /** Gives the turn to others in the middle of many changes. */
   readonly breathe?: (() => Promise<void>) | undefined;
 }
@@ -35,7 +35,8 @@ export interface AccountsParts {
 /** Changes that are looked at in one turn: some ms. */
 const atOnce = 500;
 
-type Made = { account: Account; before: Account | undefined } | { gone: Account };
+type Made = { account: Account } | { gone: Pick<Account, "user" | "domain"> };
+type Fault = Omit<AccountFault, "index">;
 
 export function accountsControl(parts: AccountsParts): AccountsControl {
   const { configured, stored, location } = parts.services;
@@ -57,37 +58,42 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
     return faults.length > 0 ? faults : made;
   };
 
-  const makeOne = (change: AccountChange, made: ReadonlyMap<string, Made>): Made | Omit<AccountFault, "index"> => {
+  const makeOne = (change: AccountChange, made: ReadonlyMap<string, Made>): Made | Fault => {
     const now = (user: string, domain: string | undefined): Account | undefined => {
       const already = made.get(accountKey(user, domain));
       if (already === undefined) return stored.get(user, domain);
       return "account" in already ? already.account : undefined;
     };
-    if (change.type === "put") {
-      const read = accountOfFields(change.fields);
-      if (!("account" in read)) return { code: "invalid", message: read.problems.join("; ") };
-      const { user, domain } = read.account;
-      return configuredFault(user, domain) ?? { account: read.account, before: now(user, domain) };
+    if (change.type === "put") return accountFrom(change.fields);
+    if (change.type === "merge") {
+      const { user, domain } = change.fields;
+      const before = typeof user === "string" ? now(user, typeof domain === "string" ? domain : undefined) : undefined;
+      return accountFrom(before === undefined ? change.fields : edited(before, change.fields));
     }
     const { user } = change;
     const domain = change.domain?.toLowerCase();
     const before = now(user, domain);
-    if (before === undefined)
-      return (
-        configuredFault(user, domain) ?? {
-          code: "unknown",
-          message: `the store has no account ${domain === undefined ? user : `${user}@${domain}`}`,
-        }
-      );
+    if (before === undefined) {
+      const whom = domain === undefined ? user : `${user}@${domain}`;
+      if (change.type === "remove" && change.maybe === true && configured.get(user, domain) === undefined)
+        return { gone: { user, domain } };
+      return configuredFault(user, domain) ?? { code: "unknown", message: `the store has no account ${whom}` };
+    }
     if (change.type === "remove") return { gone: before };
-    const read = accountOfFields(edited(before, change.fields));
-    if (!("account" in read)) return { code: "invalid", message: read.problems.join("; ") };
-    if (accountKey(read.account.user, read.account.domain) !== accountKey(user, domain))
+    const one = accountFrom(edited(before, change.fields));
+    if ("account" in one && accountKey(one.account.user, one.account.domain) !== accountKey(user, domain))
       return { code: "invalid", message: "an account keeps its user and domain; add another one and remove this" };
-    return { account: read.account, before };
+    return one;
   };
 
-  const configuredFault = (user: string, domain: string | undefined): Omit<AccountFault, "index"> | undefined => {
+  const accountFrom = (fields: Readonly<Record<string, unknown>>): { account: Account } | Fault => {
+    const read = accountOfFields(fields);
+    if (!("account" in read)) return { code: "invalid", message: read.problems.join("; ") };
+    const { account } = read;
+    return configuredFault(account.user, account.domain) ?? { account };
+  };
+
+  const configuredFault = (user: string, domain: string | undefined): Fault | undefined => {
     const there = configured.get(user, domain);
     if (there === undefined) return undefined;
     return { code: "configured", message: `${there} stands in the configuration; change it there` };
@@ -103,21 +109,25 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
         strangers ||= one.account.disabled;
         stored.put(one.account);
         parts.told?.("changed", one.account);
-      } else if (stored.remove(one.gone.user, one.gone.domain)) {
-        counts.removed++;
-        strangers = true;
-        parts.told?.("removed", one.gone);
+        continue;
       }
+      const { user, domain } = one.gone;
+      if (!stored.remove(user, domain)) continue;
+      counts.removed++;
+      strangers = true;
+      parts.told?.("removed", one.gone);
     }
     if (strangers) parts.services.forgetStrangers();
     parts.apply();
     return counts;
   };
 
-  const changeAll = async (changes: readonly AccountChange[]): Promise<AccountOutcome> => {
+  const changeAll = async (changes: readonly AccountChange[], holds?: () => void): Promise<AccountOutcome> => {
     const made = await prepare(changes);
     if (!(made instanceof Map)) return { ok: false, faults: made };
-    return { ok: true, ...commit(made), unwritten: undefined };
+    const counts = commit(made);
+    holds?.();
+    return { ok: true, ...counts, unwritten: undefined };
   };
 
   return {
@@ -145,8 +155,8 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
         } satisfies AccountContact;
       }
     },
-    async change(changes) {
-      const done = turn.then(() => changeAll(changes));
+    async change(changes, holds) {
+      const done = turn.then(() => changeAll(changes, holds));
       turn = done.catch(() => {});
       const outcome = await done;
       return outcome.ok ? { ...outcome, unwritten: await parts.written() } : outcome;

@@ -1,0 +1,103 @@
+/** SIPWS's requests over HTTP: POST with the key in the body, and GET. */
+import type { Log } from "../../log.ts";
+import { readBody } from "../http/body.ts";
+import { Keys } from "../http/keys.ts";
+import { type Asking, type Mount, mayDo } from "../http/mount.ts";
+import { problem } from "../http/problem.ts";
+import { Rate } from "../http/rate.ts";
+import { refused } from "../http/server.ts";
+import type { ControlKey } from "../settings.ts";
+import { errorCodes } from "./request.ts";
+import { type Pieces, Sipws, type SipwsAnswer, type SipwsParts } from "./sipws.ts";
+
+export interface SipwsMountOptions extends SipwsParts {
+  readonly log: Log;
+  /** Those that may change accounts; asked for at each request, since a reload changes them. */
+  readonly keys: () => readonly ControlKey[];
+  /** GET needs no key, as with SIPWS itself. */
+  readonly open: boolean;
+  /** ms, of any epoch. */
+  readonly now?: () => number;
+}
+
+/** Octets of a body: some 30,000 accounts. */
+export const mostSipwsBody = 4 * 1_048_576;
+/** Wrong keys from one address: so many at once, and then one in so many seconds. */
+const wrongKeys = { burst: 10, perSecond: 0.2 };
+
+/**
+ * Answers below a path. In `siproc sipws` that is `/`: SIPWS looks at no path.
+ * @param prefix `/`, or `/sipws`
+ */
+export function sipwsMount(prefix: string, options: SipwsMountOptions): Mount {
+  const { keys, log, open, now = () => performance.now() } = options;
+  const sipws = new Sipws(options);
+  const wrong = new Rate({ ...wrongKeys, now });
+  let known: { readonly of: readonly ControlKey[]; readonly keys: Keys } = { of: [], keys: new Keys([]) };
+  const isKey = (key: string | undefined) => {
+    const current = keys();
+    if (known.of !== current) known = { of: current, keys: new Keys(current) };
+    return key !== undefined && known.keys.find(key) !== undefined;
+  };
+
+  const post = async (request: Request, { address, scopes }: Asking): Promise<Response> => {
+    if (!wrong.has(address))
+      return problem("too-many", "too many wrong keys came from this address; wait", {
+        headers: { "Retry-After": String(wrong.wait(address)) },
+      });
+    const octets = await readBody(request, mostSipwsBody);
+    if (octets instanceof Response) return octets;
+    // A key in the header, or no key where none is configured, is as good as one in the body.
+    const may = mayDo({ scopes }, "accounts");
+    const answer = await sipws.post(textOf(octets), (key) =>
+      key === undefined || keys().length === 0 ? may : isKey(key),
+    );
+    note(answer, address);
+    return sent(answer.pieces);
+  };
+
+  const note = ({ code, reason = "" }: SipwsAnswer, source: string) => {
+    if (code === errorCodes.done) return;
+    if (code === errorCodes.key) {
+      wrong.take(source);
+      log.warn("a wrong key was given to change accounts", { source });
+    } else log.warn("accounts could not be changed as was asked", { source, reason });
+  };
+
+  return {
+    prefix,
+    scope: undefined,
+    answer(request, _, asking) {
+      if (request.method === "POST") return post(request, asking);
+      if (request.method !== "GET" && request.method !== "HEAD")
+        return problem("wrong-method", "POST a request, or GET the accounts", {
+          headers: { Allow: "GET, HEAD, POST" },
+        });
+      if (!open && !mayDo(asking, "read", "accounts")) return refused(asking, "read", "accounts");
+      return sent(sipws.database());
+    },
+  };
+}
+
+/** What is no UTF-8 is no JSON either. */
+function textOf(octets: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(octets);
+  } catch {
+    return "";
+  }
+}
+
+/** Sends a long answer piece by piece, and lets others have their turn in between. */
+function sent(pieces: Pieces): Response {
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const piece = pieces.next();
+      if (piece.done === true) controller.close();
+      else controller.enqueue(encoder.encode(piece.value));
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "application/json; charset=utf-8" } });
+}
