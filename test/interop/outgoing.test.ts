@@ -6,7 +6,7 @@ import { atMost } from "../support/at-most.ts";
 import { has } from "../support/peers/available.ts";
 import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { type Outgoing, type OutgoingOptions, placeCall } from "../support/peers/outgoing.ts";
-import { received, type SippOptions, type SippResult, startSipp, withoutRepetitions } from "../support/peers/sipp.ts";
+import { received, type SippOptions, type SippResult, startSipp } from "../support/peers/sipp.ts";
 import { repository } from "../support/peers/siproc.ts";
 import { duration, part, pitch, readWav } from "../support/peers/sound.ts";
 
@@ -31,7 +31,7 @@ async function callSipp(
   });
 }
 
-const story = (callee: SippResult) => received(withoutRepetitions(callee));
+const story = (callee: SippResult) => received(callee);
 const answered = { exit: 0, status: "answered", code: 200, cause: "hangup" };
 
 /** The scenario that SIPp plays, the handler, what SIPp then receives, and how the call went. */

@@ -7,7 +7,7 @@ import { atMost } from "../support/at-most.ts";
 import { dataJson, dataPath } from "../support/data.ts";
 import { has } from "../support/peers/available.ts";
 import { placeCall } from "../support/peers/outgoing.ts";
-import { received, type SippResult, sipp, startSipp, withoutRepetitions } from "../support/peers/sipp.ts";
+import { received, type SippResult, sipp, startSipp } from "../support/peers/sipp.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
 import { type Row, rows, text } from "../support/verdict.ts";
 import { handlers } from "./handlers/scripts.ts";
@@ -197,7 +197,7 @@ const scenario = async (name: string) => {
 };
 /** After something that it does not expect SIPp ends the call in its own way, which is not looked at. */
 const expectRun = (run: SippResult, { sees, differs }: Outcome) => {
-  const heads = received(withoutRepetitions(run)).filter((head) => head !== "100 INVITE");
+  const heads = received(run).filter((head) => head !== "100 INVITE");
   expect(differs === undefined && heads.at(-1) !== "ACK" ? heads : heads.slice(0, sees.length)).toEqual([...sees]);
   if (differs === undefined) expect({ code: run.code, errors: run.errors }).toMatchObject({ code: 0 });
 };

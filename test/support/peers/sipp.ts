@@ -188,13 +188,18 @@ function* readMessages(log: string): Iterable<SippMessage> {
   }
 }
 
-/** The status lines that SIPp received, such as `180 INVITE`, and the requests, such as `BYE`: a call's story on one line. */
+/**
+ * The status lines that SIPp received, such as `180 INVITE`, and the requests, such as `BYE`: a call's story on one line,
+ * without what was repeated, as it is on a busy machine.
+ */
 export function received(result: SippResult): string[] {
-  return result.messages.filter(({ direction }) => direction === "received").map(({ text }) => headline(text));
+  return withoutRepetitions(result)
+    .messages.filter(({ direction }) => direction === "received")
+    .map(({ text }) => headline(text));
 }
 
 /** The same without messages that were repeated, as on a busy machine they are. */
-export function withoutRepetitions(result: SippResult): SippResult {
+function withoutRepetitions(result: SippResult): SippResult {
   const seen = new Set<string>();
   const isNew = ({ text }: SippMessage) => !seen.has(text) && seen.add(text);
   return { ...result, messages: result.messages.filter(isNew) };
