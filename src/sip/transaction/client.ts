@@ -31,6 +31,9 @@ export abstract class ClientMachine<
   #user: ClientUser | undefined;
   #unsent: string | undefined;
   #started = false;
+  readonly #method: string;
+  /** When the request was sent; undefined: nobody wants to know how long it takes, or was told. */
+  #since: number | undefined;
 
   constructor(
     around: ClientSurroundings,
@@ -47,6 +50,8 @@ export abstract class ClientMachine<
     this.flow = flow;
     this.#request = request;
     this.#user = user;
+    this.#method = request.method;
+    this.#since = around.observer === undefined ? undefined : around.clock.now();
   }
 
   get request(): Request | undefined {
@@ -71,15 +76,18 @@ export abstract class ClientMachine<
   }
 
   protected pass(response: Response): void {
+    if (response.status >= 200) this.#observe(response.status);
     this.#user?.response(response, this);
   }
 
   protected reportTimeout(): void {
+    this.#observe(408);
     this.#user?.timeout(this);
     this.forget();
   }
 
   protected reportTransportError(reason: string): void {
+    this.#observe(503);
     this.#user?.transportError(reason, this);
     this.forget();
   }
@@ -91,6 +99,12 @@ export abstract class ClientMachine<
   protected forget(): void {
     this.#request = undefined;
     this.#user = undefined;
+  }
+
+  #observe(status: number): void {
+    if (this.#since === undefined) return;
+    this.around.observer?.completed(this.#method, status, this.around.clock.now() - this.#since);
+    this.#since = undefined;
   }
 
   readonly #failed = (reason: string) => {

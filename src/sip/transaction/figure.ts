@@ -3,6 +3,7 @@
  * Each machine has one timer slot: where two of the RFC's timers run at once, the nearer one is armed.
  */
 import type { Clock, Timer } from "../clock.ts";
+import type { TransactionObserver } from "./observer.ts";
 import type { Timers } from "./timers.ts";
 
 /** From a state, an input leads to the next state, by way of actions in this order. An input without an arrow is ignored. */
@@ -14,6 +15,7 @@ export type Figure<State extends string, Input extends string, Action extends st
 export interface Surroundings {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly observer: TransactionObserver | undefined;
 }
 
 /** `Cause` is the type of what comes with an input: a message. */

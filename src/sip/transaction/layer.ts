@@ -7,6 +7,7 @@ import type { Client, ClientSurroundings } from "./client.ts";
 import { InviteClient } from "./client-invite.ts";
 import { NonInviteClient } from "./client-non-invite.ts";
 import { clientKey, clientKeyOf, hasStatelessTag, serverKey, statelessTag } from "./key.ts";
+import type { TransactionObserver } from "./observer.ts";
 import { Handle, type Server, type ServerSurroundings } from "./server.ts";
 import { InviteServer } from "./server-invite.ts";
 import { NonInviteServer } from "./server-non-invite.ts";
@@ -42,6 +43,7 @@ export interface LayerOptions {
    * say `rport` listens at the port of its Via. The request may be one that failed to parse.
    */
   responseFlow?: (request: Request, flow: Flow) => Flow;
+  observer?: TransactionObserver | undefined;
 }
 
 /** A request that cannot become a client transaction: a mistake of the caller's. */
@@ -98,6 +100,7 @@ export class TransactionLayer {
     this.#around = {
       clock,
       timers: { ...defaultTimers, ...timers },
+      observer: options.observer,
       request: (request, flow, clientUser) => this.request(request, flow, clientUser),
       clientGone: (client) => void this.#clients.delete(client.key),
       serverGone: (server) => this.#gone(server),
@@ -144,6 +147,7 @@ export class TransactionLayer {
     if (request.method === "ACK") return;
     const response = this.#statelessResponse(request, flow, status, options);
     this.#responseFlow(request, flow).send(response.bytes());
+    this.#around.observer?.served(request.method, status, undefined);
   }
 
   #statelessResponse(request: Request, flow: Flow, status: number, options: StatelessOptions = {}): Response {
@@ -249,6 +253,7 @@ export class TransactionLayer {
     const server = this.#serveOther(key, "CANCEL", this.#responseFlow(cancel, flow));
     const toTag = invite?.toTag ?? statelessTag(cancel, this.#secret);
     server.respond(buildResponse(cancel, 200, { toTag, source: flow.remote }));
+    this.#around.observer?.served("CANCEL", 200, 0);
     if (invite?.state === "proceeding" && invite.handle !== undefined) this.#user.cancel(invite.handle, cancel);
   }
 

@@ -112,10 +112,13 @@ export class Handle implements ServerTransaction {
   onTransportError: ((reason: string) => void) | undefined = undefined;
   onAck: ((ack: Request) => void) | undefined = undefined;
   readonly #around: ServerSurroundings;
+  /** When the request came, where somebody wants to know how long it takes. */
+  readonly #since: number;
   #machine: Server | "none yet" | "forgotten" = "none yet";
 
   constructor(around: ServerSurroundings, request: Request, flow: Flow) {
     this.#around = around;
+    this.#since = around.observer === undefined ? 0 : around.clock.now();
     this.request = request;
     this.flow = flow;
   }
@@ -136,7 +139,11 @@ export class Handle implements ServerTransaction {
   }
 
   respond(response: Response): boolean {
-    return this.#open()?.respond(response) ?? false;
+    const { observer, clock } = this.#around;
+    const answers = observer !== undefined && response.status >= 200 && !this.finalSent;
+    const sent = this.#open()?.respond(response) ?? false;
+    if (answers && sent) observer.served(this.request.method, response.status, clock.now() - this.#since);
+    return sent;
   }
 
   respondStateless(status: number, options?: StatelessOptions): void {
