@@ -14,7 +14,7 @@ export const firstScript = `export default async function (call: Call) {
 const indented = (text: string) => text.trimEnd().replace(/^/gm, "  ");
 
 export const noConfiguration = `siproc: there is no siproc.yaml in this folder
-Name another file: siproc run FILE. Or make this one, siproc.yaml:
+Name another file: siproc run FILE. Or let siproc init make one, with comments. Or make this one, siproc.yaml:
 
 ${indented(firstConfig)}
 

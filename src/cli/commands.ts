@@ -44,6 +44,22 @@ SIGINT and SIGTERM let calls that are up go on for limits.drain, and then end; a
 SIGHUP reads the file again: routes, accounts, certificates, scripts and limits change, calls that are up do not. A file with mistakes changes nothing.`,
     start: async (given, terminal) => (await import("./run.ts")).run(given, terminal),
   },
+  init: {
+    summary: "Write a first configuration and a first script.",
+    operands: { shown: "[FOLDER]", min: 0, max: 1 },
+    options: [
+      { name: "domain", value: "DOMAIN", help: "Who we are: the domain of phones that register here." },
+      {
+        name: "user",
+        value: "USER",
+        repeats: true,
+        help: "A phone that registers, with a password of its own. May be repeated.",
+      },
+    ],
+    details:
+      "Writes siproc.yaml, hello.ts and siproc.d.ts into FOLDER, this one by default. A siproc.yaml that is there stays as it is.",
+    start: async (given, terminal) => (await import("./init.ts")).init(given, terminal),
+  },
   call: {
     summary: "Call, let a script or a program handle each call, and print how each went as a line of JSON.",
     operands: { shown: "URI... | -", min: 1, max: Number.POSITIVE_INFINITY },
