@@ -2,7 +2,7 @@
  * The database file of SIPWS (JSON: `data`, `domain`, `ip`) as a place that accounts are kept in: it is read once, and written anew
  * after each change. What stands in the file is always all of an old or all of a new state, whenever the process is killed.
  */
-import { chmod, chown, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Clock, Timer } from "../sip/clock.ts";
 import { parseAccounts, readOctets } from "./read.ts";
@@ -17,6 +17,8 @@ export interface DatabaseOptions {
   readonly clock: Clock;
   /** Told when writing begins to fail, with the reason, and with undefined when it works again. */
   readonly told?: ((failure: string | undefined) => void) | undefined;
+  /** Told what somebody should look at. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /** Accounts that are put into text in one turn: some ms. */
@@ -38,6 +40,8 @@ export class AccountDatabase implements AccountStore {
   #failure: string | undefined;
   #retry: Timer | undefined;
   #closed = false;
+  /** The file as it was when it was last read or written. */
+  #known: string | undefined;
 
   private constructor(file: string, options: DatabaseOptions) {
     this.#file = file;
@@ -48,11 +52,13 @@ export class AccountDatabase implements AccountStore {
   static async open(path: string, options: DatabaseOptions): Promise<DatabaseOpened> {
     // A link to the file stays one.
     const file = await realpath(path).catch(() => resolve(path));
+    await sweep(file);
     const database = new AccountDatabase(file, options);
     const there = await stat(file).then(
       () => true,
       (error: unknown) => !isMissing(error),
     );
+    database.#known = await markOf(file);
     const problems = there ? await database.#load() : [];
     if (problems.length > 0) return { ok: false, problems };
     // A disk that is full or read-only is better known now than after the first change.
@@ -143,6 +149,7 @@ export class AccountDatabase implements AccountStore {
     try {
       await this.#writeTo(temporary);
       await (there ? rm(temporary) : rename(temporary, this.#file));
+      this.#known = await markOf(this.#file);
       return undefined;
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
@@ -150,8 +157,19 @@ export class AccountDatabase implements AccountStore {
     }
   }
 
+  /** Its own for each process: two that were told to keep the same file must not write into each other's. */
   get #temporary(): string {
-    return join(dirname(this.#file), `.${basename(this.#file)}.new`);
+    return join(dirname(this.#file), `.${basename(this.#file)}.${process.pid}.new`);
+  }
+
+  /** What somebody else has written into the file meanwhile is put aside, and not lost. */
+  async #keepOther(): Promise<void> {
+    const mark = await markOf(this.#file);
+    if (mark === undefined || mark === this.#known) return;
+    await rename(this.#file, `${this.#file}.other`);
+    this.#options.warn?.(
+      "somebody else has changed the database; what it was is kept beside it, with .other at its end",
+    );
   }
 
   #changed(): void {
@@ -178,7 +196,9 @@ export class AccountDatabase implements AccountStore {
     const temporary = this.#temporary;
     try {
       await this.#writeTo(temporary);
+      await this.#keepOther();
       await rename(temporary, this.#file);
+      this.#known = await markOf(this.#file);
       await syncFolder(dirname(this.#file));
       this.#written = wanted;
       this.#failure = undefined;
@@ -199,7 +219,7 @@ export class AccountDatabase implements AccountStore {
     const values = [...this.#values.values()];
     const end = { domain: this.#domain, ip: this.#ip === "" ? this.#domain : this.#ip, v: this.#version };
     const old = await stat(this.#file).catch(() => undefined);
-    // A file of that name is what a process left that was killed; a link somebody else's trap.
+    // A link of that name may be somebody's trap.
     await rm(temporary, { force: true });
     const handle = await open(temporary, "wx", 0o600);
     try {
@@ -237,6 +257,31 @@ function rowOf(fields: unknown): Record<string, unknown> {
     ...(password === undefined ? {} : { password }),
     port: 5060,
   };
+}
+
+/** Takes away what processes left that were killed while they wrote. */
+async function sweep(file: string): Promise<void> {
+  const [before, after] = [`.${basename(file)}.`, ".new"];
+  for (const name of await readdir(dirname(file)).catch(() => [])) {
+    if (!name.startsWith(before) || !name.endsWith(after)) continue;
+    const pid = name.slice(before.length, -after.length);
+    if (/^\d{1,10}$/.test(pid) && !isRunning(Number(pid))) await rm(join(dirname(file), name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** What changes whenever a file is written; undefined: there is none. */
+async function markOf(file: string): Promise<string | undefined> {
+  const found = await stat(file, { bigint: true }).catch(() => undefined);
+  return found === undefined ? undefined : `${found.ino} ${found.size} ${found.mtimeNs}`;
 }
 
 /** The new name of a file is on the disk once its folder is. Not every file system can be asked for that. */

@@ -89,7 +89,7 @@ export async function sipwsSettings(given: Arguments, file = resolve("sipws.cfg"
 function httpSettings(host: string, port: number, keys: readonly string[]): ControlSettings {
   return {
     listen: [{ host, port }],
-    keys: keys.map((key, at) => ({ name: `key ${at + 1}`, key, scopes: ["accounts"] })),
+    keys: keys.map((key, at) => ({ name: `key ${at + 1}`, key, scopes: ["admin"] })),
     tls: undefined,
     console: false,
     requestsPerSecond: 100,

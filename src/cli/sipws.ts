@@ -119,7 +119,7 @@ async function start(settings: SipwsSettings, life: SipwsLife, log: Log): Promis
     const parts = { accounts: server.accounts, gate: server.gate, home };
     if (settings.request !== undefined) await request(settings, new Sipws(parts));
     const keys = settings.http?.keys ?? [];
-    const mount = sipwsMount("/", { ...parts, log, keys: () => keys, open: true });
+    const mount = sipwsMount("/", { ...parts, log, keys: () => keys, get: "everybody" });
     const http = settings.http === undefined ? undefined : openHttp({ settings: settings.http, mounts: [mount], log });
     closing.push(() => http?.close());
     const socket = openControlSocket(config.file, { control: server.control, lifecycle: life }, (error) =>
@@ -142,6 +142,7 @@ async function start(settings: SipwsSettings, life: SipwsLife, log: Log): Promis
 async function openDatabase(file: string, log: Log): Promise<AccountDatabase> {
   const opened = await AccountDatabase.open(file, {
     clock: new SystemClock(),
+    warn: (message) => log.warn(message, { file }),
     told(failure) {
       if (failure === undefined) log.warn("the database can be written again", { file });
       else log.error("the database cannot be written; changes hold, and are lost when siproc ends", { file, failure });

@@ -145,6 +145,11 @@ export const controlKeys = {
   },
   tls: { type: tls, doc: "Its certificate: `{ cert, key, passphrase }`, or `self-signed`. Without it, HTTP in clear." },
   console: { type: flag, default: true, doc: "Whether the console is served at `/`." },
+  sipws: {
+    type: flag,
+    default: false,
+    doc: "Whether requests of SIPWS are taken: POST at `/` and `/sipws`, with a key that may change accounts, GET at `/sipws`. See docs/sipws.md.",
+  },
   requests_per_second: {
     type: integer(0, 1_000_000),
     default: 100,

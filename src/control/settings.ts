@@ -37,6 +37,8 @@ export interface ControlSettings {
   readonly tls: ControlTls | undefined;
   /** Whether the console is served. */
   readonly console: boolean;
+  /** Whether SIPWS's requests are taken. */
+  readonly sipws?: boolean | undefined;
   /** From one address; 0: any number. */
   readonly requestsPerSecond: number;
   readonly webhooks: readonly WebhookSettings[];

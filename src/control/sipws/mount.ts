@@ -7,15 +7,17 @@ import { problem } from "../http/problem.ts";
 import { Rate } from "../http/rate.ts";
 import { refused } from "../http/server.ts";
 import type { ControlKey } from "../settings.ts";
-import { errorCodes } from "./request.ts";
+import { errorCodes, type Signal } from "./request.ts";
 import { type Pieces, Sipws, type SipwsAnswer, type SipwsParts } from "./sipws.ts";
 
 export interface SipwsMountOptions extends SipwsParts {
   readonly log: Log;
-  /** Those that may change accounts; asked for at each request, since a reload changes them. */
+  /** Asked for at each request, since a reload changes them. */
   readonly keys: () => readonly ControlKey[];
-  /** GET needs no key, as with SIPWS itself. */
-  readonly open: boolean;
+  /** Whether no key is needed at all. */
+  readonly open?: (() => boolean) | undefined;
+  /** Who may GET the accounts: everybody, as with SIPWS itself, those with a key, or others answer it. */
+  readonly get: "everybody" | "key" | "others";
   /** ms, of any epoch. */
   readonly now?: () => number;
 }
@@ -30,17 +32,19 @@ const wrongKeys = { burst: 10, perSecond: 0.2 };
  * @param prefix `/`, or `/sipws`
  */
 export function sipwsMount(prefix: string, options: SipwsMountOptions): Mount {
-  const { keys, log, open, now = () => performance.now() } = options;
+  const { keys, log, get, now = () => performance.now() } = options;
   const sipws = new Sipws(options);
   const wrong = new Rate({ ...wrongKeys, now });
-  let known: { readonly of: readonly ControlKey[]; readonly keys: Keys } = { of: [], keys: new Keys([]) };
-  const isKey = (key: string | undefined) => {
-    const current = keys();
-    if (known.of !== current) known = { of: current, keys: new Keys(current) };
-    return key !== undefined && known.keys.find(key) !== undefined;
+  const may = ({ scopes }: Pick<Asking, "scopes">, signal: Signal | undefined) =>
+    // Who may change accounts may not stop the service.
+    signal === "start" || signal === "stop" ? scopes.has("admin") : mayDo({ scopes }, "accounts");
+  const isKey = (key: string, signal: Signal | undefined) => {
+    const found = new Keys(keys()).find(key);
+    return found !== undefined && may(found, signal);
   };
 
-  const post = async (request: Request, { address, scopes }: Asking): Promise<Response> => {
+  const post = async (request: Request, asking: Asking): Promise<Response> => {
+    const { address } = asking;
     if (!wrong.has(address))
       return problem("too-many", "too many wrong keys came from this address; wait", {
         headers: { "Retry-After": String(wrong.wait(address)) },
@@ -48,9 +52,8 @@ export function sipwsMount(prefix: string, options: SipwsMountOptions): Mount {
     const octets = await readBody(request, mostSipwsBody);
     if (octets instanceof Response) return octets;
     // A key in the header, or no key where none is configured, is as good as one in the body.
-    const may = mayDo({ scopes }, "accounts");
-    const answer = await sipws.post(textOf(octets), (key) =>
-      key === undefined || keys().length === 0 ? may : isKey(key),
+    const answer = await sipws.post(textOf(octets), (key, signal) =>
+      key === undefined || options.open?.() === true ? may(asking, signal) : isKey(key, signal),
     );
     note(answer, address);
     return sent(answer.pieces);
@@ -69,11 +72,12 @@ export function sipwsMount(prefix: string, options: SipwsMountOptions): Mount {
     scope: undefined,
     answer(request, _, asking) {
       if (request.method === "POST") return post(request, asking);
+      if (get === "others") return undefined;
       if (request.method !== "GET" && request.method !== "HEAD")
         return problem("wrong-method", "POST a request, or GET the accounts", {
           headers: { Allow: "GET, HEAD, POST" },
         });
-      if (!open && !mayDo(asking, "read", "accounts")) return refused(asking, "read", "accounts");
+      if (get === "key" && !mayDo(asking, "read", "accounts")) return refused(asking, "read", "accounts");
       return sent(sipws.database());
     },
   };

@@ -38,15 +38,18 @@ export class Sipws {
     this.#parts = parts;
   }
 
-  /** Does what a body asks for. `isKey` says whether a key may; who asks with a wrong one is told nothing but that. */
-  async post(body: string, isKey: (key: string | undefined) => boolean): Promise<SipwsAnswer> {
+  /** Does what a body asks for. `may` says whether a key may do that; who asks with a wrong one is told nothing else. */
+  async post(
+    body: string,
+    may: (key: string | undefined, signal: Signal | undefined) => boolean,
+  ): Promise<SipwsAnswer> {
     const request = readRequest(body);
     if ("code" in request) {
       const { signal, key, code, reason } = request;
       if (code === errorCodes.body) return failed(signal, code, reason);
-      return isKey(key) ? failed(signal, code, reason) : failed(signal, errorCodes.key, "the key is not known");
+      return may(key, signal) ? failed(signal, code, reason) : failed(signal, errorCodes.key, "the key is not known");
     }
-    if (!isKey(request.key)) return failed(request.signal, errorCodes.key, "the key is not known");
+    if (!may(request.key, request.signal)) return failed(request.signal, errorCodes.key, "the key is not known");
     const { signal } = request;
     switch (signal) {
       case "start":
