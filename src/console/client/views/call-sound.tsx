@@ -1,0 +1,139 @@
+/** How a call's sound arrives, both ways: now, and over time. */
+import type { LiveQuality, Quality, QualityMoment, QualitySample } from "../../../control/quality.ts";
+import type { KeptRecord } from "../../../control/records.ts";
+import { type ListedCall, moodOfMos } from "../calls.ts";
+import { count, measure, percent } from "../format.ts";
+import { useLive } from "../live.ts";
+import { paths } from "../paths.ts";
+import { Chart } from "../ui/chart.tsx";
+import { Empty } from "../ui/view.tsx";
+
+export interface CallSoundProps {
+  readonly call: ListedCall | undefined;
+  readonly live: boolean;
+  readonly record: KeptRecord | undefined;
+}
+
+export function CallSound({ call, live, record }: CallSoundProps) {
+  const asked = live && call !== undefined ? paths.quality(call.id) : undefined;
+  const { value } = useLive<LiveQuality>(asked, { every: 2500 });
+  const quality = value?.now ?? call?.quality ?? record?.quality;
+  return (
+    <section class="card" aria-label="Sound">
+      <header>
+        <h2>Sound</h2>
+        {quality?.roundTrip !== undefined && <span class="quiet">round trip {measure(quality.roundTrip, " ms")}</span>}
+      </header>
+      <div class="body sound">
+        {quality === undefined ? (
+          <Empty>No packets of this call were counted.</Empty>
+        ) : (
+          <QualityTable quality={quality} />
+        )}
+        {value !== undefined && value.series.length > 1 && <SoundCharts series={value.series} />}
+      </div>
+    </section>
+  );
+}
+
+function QualityTable({ quality }: { quality: Quality }) {
+  const rows = [
+    ["Received", quality.received],
+    ["Sent", quality.sent],
+  ] as const;
+  return (
+    <div class="scroller">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Direction</th>
+            <th scope="col" class="num">
+              Packets
+            </th>
+            <th scope="col" class="num">
+              Lost
+            </th>
+            <th scope="col" class="num">
+              Loss
+            </th>
+            <th scope="col" class="num">
+              Jitter
+            </th>
+            <th scope="col" class="num">
+              MOS
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([name, stream]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td class="num">{count(stream.packets)}</td>
+              <td class="num">{stream.lost === undefined ? "–" : count(stream.lost)}</td>
+              <td class="num">{percent(stream.loss)}</td>
+              <td class="num">{measure(stream.jitter, " ms")}</td>
+              <td class={`num ${moodOfMos(stream.mos)}`}>{measure(stream.mos)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function SoundCharts({ series }: { series: readonly QualitySample[] }) {
+  const times = series.map(({ at }) => at);
+  const both = (of: (moment: QualityMoment) => number | undefined) => [
+    { label: "received", color: "--series-1", values: series.map(({ received }) => of(received)) },
+    { label: "sent", color: "--series-2", values: series.map(({ sent }) => of(sent)) },
+  ];
+  return (
+    <div class="figures">
+      <figure>
+        <figcaption>Jitter</figcaption>
+        <Chart
+          label="Jitter"
+          times={times}
+          series={both(({ jitter }) => jitter)}
+          show={(n) => measure(n, " ms")}
+          atLeast={5}
+          sync="sound"
+        />
+      </figure>
+      <figure>
+        <figcaption>Packets lost</figcaption>
+        <Chart
+          label="Packets lost"
+          times={times}
+          series={both(({ loss }) => loss)}
+          show={percent}
+          atLeast={0.02}
+          sync="sound"
+        />
+      </figure>
+      <figure>
+        <figcaption>Mean opinion score</figcaption>
+        <Chart
+          label="Mean opinion score"
+          times={times}
+          series={both(({ mos }) => mos)}
+          show={(n) => measure(n)}
+          from={1}
+          atLeast={4.5}
+          sync="sound"
+        />
+      </figure>
+      <figure>
+        <figcaption>Packets a second</figcaption>
+        <Chart
+          label="Packets a second"
+          times={times}
+          series={both(({ rate }) => rate)}
+          show={count}
+          atLeast={60}
+          sync="sound"
+        />
+      </figure>
+    </div>
+  );
+}

@@ -1,0 +1,170 @@
+/** How the server stood over the last hour and the last day: what the console's overview draws. Bounded, and cheap to keep. */
+import type { CallRecord } from "./records.ts";
+import type { Status } from "./status.ts";
+
+/** What is counted of all calls' packets since the start. */
+export interface PacketCounts {
+  readonly packets: number;
+  readonly lost: number;
+}
+
+/** One value for each interval, the oldest first. */
+export interface HistoryView {
+  /** Seconds of an interval. */
+  readonly every: number;
+  /** The intervals' ends, ms since 1970. */
+  readonly times: readonly number[];
+  /** At the end of each: calls that handlers have, and that are relayed or forwarded. */
+  readonly handled: readonly number[];
+  readonly relayed: readonly number[];
+  /** Contacts that are registered. */
+  readonly contacts: readonly number[];
+  /** Octets. */
+  readonly memory: readonly number[];
+  /** Cores in use, 0.5: half of one. */
+  readonly cpu: readonly number[];
+  /** Within each: calls that ended answered, and that ended unanswered. */
+  readonly answered: readonly number[];
+  readonly failed: readonly number[];
+  /** Packets of sound that came, and that did not. */
+  readonly packets: readonly number[];
+  readonly lost: readonly number[];
+  /** Unanswered calls of all intervals together by their final status, `486`. */
+  readonly codes: Readonly<Record<string, number>>;
+}
+
+interface Interval {
+  at: number;
+  handled: number;
+  relayed: number;
+  contacts: number;
+  memory: number;
+  cpu: number;
+  answered: number;
+  failed: number;
+  packets: number;
+  lost: number;
+  readonly codes: Map<number, number>;
+}
+
+/** Seconds between two samples. */
+export const sampleEvery = 5;
+
+/** Intervals of so many samples each, and how many intervals are kept. */
+class Ring {
+  readonly samples: number;
+  readonly most: number;
+  kept: Interval[] = [];
+  current = empty();
+  taken = 0;
+
+  constructor(samples: number, most: number) {
+    this.samples = samples;
+    this.most = most;
+  }
+
+  /** Seconds of an interval. */
+  get every(): number {
+    return this.samples * sampleEvery;
+  }
+
+  next(): void {
+    this.kept.push(this.current);
+    if (this.kept.length > this.most) this.kept.shift();
+    this.current = empty();
+    this.taken = 0;
+  }
+}
+
+export interface HistoryOptions {
+  readonly status: () => Pick<Status, "calls" | "registrations" | "process">;
+  readonly packets?: () => PacketCounts;
+  /** ms since 1970. */
+  readonly now?: () => number;
+}
+
+export class History {
+  readonly #options: HistoryOptions;
+  readonly #now: () => number;
+  /** An hour finely, a day roughly. */
+  readonly #fine = new Ring(1, 720);
+  readonly #rough = new Ring(12, 1440);
+  #before: { at: number; cpu: number; packets: number; lost: number };
+
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    const { packets, lost } = options.packets?.() ?? none;
+    this.#before = { at: this.#now(), cpu: options.status().process.cpu, packets, lost };
+  }
+
+  /** Takes a sample; to be called every `sampleEvery` seconds. */
+  sample(): void {
+    const at = this.#now();
+    const { calls, registrations, process } = this.#options.status();
+    const { packets, lost } = this.#options.packets?.() ?? none;
+    const before = this.#before;
+    this.#before = { at, cpu: process.cpu, packets, lost };
+    const seconds = Math.max(0.001, (at - before.at) / 1000);
+    const cpu = Math.max(0, (process.cpu - before.cpu) / seconds);
+    for (const ring of [this.#fine, this.#rough]) {
+      const { current } = ring;
+      current.at = at;
+      current.handled = calls.handled;
+      current.relayed = Math.max(calls.relayed, calls.forwarding);
+      current.contacts = registrations?.contacts ?? 0;
+      current.memory = process.memory;
+      current.cpu += cpu / ring.samples;
+      current.packets += Math.max(0, packets - before.packets);
+      current.lost += Math.max(0, lost - before.lost);
+      if (++ring.taken === ring.samples) ring.next();
+    }
+  }
+
+  /** Counts a call that is over. */
+  call({ answer, status }: Pick<CallRecord, "answer" | "status">): void {
+    for (const { current } of [this.#fine, this.#rough]) {
+      if (answer !== undefined) current.answered++;
+      else {
+        current.failed++;
+        current.codes.set(status, (current.codes.get(status) ?? 0) + 1);
+      }
+    }
+  }
+
+  /** @param seconds - how far back to look; beyond an hour it is seen roughly. */
+  view(seconds: number): HistoryView {
+    const ring = seconds <= this.#fine.every * this.#fine.most ? this.#fine : this.#rough;
+    const since = this.#now() - seconds * 1000;
+    const kept = ring.kept.filter(({ at }) => at >= since);
+    const codes: Record<string, number> = {};
+    for (const interval of [...kept, ring.current])
+      for (const [status, n] of interval.codes) codes[status] = (codes[status] ?? 0) + n;
+    const all = (name: Exclude<keyof Interval, "codes">, digits = 0) =>
+      kept.map((interval) => Math.round(interval[name] * 10 ** digits) / 10 ** digits);
+    return {
+      every: ring.every,
+      times: all("at"),
+      handled: all("handled"),
+      relayed: all("relayed"),
+      contacts: all("contacts"),
+      memory: all("memory"),
+      cpu: all("cpu", 3),
+      answered: all("answered"),
+      failed: all("failed"),
+      packets: all("packets"),
+      lost: all("lost"),
+      codes,
+    };
+  }
+}
+
+const none: PacketCounts = { packets: 0, lost: 0 };
+
+function empty(): Interval {
+  return {
+    ...{ at: 0, handled: 0, relayed: 0, contacts: 0, memory: 0, cpu: 0 },
+    ...{ answered: 0, failed: 0, packets: 0, lost: 0 },
+    codes: new Map(),
+  };
+}
