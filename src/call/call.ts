@@ -71,6 +71,8 @@ export class Call implements CallControl, SessionUser {
   readonly recordings = new Set<string>();
   /** Called with each event, before its handler has it. */
   onEvent: (event: CallEvent) => void = () => {};
+  /** Called once when its handler has done something: it has begun to work. */
+  onFirstCommand: (() => void) | undefined;
   /** Called once when the call is over and its audio released. */
   onEnded: (call: Call, end: SessionEnd) => void = () => {};
   /** Called once after that with what the audio's packets came to, unless it had no audio; and when they were to be counted. */
@@ -99,7 +101,7 @@ export class Call implements CallControl, SessionUser {
   constructor(session: Session, facts: CallFacts, surroundings: CallSurroundings) {
     this.session = session;
     this.facts = facts;
-    this.log = surroundings.log.with({ call: facts.id });
+    this.log = surroundings.log.with({ call: facts.id, callId: facts.callId });
     this.clock = surroundings.clock;
     this.speech = surroundings.speech;
     this.dialer = surroundings.dialer;
@@ -120,6 +122,8 @@ export class Call implements CallControl, SessionUser {
   }
 
   perform(command: Command, done: Done): void {
+    this.onFirstCommand?.();
+    this.onFirstCommand = undefined;
     if (this.#ended) return done(failed(command, callOver));
     performers[command.name](this, command, done);
   }

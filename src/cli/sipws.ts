@@ -122,7 +122,7 @@ async function start(settings: SipwsSettings, life: SipwsLife, log: Log): Promis
     const mount = sipwsMount("/", { ...parts, log, keys: () => keys, get: "everybody" });
     const http = settings.http === undefined ? undefined : openHttp({ settings: settings.http, mounts: [mount], log });
     closing.push(() => http?.close());
-    const socket = openControlSocket(config.file, { control: server.control, lifecycle: life }, (error) =>
+    const socket = openControlSocket(config.file, { ...server, lifecycle: life }, (error) =>
       log.error("a fault inside siproc, asked over its socket", { reason: error.stack ?? error.message }),
     );
     closing.push(() => socket.close());

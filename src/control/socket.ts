@@ -6,6 +6,7 @@ import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { healthOf, type Lifecycle } from "./lifecycle.ts";
+import type { Measures } from "./overview.ts";
 import type { Control } from "./status.ts";
 
 /** Where a service that the system starts has its socket: the folder that the unit asks for, into which root may look. */
@@ -44,6 +45,7 @@ const mostRows = 100_000;
 /** Who answers what is asked. */
 export interface Answering {
   readonly control: Control;
+  readonly measures: Measures;
   readonly lifecycle: Lifecycle;
 }
 
@@ -70,12 +72,14 @@ export function openControlSocket(file: string, answering: Answering, failed: (e
   };
 }
 
-async function answer(request: Request, { control, lifecycle }: Answering): Promise<Response> {
+async function answer(request: Request, { control, measures, lifecycle }: Answering): Promise<Response> {
   const url = new URL(request.url);
   const limit = Math.min(mostRows, Number(url.searchParams.get("limit") ?? mostRows) || 0);
   switch (`${request.method} ${url.pathname}`) {
     case "GET /status":
       return Response.json(control.status());
+    case "GET /overview":
+      return Response.json(measures.overview());
     case "GET /health":
       return Response.json(healthOf(control.status(), lifecycle.stage));
     case "POST /reload":

@@ -26,6 +26,8 @@ import { Gate } from "./gate.ts";
 import { Gateway } from "./gateway.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
 import { ownWay } from "./own-way.ts";
+import { measuresOf } from "./measures.ts";
+import { Meters } from "./meters.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
@@ -64,6 +66,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     limits: options.overload,
     waited: options.waited ?? (() => transport.waited),
   });
+  const meters = new Meters(clock);
   let parts: DispatchParts;
   const dispatch = new Dispatch(() => parts);
   const store = await openStore(config.store, { log, clock });
@@ -77,6 +80,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     clock,
     random: secureRandom,
     user: dispatch,
+    observer: meters,
     amplification,
     retryAfter: () => admission.retryAfter(),
     maxTransactions: config.limits.transactions,
@@ -100,6 +104,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       message: (message, flow) =>
         start.after(() => {
           try {
+            meters.message(message, flow);
             receive(transactions, message, flow);
           } catch (error) {
             log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
@@ -164,7 +169,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     callLimits(config),
   );
   const callFeed = new CallFeed(feed);
-  calls.observers.add(callFeed);
+  calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
   const elsewhere = new Trunks({
     context: agent.context,
@@ -239,6 +244,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   });
   const rehearsed = options.rehearse ? warmUp(rehearsalsFor(config, services)) : () => {};
 
+  const control = report({
+    config: () => current,
+    ...{ feed, accounts, calls, services, store, transport, transactions },
+    trunks: elsewhere,
+  });
+
   return {
     listening: transport.listening,
     calls,
@@ -250,16 +261,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     accounts,
     gate,
     feed,
-    control: report({
-      config: () => current,
-      feed,
-      accounts,
-      calls,
-      services,
-      store,
-      transport,
-      transactions,
-      trunks: elsewhere,
+    control,
+    measures: measuresOf({
+      meters,
+      status: control.status,
+      media: () => media.stats,
+      bans: () => services.guard.bans.list().length,
     }),
     use(receiver) {
       first = receiver;

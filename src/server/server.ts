@@ -11,6 +11,7 @@ import type { Call, Handler } from "../call/index.ts";
 import type { Config } from "../config/config.ts";
 import type { AccountsControl, GateControl } from "../control/accounts.ts";
 import type { Feed } from "../control/feed.ts";
+import type { Measures } from "../control/overview.ts";
 import type { Control } from "../control/status.ts";
 import type { Log } from "../log.ts";
 import type { Incoming, Receiver } from "../routing/index.ts";
@@ -33,6 +34,8 @@ export interface Server {
   readonly transport: TransportLayer;
   /** What the server says of itself, and can be told. */
   readonly control: Control;
+  /** What it has counted. */
+  readonly measures: Measures;
   /** The accounts, and how they are changed. */
   readonly accounts: AccountsControl;
   /** What happens, as it happens; active where `control` is configured. */
