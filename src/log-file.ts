@@ -8,6 +8,8 @@ export interface LogFileOptions {
   format: LogFormat;
   /** The file is renamed to FILE.1, FILE.1 to FILE.2 and so on, when it has `size` octets; `keep` of them are kept. */
   rotate?: { readonly size: number; readonly keep: number } | undefined;
+  /** A line of its own kind; `fields.lines` of the one that says how many were lost. By `format` by default. */
+  render?: ((record: LogRecord) => string) | undefined;
   /** Told when lines begin to be lost; the reason is a sentence. stderr by default. */
   failed?: (reason: string) => void;
 }
@@ -36,7 +38,7 @@ export class LogFile implements LogSink {
   constructor(options: LogFileOptions) {
     this.#options = options;
     // A file outlives the day: its lines for people carry the date.
-    this.#render = options.format === "json" ? renderJson : renderDated;
+    this.#render = options.render ?? (options.format === "json" ? renderJson : renderDated);
     this.#open();
   }
 

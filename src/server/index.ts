@@ -25,9 +25,10 @@ import { accountFeed, CallFeed, feedRegistrations, feedTrunk, overloadFeed } fro
 import { Gate } from "./gate.ts";
 import { Gateway } from "./gateway.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
-import { ownWay } from "./own-way.ts";
+import { keep } from "./keeping.ts";
 import { measuresOf } from "./measures.ts";
 import { Meters } from "./meters.ts";
+import { ownWay } from "./own-way.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
@@ -161,6 +162,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     gateway,
     ...{ clock, log, store, transport, transactions, resolver, relay },
     ...{ accounts: options.accounts, feed },
+    forwarded: (call) => keeping.made.forwarded(call),
   });
   parts = { agent, transactions, guard: services.guard, proxies: services, retryAfter: () => admission.retryAfter() };
   const speech = new SpeechEngines(log);
@@ -171,6 +173,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const callFeed = new CallFeed(feed);
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
+  const keeping = await keep(config, { clock, log, store, calls, relay, transport }).catch(closeAll);
   const elsewhere = new Trunks({
     context: agent.context,
     log,
@@ -210,6 +213,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     handlers.use(next);
     speech.use(next);
     services.use(next);
+    keeping.use(next);
     ready(relay.use(next));
     elsewhere.use(next.trunks);
     dialer.allowed = next.scripts.allow.dial;
@@ -261,6 +265,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     accounts,
     gate,
     feed,
+    keeping,
     control,
     measures: measuresOf({
       meters,
@@ -312,6 +317,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       resolver.close();
       speech.close();
       services.close();
+      await keeping.close();
       await transport.close();
       await store.close();
       calls.stop();

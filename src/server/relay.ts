@@ -51,7 +51,12 @@ export class Relay {
       own,
     });
     this.#calls = new CallRelay({
-      backend: this.#engine,
+      backend: {
+        relay: (options) => {
+          this.begun();
+          return this.#engine.relay(options);
+        },
+      },
       address: (flow) => transport.viaFor(flow).host,
       isOwn: (host, port) => transport.isOwn(host, port),
       log,
@@ -60,6 +65,8 @@ export class Relay {
     });
   }
 
+  /** Told when there is a call whose media is relayed. */
+  begun: () => void = () => {};
   /** Told of each relayed dialog, or branch that may have become one, that is over. */
   ended: (report: RelayReport) => void = () => {};
 

@@ -20,6 +20,7 @@ import type { Listening, TransportLayer } from "../transport/index.ts";
 import type { Calls } from "./calls.ts";
 import type { ServerDialer } from "./dialer.ts";
 import type { HandlerAction } from "./handlers.ts";
+import type { Keeping } from "./keeping.ts";
 import type { OverloadLimits } from "./overload.ts";
 import type { KeptAccounts } from "./report-accounts.ts";
 import type { Services } from "./services.ts";
@@ -40,6 +41,8 @@ export interface Server {
   readonly accounts: AccountsControl;
   /** What happens, as it happens; active where `control` is configured. */
   readonly feed: Feed;
+  /** The quality of calls, their records, and what is captured. */
+  readonly keeping: Keeping;
   /** Whether new requests are served. */
   readonly gate: GateControl;
   /** Requests outside of our dialogs go here first, before the routes of the configuration; undefined: to these at once. */

@@ -16,6 +16,7 @@ import {
   type AuthorizeOutcome,
   authorizer,
   Bans,
+  type CallRecord,
   chain,
   Guard,
   type GuardSettings,
@@ -65,6 +66,8 @@ export interface ServiceParts {
   transactions: TransactionLayer;
   resolver: Resolver;
   relay: Relay;
+  /** Told of each forwarded call that is over. */
+  forwarded?: ((record: CallRecord) => void) | undefined;
   gateway: Gateway;
   feed: Feed;
 }
@@ -139,7 +142,7 @@ export class Services implements OnPath {
       secret: store.secret("stateful"),
       random: secureRandom,
       gateway: parts.gateway.calls,
-      record: (record) => store.records.append(record),
+      record: parts.forwarded,
     });
   }
 
@@ -271,7 +274,7 @@ export class Services implements OnPath {
     return passage.own && passage.genuine;
   }
 
-  /** Calls whose media is relayed. */
+  /** Calls whose media is relayed or converted. */
   get relayed(): number {
     return this.#parts.relay.size + this.#parts.gateway.size;
   }

@@ -162,6 +162,10 @@ export class TransportLayer {
     this.#deliver.tap = tap;
   }
 
+  get tap(): Tap | undefined {
+    return this.#deliver.tap;
+  }
+
   /** Open stream connections. */
   get connections(): number {
     return this.#streams.size;
