@@ -152,6 +152,17 @@ export interface PageSettings {
   readonly frames: readonly string[];
   /** STUN and TURN servers for browsers. */
   readonly ice: readonly string[];
+  readonly turn: TurnSettings | undefined;
+}
+
+/** TURN servers that give a relay to who knows credentials made with the secret (coturn's `use-auth-secret`). */
+export interface TurnSettings {
+  readonly urls: readonly string[];
+  readonly secret: string;
+  /** ms. */
+  readonly ttl: number;
+  /** Not only for who has registered. */
+  readonly anonymous: boolean;
 }
 
 export interface DnsSettings {

@@ -1,7 +1,7 @@
 /** The keys of the page with a phone that browsers get where `ws:` and `wss:` listen. */
-import type { PageSettings } from "./config.ts";
-import { listOf, mapOf, scalarType, type Type, text } from "./types.ts";
-import { domain } from "./values.ts";
+import type { PageSettings, TurnSettings } from "./config.ts";
+import { duration, listOf, mapOf, scalarType, type Type, text } from "./types.ts";
+import { domain, flag, secret } from "./values.ts";
 
 const origin: Type<string> = scalarType(
   "an origin such as https://intranet.example.com",
@@ -20,6 +20,44 @@ const callable = text("a user, user@host or SIP URI without spaces", (value) =>
 const iceServer = text("a server such as stun:stun.example.com:3478", (value) =>
   /^(stuns?|turns?):[\w.:[\]-]{1,200}(\?transport=(udp|tcp))?$/.test(value),
 );
+
+const turnUrl = text("a server such as turn:turn.example.com:3478?transport=udp", (value) =>
+  /^turns?:[\w.:[\]-]{1,200}(\?transport=(udp|tcp))?$/.test(value),
+);
+
+const turnKeys = mapOf({
+  urls: {
+    type: listOf(turnUrl, { atLeast: 1 }),
+    doc: "TURN servers for the page, such as `turn:turn.example.com:3478?transport=udp`.",
+  },
+  secret: {
+    type: secret,
+    doc: "What siproc and the TURN server share: coturn's `static-auth-secret`, with `use-auth-secret`.",
+  },
+  ttl: {
+    type: duration("10m", "24h"),
+    default: "1h",
+    doc: "How long a page's credentials hold; registered pages get new ones with each registration.",
+  },
+  anonymous: {
+    type: flag,
+    default: false,
+    doc: "Pages that have not registered get credentials, too: whoever asks for them then has a relay.",
+  },
+});
+
+const turn: Type<TurnSettings> = {
+  ...turnKeys,
+  read(node, context) {
+    const values = turnKeys.read(node, context);
+    if (values === undefined) return undefined;
+    const { urls, secret: shared } = values;
+    if (urls !== undefined && shared !== undefined) return { ...values, urls, secret: shared };
+    const missing = urls === undefined ? "urls: [turn:turn.example.com:3478]" : "secret, coturn's static-auth-secret";
+    context.problem(node.at, `${missing} is missing here`);
+    return undefined;
+  },
+};
 
 const keys = mapOf({
   title: {
@@ -45,6 +83,10 @@ const keys = mapOf({
     type: listOf(iceServer),
     default: [],
     doc: "STUN servers for browsers, such as `stun:stun.example.com:3478`. Calls with siproc itself need none.",
+  },
+  turn: {
+    type: turn,
+    doc: "A TURN server, for pages in networks that let no UDP out.",
   },
 });
 

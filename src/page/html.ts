@@ -13,16 +13,22 @@ export interface PageOptions {
   readonly ice: readonly string[];
   /** The port where the page is to be had by https; undefined: nowhere. */
   readonly securePort: number | undefined;
+  /** Makes credentials for a TURN server, for anybody; undefined: nobody gets any from the page. */
+  readonly turn: (() => object) | undefined;
 }
 
+/** Where credentials for a TURN server are. */
+export const turnPath = "/turn.json";
+
 /** The page itself. */
-export function pageHtml({ title, to, domain, ice, securePort }: PageOptions): string {
+export function pageHtml({ title, to, domain, ice, securePort, turn }: PageOptions): string {
   const attributes = [
     ["name", title],
     ["calls", to.join(" ")],
     ["domain", domain],
     ["ice", ice.join(" ")],
     ["secure-port", securePort?.toString()],
+    ["turn", turn && turnPath],
   ]
     .filter(([, value]) => value !== undefined && value !== "")
     .map(([name, value]) => ` ${name}="${escaped(value ?? "")}"`)

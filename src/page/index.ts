@@ -2,7 +2,7 @@
 import { StaticFiles } from "../static-files.ts";
 import { pageScript } from "./bundle.ts";
 import { contentSecurityPolicy, permissionsPolicy } from "./headers.ts";
-import { icon, licences, type PageOptions, pageHtml, pageStyle } from "./html.ts";
+import { icon, licences, type PageOptions, pageHtml, pageStyle, turnPath } from "./html.ts";
 
 export type { PageOptions } from "./html.ts";
 
@@ -32,8 +32,18 @@ export class Page {
     });
     if (this.#options.frames.length === 0) headers.set("x-frame-options", "DENY");
     if (protocol === "https:") headers.set("cross-origin-opener-policy", "same-origin");
+    if (pathname === turnPath && this.#options.turn !== undefined && request.method === "GET")
+      return credentials(this.#options.turn(), headers);
     // Other sites embed the script; what it does there, it does with their visitors' consent.
     headers.set("cross-origin-resource-policy", pathname === "/siproc.js" ? "cross-origin" : "same-origin");
     return await this.#files.answer(request, { headers, missing: "There is no such page here; the phone is at /." });
   }
+}
+
+/** Made anew for who asks, on whatever site the button stands. */
+function credentials(made: object, headers: Headers): globalThis.Response {
+  headers.set("cache-control", "no-store");
+  headers.set("access-control-allow-origin", "*");
+  headers.set("cross-origin-resource-policy", "cross-origin");
+  return Response.json(made, { headers });
 }

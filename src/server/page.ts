@@ -3,12 +3,18 @@ import type { Config, TlsSettings } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import { Page } from "../page/index.ts";
 import { ensureSelfSigned, type HttpHook } from "../transport/index.ts";
+import { turnCredentials } from "./turn.ts";
 
 /** Answers browsers that want no WebSocket; undefined: the configuration has no page. */
 export function pageHook({ page, listen }: Config): HttpHook | undefined {
   if (page === undefined) return undefined;
   const securePort = listen.find(({ transport }) => transport === "wss")?.port;
-  const served = new Page({ ...page, securePort: securePort === 0 ? undefined : securePort });
+  const { turn } = page;
+  const served = new Page({
+    ...page,
+    securePort: securePort === 0 ? undefined : securePort,
+    turn: turn?.anonymous ? () => turnCredentials(turn, "anonymous", Date.now()) : undefined,
+  });
   return (request) => served.answer(request);
 }
 

@@ -54,6 +54,7 @@ import type { OnPath } from "./dispatch.ts";
 import { Forwarding } from "./forwarding.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Relay } from "./relay.ts";
+import { turnHeaders } from "./turn.ts";
 import { WrongPasswords } from "./wrong-passwords.ts";
 
 export interface ServiceParts {
@@ -198,7 +199,7 @@ export class Services implements OnPath {
 
   /** Takes REGISTERs; undefined where nobody is to register. */
   registrar(): Receiver | undefined {
-    const { accounts, registrar: settings } = this.#config;
+    const { accounts, registrar: settings, page } = this.#config;
     if (!this.takesRegistrations) return undefined;
     const keep = registrar({
       location: this.location,
@@ -208,6 +209,7 @@ export class Services implements OnPath {
       gruus: this.gruus,
       owns: (authenticated, user) => authenticated === undefined || authenticated.user === decodeUtf8(user),
       holdOpen: (flow, ms) => this.#parts.transport.holdOpen(flow, ms),
+      welcome: page?.turn && ((incoming) => turnHeaders(page.turn, incoming, Date.now())),
     });
     return accounts === undefined ? keep : chain(this.#authorize("www", []), keep);
   }

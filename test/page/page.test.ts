@@ -4,10 +4,21 @@ import { readConfig } from "../../src/config/index.ts";
 import { shownUri, uriOf } from "../../src/page/client/address.ts";
 import { judge, scoreOf } from "../../src/page/client/quality.ts";
 import { endOf, reasonOf } from "../../src/page/client/reasons.ts";
+import { iceServersIn } from "../../src/page/client/turn.ts";
 import { Page } from "../../src/page/index.ts";
+import { turnCredentials, turnHeaders } from "../../src/server/turn.ts";
+import { FakeFlow } from "../support/fake-flow.ts";
 import { below, seeded } from "../support/random.ts";
 
-const options = { title: "siproc", to: [], domain: undefined, frames: [], ice: [], securePort: undefined };
+const options = {
+  title: "siproc",
+  to: [],
+  domain: undefined,
+  frames: [],
+  ice: [],
+  securePort: undefined,
+  turn: undefined,
+};
 const get = (path: string, init: RequestInit = {}, more: Partial<ConstructorParameters<typeof Page>[0]> = {}) =>
   new Page({ ...options, ...more }).answer(new Request(`http://pbx.example.com:8080${path}`, init));
 
@@ -57,6 +68,51 @@ describe("the page", () => {
     const html = await (await get("/", {}, { title: `"><script>`, to: [`a"b`] })).text();
     expect(html).not.toContain('"><script>');
     expect(html).not.toContain('a"b');
+  });
+});
+
+describe("credentials for a TURN server", () => {
+  const settings = { urls: ["turn:turn.example.com:3478"], secret: "north", ttl: 3_600_000, anonymous: true };
+  // printf 1700003600:alice | openssl dgst -sha1 -hmac north -binary | base64
+  const made = { username: "1700003600:alice", credential: "wjwSXO2ch1B6VaLTLMy2Avn5O9o=" };
+
+  test("are what coturn makes of the secret, and hold for the time to live", () => {
+    expect(turnCredentials(settings, "alice", 1_700_000_000_000)).toEqual({ urls: settings.urls, ttl: 3600, ...made });
+    expect(turnCredentials(settings, 'a";b\r\nc', 0).username).toBe("3600:a__b__c");
+  });
+
+  test("go with the 200 to a page that has shown its password, and to nobody else", () => {
+    const authenticated = { user: "alice", realm: "example.com" };
+    const header = `<${settings.urls[0]}>;username="${made.username}";credential="${made.credential}"`;
+    const to = (transport: "wss" | "udp", who: typeof authenticated | undefined) =>
+      turnHeaders(settings, { flow: new FakeFlow(transport), authenticated: who }, 1_700_000_000_000);
+    expect(to("wss", authenticated)).toEqual([["Ice-Server", header]]);
+    expect(to("udp", authenticated)).toEqual([]);
+    expect(to("wss", undefined)).toEqual([]);
+    const answer = `SIP/2.0 200 OK\r\nCSeq: 2 REGISTER\r\nIce-Server: ${header}\r\n\r\n`;
+    expect(iceServersIn(answer)).toEqual([{ urls: settings.urls[0], ...made }]);
+    expect(iceServersIn(answer.replace("REGISTER", "INVITE"))).toBeUndefined();
+    expect(iceServersIn(answer.replace("200", "401"))).toBeUndefined();
+  });
+
+  test("are had by everybody only where the file says so", async () => {
+    expect((await get("/turn.json")).status).toBe(404);
+    const answer = await get("/turn.json", {}, { turn: () => turnCredentials(settings, "anonymous", Date.now()) });
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect(await answer.json()).toMatchObject({ username: expect.stringMatching(/^\d+:anonymous$/) });
+  });
+
+  test.each([
+    ["{ secret: s }", "urls"],
+    ['{ urls: ["turn:turn.example.com"] }', "secret"],
+    ['{ urls: ["stun:turn.example.com"], secret: s }', "expected a server such as turn:"],
+    ['{ urls: ["turn:turn.example.com"], secret: s, ttl: 1m }', "from 10m to 24h"],
+  ])("%s is told to be wrong", async (turn, words) => {
+    const read = await readConfig(
+      Buffer.from(`listen: ws://127.0.0.1:0\npage: { turn: ${turn} }\n`),
+      "/nowhere/siproc.yaml",
+    );
+    expect("problems" in read ? JSON.stringify(read.problems) : "").toContain(words);
   });
 });
 

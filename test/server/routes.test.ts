@@ -63,7 +63,16 @@ test("OPTIONS to the domain itself is for us, whatever users a route is for", as
   const { port } = await openServer({
     domains: ["example.com"],
     routes: [
-      { action: { type: "location", mode: "stateful", relay: false, media: "auto", recordRoute: true, rewriteContact: false } },
+      {
+        action: {
+          type: "location",
+          mode: "stateful",
+          relay: false,
+          media: "auto",
+          recordRoute: true,
+          rewriteContact: false,
+        },
+      },
     ],
   });
   const peer = await UdpPeer.open(port.udp);

@@ -3,12 +3,12 @@ import { CallView } from "./call-view.ts";
 import { dialPad } from "./dial-pad.ts";
 import { button, h, say } from "./dom.ts";
 import { Phone } from "./phone.ts";
-import { serverAddress } from "./server.ts";
+import { serverAddress, turnAddress } from "./server.ts";
 import { dress } from "./style.ts";
 
 /**
  * Attributes: `to`, whom it calls; `label`, what stands on it; `server`, as wss://host:port, by default where the script came
- * from; `domain`, for a `to` without one; `ice`, STUN servers; `theme`, light or dark. Tells of `siproc-state` in its events.
+ * from; `domain`, for a `to` without one; `ice`, STUN servers; `turn`, where credentials for a TURN server are; `theme`, light or dark. Tells of `siproc-state` in its events.
  */
 export class CallElement extends HTMLElement {
   #phone: Phone | undefined;
@@ -24,6 +24,7 @@ export class CallElement extends HTMLElement {
       url,
       domain: this.getAttribute("domain") ?? host,
       ice: (this.getAttribute("ice") ?? "").split(/\s+/).filter((each) => each !== ""),
+      turn: turnAddress(this.getAttribute("turn"), url),
       securePort: null,
       changed: () => this.#update(),
       text: (_, text) => say(texts, text),

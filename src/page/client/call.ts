@@ -70,9 +70,9 @@ export class PhoneCall {
     return this.#own;
   }
 
-  answer(voice: MediaStream, ice: readonly string[]): void {
+  answer(voice: MediaStream, iceServers: RTCIceServer[]): void {
     this.#own = voice;
-    this.#session.answer({ mediaStream: voice, pcConfig: { iceServers: ice.map((urls) => ({ urls })) } });
+    this.#session.answer({ mediaStream: voice, pcConfig: { iceServers } });
   }
 
   hangUp(): void {

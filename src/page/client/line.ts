@@ -4,6 +4,7 @@ import type { RTCSession } from "jssip/lib/RTCSession";
 import type { IncomingMessageEvent, OutgoingMessageEvent, RTCSessionEvent } from "jssip/lib/UA";
 import { type CallEvents, PhoneCall } from "./call.ts";
 import { reasonOf } from "./reasons.ts";
+import { fetchIceServers, type IceServers, iceServersIn, watchMessages } from "./turn.ts";
 
 export interface Account {
   readonly user: string;
@@ -27,20 +28,37 @@ export interface LineEvents extends CallEvents {
   message(from: string, text: string): void;
 }
 
+export interface LineSettings {
+  /** `wss://…` */
+  readonly url: string;
+  /** STUN servers. */
+  readonly ice: readonly string[];
+  /** Where anybody gets credentials for a TURN server. */
+  readonly turn?: string | undefined;
+}
+
 export class Line {
   readonly #agent: UA;
   readonly #events: LineEvents;
   readonly #ice: readonly string[];
+  /** Of the TURN server, with credentials that hold for a while. */
+  #turn: IceServers = [];
+  readonly #turnUrl: string | undefined;
   readonly #connected = Promise.withResolvers<void>();
   #closed = false;
 
   /** `account` undefined: calls are anonymous (RFC 3323), and nobody can call. */
-  constructor(url: string, account: Account | undefined, ice: readonly string[], events: LineEvents) {
+  constructor({ url, ice, turn }: LineSettings, account: Account | undefined, events: LineEvents) {
     this.#events = events;
     this.#ice = ice;
+    this.#turnUrl = turn;
+    const socket = new WebSocketInterface(url);
+    watchMessages(socket, (message) => {
+      this.#turn = iceServersIn(message) ?? this.#turn;
+    });
     const as = account === undefined ? "" : `${account.user}@${account.domain}`;
     const agent = new UA({
-      sockets: [new WebSocketInterface(url)],
+      sockets: [socket],
       uri: account === undefined ? "sip:anonymous@anonymous.invalid" : `sip:${as}`,
       ...(account === undefined ? {} : { password: account.password, authorization_user: account.user }),
       ...(account === undefined || account.name === "" ? {} : { display_name: account.name }),
@@ -83,11 +101,17 @@ export class Line {
     return this.#agent.isConnected();
   }
 
-  call(uri: string, voice: MediaStream): PhoneCall {
-    const session: RTCSession = this.#agent.call(uri, {
-      mediaStream: voice,
-      pcConfig: { iceServers: this.#ice.map((urls) => ({ urls })) },
-    });
+  /** The servers that help to find a way for the sound. */
+  async iceServers(): Promise<RTCIceServer[]> {
+    if (this.#turnUrl !== undefined && this.#turn.length === 0) this.#turn = await fetchIceServers(this.#turnUrl);
+    const turn = this.#turn;
+    // Those of HTTP are asked for anew for each call.
+    if (this.#turnUrl !== undefined) this.#turn = [];
+    return [...this.#ice.map((urls) => ({ urls })), ...turn];
+  }
+
+  call(uri: string, voice: MediaStream, iceServers: RTCIceServer[]): PhoneCall {
+    const session: RTCSession = this.#agent.call(uri, { mediaStream: voice, pcConfig: { iceServers } });
     return new PhoneCall(session, this.#events, voice);
   }
 

@@ -6,7 +6,7 @@ import { dialPad } from "./dial-pad.ts";
 import { button, field, h, say } from "./dom.ts";
 import type { LineState } from "./line.ts";
 import { Phone } from "./phone.ts";
-import { serverAddress } from "./server.ts";
+import { serverAddress, turnAddress } from "./server.ts";
 import { SoundForm } from "./sound-form.ts";
 import { dress } from "./style.ts";
 import { Texts } from "./texts.ts";
@@ -15,7 +15,7 @@ const dialled = /^[0-9*#]$/;
 
 /**
  * Attributes: `name`, what stands at its top; `calls`, whom it offers to call, separated by spaces; `domain`; `server`, as
- * wss://host:port; `ice`, STUN servers; `secure-port`, where this page is to be had by https; `theme`, light or dark.
+ * wss://host:port; `ice`, STUN servers; `turn`, where credentials for a TURN server are; `secure-port`, where this page is to be had by https; `theme`, light or dark.
  */
 export class PhoneElement extends HTMLElement {
   #phone: Phone | undefined;
@@ -32,6 +32,7 @@ export class PhoneElement extends HTMLElement {
       url,
       domain,
       ice: this.#words("ice"),
+      turn: turnAddress(this.getAttribute("turn"), url),
       securePort: this.getAttribute("secure-port"),
       changed: () => this.#show(),
       text: (from, text) => texts.received(from, text),

@@ -1,14 +1,12 @@
 /** What both elements are made of: the line, the one call at a time, microphone and loudspeaker. They only show it. */
 import { uriOf } from "./address.ts";
 import type { CallEvents, PhoneCall } from "./call.ts";
-import { type Account, Line, type LineState } from "./line.ts";
+import { type Account, Line, type LineSettings, type LineState } from "./line.ts";
 import { openMicrophone, silence } from "./microphone.ts";
 import { Ringer } from "./ringer.ts";
 
-export interface PhoneSettings {
-  readonly url: string;
+export interface PhoneSettings extends LineSettings {
   readonly domain: string;
-  readonly ice: readonly string[];
   readonly securePort: string | null;
   /** Called for each change of what is shown. */
   readonly changed: () => void;
@@ -41,7 +39,7 @@ export class Phone {
       changed: (call) => this.#follow(call),
       text: (call, text) => this.settings.text(call.uri, text),
     };
-    this.#line = new Line(this.settings.url, account, this.settings.ice, {
+    this.#line = new Line(this.settings, account, {
       ...events,
       state: (state) => {
         this.line = state;
@@ -74,13 +72,14 @@ export class Phone {
       const line = this.#line;
       this.#opening = true;
       const connected = await line?.connects(8000);
+      const servers = connected === true ? await line?.iceServers() : undefined;
       this.#opening = false;
-      if (line === undefined || line !== this.#line || !connected) {
+      if (line === undefined || line !== this.#line || servers === undefined) {
         for (const track of voice.getTracks()) track.stop();
         this.#complain("There is no connection to the server. Try again in a moment.");
         return;
       }
-      this.call = line.call(uri, voice);
+      this.call = line.call(uri, voice, servers);
       this.#follow(this.call);
     });
   }
@@ -88,8 +87,9 @@ export class Phone {
   async answer(): Promise<void> {
     const { call } = this;
     if (call?.state !== "incoming") return;
-    await this.#withVoice((voice) => {
-      if (call.state === "incoming") call.answer(voice, this.settings.ice);
+    await this.#withVoice(async (voice) => {
+      const servers = (await this.#line?.iceServers()) ?? [];
+      if (call.state === "incoming") call.answer(voice, servers);
     });
   }
 

@@ -16,3 +16,8 @@ export function serverAddress(named: string | null): ServerAddress {
   const secure = url.protocol === "https:" || url.protocol === "wss:";
   return { url: `${secure ? "wss" : "ws"}://${url.host}`, host: url.hostname };
 }
+
+/** `named`: the attribute `turn`, such as `/turn.json`, at the server of `wss://host:port`. */
+export function turnAddress(named: string | null, server: string): string | undefined {
+  return named === null || named === "" ? undefined : new URL(named, server.replace(/^ws/, "http")).href;
+}

@@ -34,6 +34,8 @@ export interface RegistrarOptions {
   readonly holdOpen?: ((flow: Flow, ms: number) => void) | undefined;
   /** Makes and reads temporary GRUUs; without it there are only public ones. */
   readonly gruus?: Gruus | undefined;
+  /** Further header fields of the 200 to who has registered. */
+  readonly welcome?: ((incoming: Incoming) => readonly [string, string][]) | undefined;
 }
 
 const extensions = ["path", "outbound", "gruu"];
@@ -112,6 +114,7 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
     headers.push(["Require", "outbound"]);
     if (flow.reliable) headers.push(["Flow-Timer", String(options.flowTimer ?? 120)]);
   }
+  if (standing.length > 0) headers.push(...(options.welcome?.(incoming) ?? []));
   // A REGISTER that comes again gets the same answer again, with nothing remembered for it but the binding: `markOf` tells it
   // from a new one. As a stateless UAS (§8.2.7) we keep no transaction for half a minute.
   incoming.tx.respondStateless(200, { headers });

@@ -23,6 +23,7 @@ const packages = {
   python3: "python3",
   pocketsphinx_continuous: "pocketsphinx",
   perl: "perl",
+  turnserver: "coturn",
   man: "man-db",
   zsh: "zsh",
   fish: "fish",

@@ -1,0 +1,111 @@
+/** A page whose network lets nothing through but a TURN server: coturn, with the credentials that siproc makes. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { has } from "../support/peers/available.ts";
+import { phoneHost } from "../support/peers/baresip.ts";
+import { type Coturn, startCoturn } from "../support/peers/coturn.ts";
+import { type Server, siproc } from "../support/peers/siproc.ts";
+
+const secret = "a secret of two servers";
+
+describe.skipIf(!has("chromium", "turnserver"))("coturn", () => {
+  let coturn: Coturn;
+  let browser: Browser;
+  const servers: Server[] = [];
+  const pages: Page[] = [];
+  beforeAll(async () => {
+    coturn = await startCoturn(phoneHost, secret);
+    browser = await chromium.launch({
+      executablePath: Bun.which("chromium") ?? "chromium",
+      args: [
+        ...["--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"],
+        ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+      ],
+    });
+  });
+  afterEach(async () => {
+    for (const page of pages.splice(0)) await page.context().close();
+    for (const server of servers.splice(0)) await server.stop();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await coturn?.stop();
+  });
+
+  /** The server, and its page in a browser that takes no way but relays. */
+  async function relayed(anonymous: boolean) {
+    const server = await siproc({
+      config: `
+# The page comes by the loopback, where it is secure; the relay sends nothing there.
+advertise: ${phoneHost}
+domains: [example.com]
+store: "memory:"
+accounts: [{ user: alice, password: wonderland }]
+page:
+  turn: { urls: ["turn:${coturn.host}:${coturn.port}?transport=udp"], secret: "${secret}", anonymous: ${anonymous} }
+routes: [{ to: "keys@*", script: keys.ts }]
+log: { level: debug }`,
+      files: {
+        "keys.ts": `export default async function (call: Call) {
+  await call.answer();
+  const { digits } = await call.gather({ max: 3, terminator: "none" });
+  console.log("keys " + digits);
+}`,
+      },
+      listen: ["ws"],
+      codecs: ["opus", "PCMU"],
+    });
+    servers.push(server);
+    const page = await (await browser.newContext()).newPage();
+    pages.push(page);
+    page.setDefaultTimeout(10_000);
+    await page.addInitScript(`{
+      const Plain = RTCPeerConnection;
+      window.RTCPeerConnection = class extends Plain {
+        constructor(configuration) {
+          super({ ...configuration, iceTransportPolicy: "relay" });
+          window.connection = this;
+        }
+      };
+    }`);
+    await page.goto(`http://localhost:${server.ports.ws}/`);
+    return { server, page };
+  }
+
+  const shows = (page: Page, text: string) => page.getByText(text).first().waitFor();
+
+  async function callsThroughTheRelay(page: Page, server: Server): Promise<void> {
+    await page.getByLabel("Whom to call").fill("keys");
+    await page.keyboard.press("Enter");
+    await shows(page, "Connected.");
+    const kinds = () =>
+      page.evaluate(
+        `connection.getStats().then((report) => [...report.values()].filter(({ type, nominated }) => type === "candidate-pair" && nominated)
+          .map(({ localCandidateId }) => report.get(localCandidateId).candidateType).join())`,
+      );
+    for (let looks = 0; (await kinds()) !== "relay"; looks++) expect(looks).toBeLessThan(500);
+    for (const key of ["1", "2", "3"]) await page.getByRole("button", { name: key, exact: true }).click();
+    await server.program.line(/keys 123/);
+    const all = [...server.program.lines, ...server.program.stderr].join("\n");
+    expect(all).not.toContain(secret);
+    expect(all).not.toMatch(/credential=/);
+  }
+
+  test("a page that has registered gets credentials with the answer, and calls through the relay", async () => {
+    const { server, page } = await relayed(false);
+    expect((await fetch(`http://127.0.0.1:${server.ports.ws}/turn.json`)).status).toBe(404);
+    await page.locator("summary", { hasText: "Account" }).click();
+    await page.getByLabel("User").fill("alice");
+    await page.getByLabel("Password").fill("wonderland");
+    await page.keyboard.press("Enter");
+    await shows(page, "Registered as alice@example.com");
+    await callsThroughTheRelay(page, server);
+    await coturn.program.line(/user <\d+:alice>/);
+  });
+
+  test("a page of anybody's gets them where the file says so", async () => {
+    const { server, page } = await relayed(true);
+    await callsThroughTheRelay(page, server);
+    await coturn.program.line(/user <\d+:anonymous>/);
+  });
+});
