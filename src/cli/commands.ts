@@ -113,6 +113,19 @@ Ctrl-C hangs up, and without a call puts the phone away.`,
       "FILE is the configuration that `siproc run` was started with, siproc.yaml by default, or that of the system's service. It has to be the same user's; root reaches the service's, too.",
     start: async (given, terminal) => (await import("./status.ts")).status(given, terminal),
   },
+  top: {
+    summary: "Watch a running server: calls, rates, failures, the busiest sources.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: [
+      { name: "interval", value: "TIME", help: "Look again after so long; 2s by default." },
+      { name: "once", help: "Print one look and end, as in a pipe." },
+      { name: "json", help: "Print one look as JSON: what was counted since the start." },
+    ],
+    details: `FILE is the configuration that \`siproc run\` was started with, siproc.yaml by default, or that of the system's service.
+
+q ends it, s sorts the tables by name or by rate, the space bar looks at once. In a pipe the rates of one second are printed.`,
+    start: async (given, terminal) => (await import("./top.ts")).top(given, terminal),
+  },
   account: {
     summary: "List the accounts of a running server, add one to its store, take one out.",
     operands: { shown: "[FILE]", min: 0, max: 1 },

@@ -19,6 +19,14 @@ export function readRate(text: string): number | undefined {
   return factor / Number(digits);
 }
 
+/** A time in seconds in words. */
+export function spell(seconds: number): string {
+  if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}
+
 /** A whole number between the two; undefined for anything else. */
 export function readCount(text: string, least: number, most: number): number | undefined {
   if (!/^\d{1,9}$/.test(text)) return undefined;

@@ -2,6 +2,7 @@
 import type { Status, StatusBan, StatusContact, StatusRelay, StatusTrunk } from "../control/status.ts";
 import type { Arguments } from "./arguments.ts";
 import { exitCodes } from "./commands.ts";
+import { spell } from "./quantities.ts";
 import { ask, configurationOf, json, table, unreachable } from "./running.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -116,11 +117,4 @@ function relayRows(relays: readonly StatusRelay[]): string[][] {
     ["CALL-ID", "AGE", "PACKETS", "LOST"],
     ...relays.map(({ callId, age, packets, lost }) => [callId, spell(age), packets.join(" / "), lost.join(" / ")]),
   ];
-}
-
-function spell(seconds: number): string {
-  if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86_400)} days`;
 }
