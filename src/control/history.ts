@@ -4,7 +4,7 @@ import type { Status } from "./status.ts";
 
 /** What is counted of all calls' packets since the start. */
 export interface PacketCounts {
-  readonly packets: number;
+  readonly received: number;
   readonly lost: number;
 }
 
@@ -89,22 +89,22 @@ export class History {
   /** An hour finely, a day roughly. */
   readonly #fine = new Ring(1, 720);
   readonly #rough = new Ring(12, 1440);
-  #before: { at: number; cpu: number; packets: number; lost: number };
+  #before: { at: number; cpu: number; received: number; lost: number };
 
   constructor(options: HistoryOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    const { packets, lost } = options.packets?.() ?? none;
-    this.#before = { at: this.#now(), cpu: options.status().process.cpu, packets, lost };
+    const { received, lost } = options.packets?.() ?? none;
+    this.#before = { at: this.#now(), cpu: options.status().process.cpu, received, lost };
   }
 
   /** Takes a sample; to be called every `sampleEvery` seconds. */
   sample(): void {
     const at = this.#now();
     const { calls, registrations, process } = this.#options.status();
-    const { packets, lost } = this.#options.packets?.() ?? none;
+    const { received, lost } = this.#options.packets?.() ?? none;
     const before = this.#before;
-    this.#before = { at, cpu: process.cpu, packets, lost };
+    this.#before = { at, cpu: process.cpu, received, lost };
     const seconds = Math.max(0.001, (at - before.at) / 1000);
     const cpu = Math.max(0, (process.cpu - before.cpu) / seconds);
     for (const ring of [this.#fine, this.#rough]) {
@@ -115,7 +115,7 @@ export class History {
       current.contacts = registrations?.contacts ?? 0;
       current.memory = process.memory;
       current.cpu += cpu / ring.samples;
-      current.packets += Math.max(0, packets - before.packets);
+      current.packets += Math.max(0, received - before.received);
       current.lost += Math.max(0, lost - before.lost);
       if (++ring.taken === ring.samples) ring.next();
     }
@@ -159,7 +159,7 @@ export class History {
   }
 }
 
-const none: PacketCounts = { packets: 0, lost: 0 };
+const none: PacketCounts = { received: 0, lost: 0 };
 
 function empty(): Interval {
   return {

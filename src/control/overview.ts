@@ -30,6 +30,8 @@ export interface CodeCount {
 /** What can be asked of what a server has counted. */
 export interface Measures {
   overview(): Overview;
+  /** As in the overview, which takes more to make. */
+  packets(): Overview["packets"];
   /** All metrics, as Prometheus gets them. */
   families(): readonly Family[];
 }

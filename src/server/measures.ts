@@ -15,7 +15,15 @@ export interface MeasureParts {
 }
 
 export function measuresOf(parts: MeasureParts): Measures {
-  return { overview: () => overviewOf(parts), families: () => families(parts) };
+  return {
+    overview: () => overviewOf(parts),
+    packets: () => packetsOf(parts.meters),
+    families: () => families(parts),
+  };
+}
+
+function packetsOf({ packets }: Meters): Overview["packets"] {
+  return { received: packets.get("received"), sent: packets.get("sent"), lost: packets.get("lost") };
 }
 
 function overviewOf({ meters, status }: MeasureParts): Overview {
@@ -31,11 +39,7 @@ function overviewOf({ meters, status }: MeasureParts): Overview {
       answered: total(meters.answered),
       refused: meters.answers.get("INVITE", "503"),
     },
-    packets: {
-      received: meters.packets.get("received"),
-      sent: meters.packets.get("sent"),
-      lost: meters.packets.get("lost"),
-    },
+    packets: packetsOf(meters),
     sources: meters.busiest(),
     late: meters.lag.takeWorst(),
   };
