@@ -300,6 +300,7 @@ function reasonOf(error: unknown): string {
   switch (code) {
     case "ENOSPC":
     case "EDQUOT":
+    case "EFBIG":
       return "no space is left on the disk";
     case "EACCES":
     case "EPERM":

@@ -36,7 +36,8 @@ export function readJson(text: string): Rows | FormatProblem {
     return { at: list?.value.at ?? root.at, message: 'expected a list of accounts, or { "data": [...] }' };
   const rows = rowsOf(list.value.items, position);
   if ("message" in rows || accounts !== undefined) return rows;
-  if (domain === undefined || domain.value.kind === "null") return { ...rows, foreign: true };
+  const none = domain === undefined || domain.value.kind === "null";
+  if (none || (domain.value.kind === "text" && domain.value.text === "")) return { ...rows, foreign: true };
   if (domain.value.kind !== "text" || !isDomain(domain.value.text))
     return { at: domain.value.at, message: "expected a domain such as example.com, or an IP address" };
   return { ...rows, foreign: true, domain: domain.value.text };

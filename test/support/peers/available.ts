@@ -30,6 +30,7 @@ const packages = {
   "systemd-analyze": "systemd",
   "dpkg-deb": "dpkg",
   logrotate: "logrotate",
+  curl: "curl",
   rtpengine: "rtpengine-daemon",
 } as const;
 export type Peer = keyof typeof packages;
