@@ -119,6 +119,11 @@ export function flowTo(context: AgentContext, hop: Hop): Flow {
   return context.ways.flowTo(hop);
 }
 
+/** Where a flow leads. */
+export function hopOf({ transport, remote }: Flow): Hop {
+  return { transport, host: remote.host, port: remote.port };
+}
+
 /** A guess at the way to `uri` until its hops are known: good for what our side looks like, never for sending. */
 export function flowToward(context: AgentContext, uri: SipUri): Flow {
   return context.ways.flowTo(hopNamedIn(uri));

@@ -19,6 +19,7 @@ import {
   familyOf,
   flowTo,
   flowToward,
+  hopOf,
   hopsTo,
   isSecure,
   sdpText,
@@ -82,10 +83,6 @@ export function invite(
   return invitation.session;
 }
 
-function hopOf({ transport, remote }: Flow): Hop {
-  return { transport, host: remote.host, port: remote.port };
-}
-
 /** The user of a From, as it stands in the URI. */
 function userOf(from: string | undefined): string {
   const uri = from === undefined ? undefined : parseNameAddr(encodeUtf8(from))?.uri;
@@ -147,7 +144,7 @@ class Invitation {
     const { phase, context } = this.session;
     if (phase.name !== "outgoing" || phase.end !== undefined) return;
     if (found.ok) return this.#send(found.hops);
-    context.log.warn("a call cannot be placed", { to: this.#uri.host, reason: found.reason });
+    context.log.warn("a call cannot be placed", { callId: this.#callId, to: this.#uri.host, reason: found.reason });
     this.#over({ by: "system", cause: "error", code: 503 });
   }
 
@@ -190,7 +187,7 @@ class Invitation {
       const offer = context.settings.lateOffer ? undefined : session.offerAnswer.offer(media);
       if (offer?.ok) sdp = sdpText(context, offer.sdp);
     } catch (error) {
-      context.log.error("no audio can be opened for a call", { reason: String(error) });
+      context.log.error("no audio can be opened for a call", { callId: this.#callId, reason: String(error) });
       // Nothing is reported before `invite` has returned.
       context.clock.after(0, () => this.#over({ by: "system", cause: "error", code: 503 }));
       return undefined;

@@ -8,7 +8,7 @@ import { encodeUtf8, isToken } from "../sip/text.ts";
 import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
 import type { Hop } from "../transport/resolve/index.ts";
 import { digestClient, type Identities, isAnswerable } from "./authenticate.ts";
-import { type AgentContext, contactOn, flowTo, flowToward, hopsTo, topVia } from "./context.ts";
+import { type AgentContext, contactOn, flowTo, flowToward, hopOf, hopsTo, topVia } from "./context.ts";
 import { HopWalk, type Sent } from "./hop-walk.ts";
 import { type PreloadedRoute, preloadedRoute, type RouteOptions } from "./preloaded-route.ts";
 import { fitted } from "./request.ts";
@@ -25,6 +25,8 @@ export interface OutsideOptions extends RouteOptions {
   headers?: HeaderList | undefined;
   body?: Uint8Array | undefined;
   auth?: Identities | undefined;
+  /** The way to whom it is for, where that is known: a phone's own connection. */
+  flow?: Flow | undefined;
   /** To go on with what an earlier request began; fresh ones by default. `sequence`: of the CSeq before. */
   callId?: string | undefined;
   localTag?: string | undefined;
@@ -107,6 +109,8 @@ export class OutsideRequest {
 
   /** For `requestOutside` alone. */
   start(): void {
+    const { flow } = this.#options;
+    if (flow !== undefined) return this.#send([hopOf(flow)]);
     hopsTo(this.#context, this.#route.nextHop, (found) => {
       if (this.#over) return;
       if (found.ok) return this.#send(found.hops);
@@ -128,7 +132,7 @@ export class OutsideRequest {
   #send(hops: readonly Hop[]): void {
     this.#sequence++;
     this.#walk = new HopWalk(this.#context, hops, {
-      prepare: (hop) => this.#prepare(flowTo(this.#context, hop)),
+      prepare: (hop) => this.#prepare(this.#options.flow ?? flowTo(this.#context, hop)),
       response: (response, sent) => this.#answered(response, sent),
       surplus: (response, sent) => this.#answered(response, sent),
       failed: (status) => this.#failed(status),

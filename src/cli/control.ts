@@ -3,6 +3,9 @@
  * it is configured.
  */
 import type { Config } from "../config/index.ts";
+import type { Console } from "../console/index.ts";
+import { History, sampleEvery } from "../control/history.ts";
+import type { Mount } from "../control/http/mount.ts";
 import type { HttpServer } from "../control/http/server.ts";
 import type { Lifecycle } from "../control/lifecycle.ts";
 import type { Log } from "../log.ts";
@@ -29,16 +32,19 @@ export async function openControl({
 }: ControlParts): Promise<HttpServer | undefined> {
   const { control: settings } = config;
   if (settings === undefined) return undefined;
-  const [{ openHttp }, { apiMount }, { metricsMount }] = await Promise.all([
+  const [{ openHttp }, { apiMount }, { metricsMount }, consoleDoor] = await Promise.all([
     import("../control/http/server.ts"),
     import("../control/api/index.ts"),
     import("../control/metrics/mount.ts"),
+    import("../console/index.ts"),
   ]);
+  const history = keepHistory(server);
   let current = settings;
   const mounts = [
-    apiMount({ server, lifecycle, log, logs, settings }),
+    apiMount({ server, lifecycle, log, logs, history: history.kept }),
     ...(settings.sipws ? await sipwsMounts({ server, log, settings: () => current }) : []),
     metricsMount(() => server.measures.families()),
+    ...(settings.console ? [consoleMount(new consoleDoor.Console())] : []),
     // Each further part is one line here.
   ];
   const http = openHttp({ settings, mounts, log });
@@ -50,6 +56,30 @@ export async function openControl({
     use(next) {
       current = next;
       http.use(next);
+    },
+    async close() {
+      history.stop();
+      await http.close();
+    },
+  };
+}
+
+/** The console's files need no key; what it shows it asks the API for. */
+function consoleMount(served: Console): Mount {
+  return { prefix: "/", scope: undefined, answer: (request, url) => served.answer(request, url) };
+}
+
+/** Keeps how the server stands from now on. */
+function keepHistory(server: Pick<Server, "control" | "keeping" | "measures">) {
+  const kept = new History({ status: () => server.control.status(), packets: () => server.measures.packets() });
+  const forget = server.keeping.onRecord((record) => kept.call(record));
+  const timer = setInterval(() => kept.sample(), sampleEvery * 1000);
+  timer.unref();
+  return {
+    kept,
+    stop() {
+      clearInterval(timer);
+      forget();
     },
   };
 }

@@ -1,10 +1,5 @@
 /** What can be asked of the calls that handlers have, and what they can be told. */
 
-/** The audio of one call, as it goes and comes. */
-export interface CallQuality {
-  readonly [measure: string]: unknown;
-}
-
 export interface CallView {
   /** Short and unique in this process. */
   readonly id: string;
@@ -22,9 +17,9 @@ export interface CallView {
   readonly since: number;
   readonly answered: number | undefined;
   readonly codec: string | undefined;
-  /** How its audio is encrypted: `sdes`, `dtls`, or `none`. */
-  readonly security: string | undefined;
-  /** The IP address that it came from. */
+  /** How its audio is encrypted. */
+  readonly security: "none" | "sdes" | "dtls" | undefined;
+  /** Where its INVITE came from: `udp:192.0.2.9:5060`. */
   readonly source: string | undefined;
 }
 
@@ -56,6 +51,9 @@ export interface CommandOutcome {
   readonly value?: unknown;
 }
 
+/** What an argument is: text, texts (or one alone), a number, a flag, or one of some words. */
+export type WordType = "text" | "texts" | "number" | "flag" | { readonly words: readonly string[] };
+
 /** A word of the vocabulary, for the API's document. */
 export interface CommandWord {
   readonly name: string;
@@ -64,8 +62,9 @@ export interface CommandWord {
     readonly name: string;
     readonly summary: string;
     readonly optional: boolean;
-    /** JSON Schema. */
-    readonly schema: Readonly<Record<string, unknown>>;
+    readonly type: WordType;
+    /** What a good value looks like. */
+    readonly expected: string;
   }[];
 }
 

@@ -170,6 +170,12 @@ export class Calls implements Peers {
     return this.#byId.get(id);
   }
 
+  /** Whether a call records to this file, an absolute path. */
+  isRecording(file: string): boolean {
+    for (const { recordings } of this.#calls) if (recordings.has(file)) return true;
+    return false;
+  }
+
   /** Resolves when no call is up any more. */
   async idle(): Promise<void> {
     if (this.#calls.size === 0) return;

@@ -18,10 +18,13 @@ const longest = 500;
 export class CallFeed implements CallObserver {
   ref: string | undefined;
   readonly #feed: Feed;
+  readonly #named: (path: string) => string;
   readonly #begun = new WeakMap<Call, number>();
 
-  constructor(feed: Feed) {
+  /** `named`: what operators call a file. */
+  constructor(feed: Feed, named: (path: string) => string) {
     this.#feed = feed;
+    this.#named = named;
   }
 
   began(call: Call, handler: Handler): void {
@@ -35,7 +38,7 @@ export class CallFeed implements CallObserver {
     if (!this.#feed.active || event.name === "ENDED") return;
     if (event.name === "CONNECTED") return this.#feed.publish("call.answered", {}, namesOf(call));
     const { name, ...args } = event;
-    this.#feed.publish("call.event", { event: name, args: masked(args) }, namesOf(call));
+    this.#feed.publish("call.event", { event: name, args: this.#masked(args) }, namesOf(call));
   }
 
   ended(call: Call, { by, cause, code }: SessionEnd): void {
@@ -43,6 +46,16 @@ export class CallFeed implements CallObserver {
     const begun = this.#begun.get(call) ?? Date.now();
     const seconds = Math.round((Date.now() - begun) / 100) / 10;
     this.#feed.publish("call.ended", { by, cause, code, seconds }, namesOf(call));
+  }
+
+  #masked(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(args).map(([name, value]) => {
+        if (typeof value !== "string") return [name, value];
+        if (name === "file") return [name, this.#named(value)];
+        return [name, secret.has(name) ? "*".repeat(Math.min(mostStars, value.length)) : value.slice(0, longest)];
+      }),
+    );
   }
 }
 
@@ -56,15 +69,6 @@ export function partiesOf({ facts }: Call): { direction: string; from: string; t
 
 function namesOf({ facts: { id, callId } }: Call): { call: string; callId: string } {
   return { call: id, callId };
-}
-
-function masked(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(args).map(([name, value]) => {
-      if (typeof value !== "string") return [name, value];
-      return [name, secret.has(name) ? "*".repeat(Math.min(mostStars, value.length)) : value.slice(0, longest)];
-    }),
-  );
 }
 
 export function feedRegistrations(feed: Feed, location: Location): void {

@@ -28,11 +28,13 @@ import { type HandlerAction, Handlers } from "./handlers.ts";
 import { keep } from "./keeping.ts";
 import { measuresOf } from "./measures.ts";
 import { Meters } from "./meters.ts";
+import { operator } from "./operator.ts";
 import { ownWay } from "./own-way.ts";
 import { pageHook, readyTls } from "./page.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { accountsControl } from "./report-accounts.ts";
+import { nameOf } from "./report-calls.ts";
 import { compileRoutes } from "./routes.ts";
 import type { Server, ServerOptions } from "./server.ts";
 import { Services } from "./services.ts";
@@ -170,7 +172,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     { agent, media, speech: () => speech.current, admission, clock, random: secureRandom, log },
     callLimits(config),
   );
-  const callFeed = new CallFeed(feed);
+  const callFeed = new CallFeed(feed, (path) => nameOf(path, current.folder));
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
   const keeping = await keep(config, { clock, log, store, calls, relay, transport }).catch(closeAll);
@@ -267,6 +269,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     feed,
     keeping,
     control,
+    operator: operator({ ...{ calls, dialer, feed, callFeed, handler, agent, services }, config: () => current }),
     measures: measuresOf({
       meters,
       status: control.status,

@@ -85,14 +85,24 @@ function compileRoute(rule: Route, targets: RouteTargets): Receiver {
   const receiver = route(rule, (incoming, groups) => {
     if (authorize?.(incoming) !== true) act(incoming, groups);
   });
-  const { trunk } = rule;
+  if (rule.trunk === undefined && (action.type === "proxy" || action.type === "drop")) return receiver;
+  const by = { trunkOf: targets.trunkOf, isOurs: (request: Request) => isOurs(request, targets.domainOf) };
+  return (incoming) => fitOf(rule, incoming, by) === "fits" && receiver(incoming);
+}
+
+/** Whether a request, whose conditions are looked at elsewhere, is one for this route at all: by how it came, and whose it is. */
+export function fitOf<I extends { readonly request: Request }>(
+  { trunk, action }: Pick<Route, "trunk" | "action">,
+  incoming: I,
+  by: { trunkOf(incoming: I): string | undefined; isOurs(request: Request): boolean },
+): "fits" | "other trunk" | "not ours" | "no user" {
   // Whoever calls by a trunk means us, whatever the trunk's server calls us.
-  if (trunk !== undefined) return (incoming) => targets.trunkOf(incoming) === trunk && receiver(incoming);
-  if (action.type === "proxy" || action.type === "drop") return receiver;
-  if (action.type === "location")
-    // A domain without a user is registered nowhere: that is us.
-    return (incoming) => hasUser(incoming.request) && isOurs(incoming.request, targets.domainOf) && receiver(incoming);
-  return (incoming) => isForUs(incoming, targets) && receiver(incoming);
+  if (trunk !== undefined) return by.trunkOf(incoming) === trunk ? "fits" : "other trunk";
+  if (action.type === "proxy" || action.type === "drop") return "fits";
+  const { request } = incoming;
+  // A domain without a user is registered nowhere: that is us.
+  if (action.type === "location") return !hasUser(request) ? "no user" : by.isOurs(request) ? "fits" : "not ours";
+  return by.isOurs(request) || by.trunkOf(incoming) !== undefined ? "fits" : "not ours";
 }
 
 function isForUs(incoming: Incoming, { domainOf, trunkOf }: RouteTargets): boolean {

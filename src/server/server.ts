@@ -11,6 +11,7 @@ import type { Call, Handler } from "../call/index.ts";
 import type { Config } from "../config/config.ts";
 import type { AccountsControl, GateControl } from "../control/accounts.ts";
 import type { Feed } from "../control/feed.ts";
+import type { OperatorControl } from "../control/operator.ts";
 import type { Measures } from "../control/overview.ts";
 import type { Control } from "../control/status.ts";
 import type { Log } from "../log.ts";
@@ -39,6 +40,8 @@ export interface Server {
   readonly measures: Measures;
   /** The accounts, and how they are changed. */
   readonly accounts: AccountsControl;
+  /** Calls, routes, recordings and texts for operators. */
+  readonly operator: OperatorControl;
   /** What happens, as it happens; active where `control` is configured. */
   readonly feed: Feed;
   /** The quality of calls, their records, and what is captured. */
