@@ -2,6 +2,7 @@
 import { type LogFormat, levels } from "../log.ts";
 import type { Arguments, Operands, Option } from "./arguments.ts";
 
+import { callsDetails, callsOptions, traceDetails, traceOptions } from "./keeping-options.ts";
 import { callerOptions, callOptions, listenOptions, messageOptions, registerCommandOptions } from "./phone-tables.ts";
 import { sipwsDetails, sipwsOperands, sipwsOptions } from "./sipws-options.ts";
 import type { Terminal } from "./terminal.ts";
@@ -125,6 +126,20 @@ Ctrl-C hangs up, and without a call puts the phone away.`,
 
 q ends it, s sorts the tables by name or by rate, the space bar looks at once. In a pipe the rates of one second are printed.`,
     start: async (given, terminal) => (await import("./top.ts")).top(given, terminal),
+  },
+  calls: {
+    summary: "List the calls of a running server that are over: who, when, how long, why they ended, how they sounded.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: callsOptions,
+    details: callsDetails,
+    start: async (given, terminal) => (await import("./calls.ts")).calls(given, terminal),
+  },
+  trace: {
+    summary: "Show the SIP messages of a running server as they pass, as a ladder.",
+    operands: { shown: "[FILE]", min: 0, max: 1 },
+    options: traceOptions,
+    details: traceDetails,
+    start: async (given, terminal) => (await import("./trace.ts")).trace(given, terminal),
   },
   account: {
     summary: "List the accounts of a running server, add one to its store, take one out.",

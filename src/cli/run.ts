@@ -198,9 +198,9 @@ function hasTerminal(): boolean {
 }
 
 /** What `siproc status` asks. Calls go on without it. */
-function openSocket(config: Config, { control, measures }: Server, lifecycle: Lifecycle, log: Log): ControlSocket | undefined {
+function openSocket(config: Config, { control, measures, keeping }: Server, lifecycle: Lifecycle, log: Log): ControlSocket | undefined {
   try {
-    return openControlSocket(config.file, { control, measures, lifecycle }, (error) =>
+    return openControlSocket(config.file, { control, measures, lifecycle, keeping }, (error) =>
       log.error("a fault inside siproc, asked over its socket", { reason: error.stack ?? error.message }),
     );
   } catch (error) {

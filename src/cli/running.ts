@@ -19,13 +19,59 @@ export function configurationOf([named]: readonly string[]): string {
 /** Asks the server of a configuration file; `ms` is how long it may take. Throws where there is none, or it does not answer. */
 export async function ask(file: string, what: string, method = "GET", body?: unknown, ms = 5000): Promise<unknown> {
   const response = await fetch(`http://siproc${what}`, {
-    unix: socketPaths(file).find((path) => existsSync(path)) ?? socketPath(file),
+    unix: socketOf(file),
     method,
     signal: AbortSignal.timeout(ms),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
   return await response.json();
+}
+
+/** The same for an answer that is no JSON. */
+export async function askOctets(file: string, what: string, ms = 30_000): Promise<Uint8Array> {
+  const response = await fetch(`http://siproc${what}`, { unix: socketOf(file), signal: AbortSignal.timeout(ms) });
+  if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/**
+ * Tells of each value of a stream of JSON lines, until the server ends, `heard` says false, SIGINT or SIGTERM comes, or `ms` are
+ * over. Throws where there is no server.
+ */
+export async function stream(
+  file: string,
+  what: string,
+  heard: (value: unknown) => unknown,
+  ms?: number,
+): Promise<void> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  const timer = ms === undefined ? undefined : setTimeout(end, ms);
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  try {
+    const response = await fetch(`http://siproc${what}`, { unix: socketOf(file), signal: over.signal });
+    if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of response.body ?? []) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line !== "" && heard(JSON.parse(line)) === false) return;
+    }
+  } catch (error) {
+    if (!over.signal.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
+    process.off("SIGINT", end);
+    process.off("SIGTERM", end);
+    over.abort();
+  }
+}
+
+function socketOf(file: string): string {
+  return socketPaths(file).find((path) => existsSync(path)) ?? socketPath(file);
 }
 
 /** Why nobody answers, and what to do. */

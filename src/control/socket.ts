@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { healthOf, type Lifecycle } from "./lifecycle.ts";
 import type { Measures } from "./overview.ts";
+import { answerKeeping, type KeepingControl } from "./socket-keeping.ts";
 import type { Control } from "./status.ts";
 
 /** Where a service that the system starts has its socket: the folder that the unit asks for, into which root may look. */
@@ -47,6 +48,7 @@ export interface Answering {
   readonly control: Control;
   readonly measures: Measures;
   readonly lifecycle: Lifecycle;
+  readonly keeping: KeepingControl;
 }
 
 /** Opens the socket; `failed` is told of what goes wrong later. Throws when the folder cannot be had or is not ours. */
@@ -72,7 +74,7 @@ export function openControlSocket(file: string, answering: Answering, failed: (e
   };
 }
 
-async function answer(request: Request, { control, measures, lifecycle }: Answering): Promise<Response> {
+async function answer(request: Request, { control, measures, lifecycle, keeping }: Answering): Promise<Response> {
   const url = new URL(request.url);
   const limit = Math.min(mostRows, Number(url.searchParams.get("limit") ?? mostRows) || 0);
   switch (`${request.method} ${url.pathname}`) {
@@ -106,7 +108,9 @@ async function answer(request: Request, { control, measures, lifecycle }: Answer
     case "POST /unban":
       return Response.json(control.unban(url.searchParams.get("source") ?? ""));
     default:
-      return new Response("there is nothing here", { status: 404 });
+      return (
+        (await answerKeeping(request.method, url, keeping)) ?? new Response("there is nothing here", { status: 404 })
+      );
   }
 }
 
