@@ -57,7 +57,7 @@ export function Bans() {
           }}
           send={async (form) => {
             const source = textOf(form, "source");
-            const seconds = Number(textOf(form, "hours")) * 3600;
+            const seconds = Math.round(Number(textOf(form, "hours")) * 3600);
             await ask(paths.bans, { method: "POST", body: { source, seconds } });
             say(`${source} is banned`);
             again();
