@@ -146,7 +146,7 @@ function sessionForAnswer(session: Session): string | undefined {
 
 function noAudio(session: Session, error: unknown, done: Done): void {
   const reason = error instanceof Error ? error.message : String(error);
-  session.context.log.error("no audio can be opened for a call", { reason });
+  session.context.log.error("no audio can be opened for a call", { callId: session.dialog?.callId, reason });
   done(`no audio can be opened: ${reason}`);
   session.end({ by: "system", cause: "error", code: 503 });
 }

@@ -99,7 +99,8 @@ function sendOnce(
     hopsTo(context, nextHop, (found) => {
       settled = true;
       if (!found.ok) {
-        context.log.warn("the peer's Contact cannot be reached", { method, reason: found.reason });
+        const { callId } = dialog;
+        context.log.warn("the peer's Contact cannot be reached", { callId, method, reason: found.reason });
         context.clock.after(0, () => user.failed(503));
         return leave();
       }
@@ -148,7 +149,10 @@ export function acknowledge(session: DialogUser, sequence: number, answer?: Uint
         });
       };
       if (found.ok) along(found.hops);
-      else context.log.warn("the peer's Contact cannot be reached", { method: "ACK", reason: found.reason });
+      else {
+        const { callId } = dialog;
+        context.log.warn("the peer's Contact cannot be reached", { callId, method: "ACK", reason: found.reason });
+      }
       leave();
     });
   });

@@ -267,7 +267,10 @@ export class Session {
   takeAnswer(message: Message): boolean {
     const answer = this.offerAnswer.receiveAnswer(sessionDescription(message), "reliable");
     if (answer.ok) this.mediaChanged(answer.negotiated, true);
-    else this.context.log.warn("the answer to our offer cannot be used", { reason: answer.reason });
+    else {
+      const { callId } = message;
+      this.context.log.warn("the answer to our offer cannot be used", { callId, reason: answer.reason });
+    }
     return answer.ok;
   }
 

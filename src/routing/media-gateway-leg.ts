@@ -167,7 +167,7 @@ export class GatewayLeg {
     if (this.#open !== undefined) this.#rollback();
     const offered = this.#offered(response, sdp, by);
     if ("status" in offered) {
-      this.#log.warn("an offer cannot be converted", { call: this.callId, reason: offered.reason });
+      this.#log.warn("an offer cannot be converted", { callId: this.callId, reason: offered.reason });
       return undefined;
     }
     this.#open = by;
@@ -196,7 +196,7 @@ export class GatewayLeg {
     const far = this.session[other(offerer)];
     const taken = far.offerAnswer.receiveAnswer(answer, delivery);
     if (!taken.ok) {
-      this.#log.warn("an answer cannot be converted", { call: this.callId, reason: taken.reason });
+      this.#log.warn("an answer cannot be converted", { callId: this.callId, reason: taken.reason });
       if (delivery === "unreliable") return undefined;
       const refused = near.offerAnswer.refuse();
       this.#rollback();

@@ -110,7 +110,7 @@ export class CallGateway implements MediaGateway {
       const leg = new GatewayLeg(callId, invite.from.tag ?? "", branch, session, this.#options.log);
       const result = leg.request(invite, branch, "a");
       if ("status" in result) {
-        this.#options.log.info("an offer cannot be converted", { call: callId, reason: result.reason });
+        this.#options.log.info("an offer cannot be converted", { callId, reason: result.reason });
         session.close();
         return result;
       }
@@ -133,7 +133,7 @@ export class CallGateway implements MediaGateway {
       const result = leg.request(request, branch, leg.sideOf(fromTag, toTag) ?? "a");
       if ("status" in result)
         this.#options.log.info("an offer cannot be converted", {
-          ...{ call: leg.callId, reason: result.reason, from: from.remote.host },
+          ...{ callId: leg.callId, reason: result.reason, from: from.remote.host },
         });
       return result;
     });
@@ -221,7 +221,7 @@ export class CallGateway implements MediaGateway {
     }
     const reason = entry.reason ?? why;
     if (reason !== "closed" && confirmed)
-      this.#options.log.info("a converted call's media is over before the call is", { call: callId, reason });
+      this.#options.log.info("a converted call's media is over before the call is", { callId, reason });
     this.#options.ended?.({ callId, confirmed, reason });
   }
 

@@ -278,7 +278,7 @@ export class CallRelay implements MediaRelay {
     else this.#calls.delete(leg.callId);
     for (const address of leg.addresses()) if (this.#told.get(address) === leg) this.#told.delete(address);
     if (reason === "timeout" && leg.confirmed)
-      this.#options.log.info("nothing came any more on a relayed call; its ports are free", { call: leg.callId });
+      this.#options.log.info("nothing came any more on a relayed call; its ports are free", { callId: leg.callId });
     this.#options.ended?.({ callId: leg.callId, confirmed: leg.confirmed, stats, reason });
   }
 

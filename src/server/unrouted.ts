@@ -26,6 +26,7 @@ export class Unrouted {
   tell(request: Request, source: string): void {
     if (!this.#episode.active)
       this.#log.info("a call fits no route and gets 404", {
+        callId: request.callId,
         to: withoutPassword(request.uri),
         from: withoutPassword(request.from.uriText),
         source,

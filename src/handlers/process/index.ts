@@ -36,7 +36,7 @@ export function createProcessHandler(options: ProcessHandlerOptions): Handler {
   const { argv, cwd = process.cwd(), log, clock, graceMs = 5000, classic = true, spawn = spawnChild } = options;
   const program = argv[0] ?? "";
   const start = (call: CallControl) => {
-    const own = log.with({ call: call.facts.id, program });
+    const own = log.with({ call: call.facts.id, callId: call.facts.callId, program });
     try {
       const env = environmentOf(call.facts, options.environment ?? process.env, options.env ?? []);
       const child = spawn(argv, { cwd, env });

@@ -113,7 +113,7 @@ class Host implements ScriptHost {
   }
 
   #start(file: string, call: CallControl): void {
-    const log = this.#log.with({ call: call.facts.id, script: basename(file) });
+    const log = this.#log.with({ call: call.facts.id, callId: call.facts.callId, script: basename(file) });
     const refuse = (reason: string) => {
       log.error(`the script did not start: ${reason}`);
       call.finish({ type: "failed", reason, logged: true });
