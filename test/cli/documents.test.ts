@@ -14,10 +14,13 @@ test("each example has a notation that is tested; plain ones are listings and ot
   expect([...new Set(examples.map(({ notation }) => notation))].sort()).toEqual(["", "json", "sh", "ts", "yaml"]);
 });
 
-/** An environment that has every variable. */
+/** An environment that has every variable; the values may be keys. */
 const everySet = new Proxy<Record<string, string>>(
   {},
-  { get: () => "x", getOwnPropertyDescriptor: () => ({ value: "x", configurable: true, enumerable: true }) },
+  {
+    get: () => "xxxxxxxx",
+    getOwnPropertyDescriptor: () => ({ value: "xxxxxxxx", configurable: true, enumerable: true }),
+  },
 );
 
 describe("a YAML example", () => {
