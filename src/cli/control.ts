@@ -48,7 +48,8 @@ export async function openControl({
     // Each further part is one line here.
   ];
   const http = openHttp({ settings, mounts, log });
-  for (const url of http.urls) log.info(`the API listens on ${url}/v1/`);
+  for (const url of http.urls)
+    log.info(`the API listens on ${url}/v1/`, settings.console ? { console: `${url}/` } : {});
   if (settings.keys.length === 0)
     log.warn("the HTTP API has no keys: whoever is on this machine may do everything; add control.keys");
   return {

@@ -4,6 +4,7 @@ import { withQuery } from "./api.ts";
 const part = encodeURIComponent;
 
 export const paths = {
+  document: "/v1/openapi.json",
   events: "/v1/events",
   status: "/v1/status",
   history: (seconds: number) => withQuery("/v1/history", { seconds }),
@@ -11,6 +12,7 @@ export const paths = {
   call: (id: string) => `/v1/calls/${part(id)}`,
   commands: (id: string) => `/v1/calls/${part(id)}/commands`,
   quality: (id: string) => `/v1/calls/${part(id)}/quality`,
+  relays: "/v1/relays",
   records: (query: Readonly<Record<string, string | number | boolean | undefined>>) => withQuery("/v1/records", query),
   capture: (query: { callId?: string; after?: number; limit?: number }) => withQuery("/v1/capture", query),
   pcap: (callId: string) => withQuery("/v1/capture.pcap", { callId }),

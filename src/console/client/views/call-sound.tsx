@@ -1,4 +1,5 @@
 /** How a call's sound arrives, both ways: now, and over time. */
+import { useRef } from "preact/hooks";
 import type { LiveQuality, Quality, QualityMoment, QualitySample } from "../../../control/quality.ts";
 import type { KeptRecord } from "../../../control/records.ts";
 import { type ListedCall, moodOfMos } from "../calls.ts";
@@ -10,14 +11,18 @@ import { Empty } from "../ui/view.tsx";
 
 export interface CallSoundProps {
   readonly call: ListedCall | undefined;
-  readonly live: boolean;
+  /** What a call that is up is asked for by; undefined: it is over. */
+  readonly asked: string | undefined;
   readonly record: KeptRecord | undefined;
 }
 
-export function CallSound({ call, live, record }: CallSoundProps) {
-  const asked = live && call !== undefined ? paths.quality(call.id) : undefined;
-  const { value } = useLive<LiveQuality>(asked, { every: 2500 });
-  const quality = value?.now ?? call?.quality ?? record?.quality;
+export function CallSound({ call, asked, record }: CallSoundProps) {
+  const { value: now } = useLive<LiveQuality>(asked === undefined ? undefined : paths.quality(asked), { every: 2500 });
+  // What was drawn while it was up stays when it is over.
+  const kept = useRef<LiveQuality | undefined>(undefined);
+  if (now !== undefined) kept.current = now;
+  const value = kept.current;
+  const quality = record?.quality ?? value?.now ?? call?.quality;
   return (
     <section class="card" aria-label="Sound">
       <header>

@@ -8,11 +8,10 @@ import { Ladder } from "../ladder/ladder.tsx";
 import { Reader } from "../ladder/reader.tsx";
 import { type FeedEvent, useLive } from "../live.ts";
 import { paths } from "../paths.ts";
-import { to } from "../route.ts";
 import type { LogLine } from "../shapes.ts";
 import { Download } from "../ui/download.tsx";
 import { LogLines } from "../ui/log-lines.tsx";
-import { Card, Empty, Facts, View } from "../ui/view.tsx";
+import { Card, Empty, Facts, type FactsProps, View } from "../ui/view.tsx";
 import { CallActions } from "./call-actions.tsx";
 import { Recordings } from "./call-recordings.tsx";
 import { CallSound } from "./call-sound.tsx";
@@ -30,12 +29,8 @@ export function Call({ callId }: { callId: string }) {
   const record = found === undefined ? records?.[0] : undefined;
   const call = kept.current;
 
-  if (up !== undefined && records !== undefined && call === undefined && record === undefined)
-    return (
-      <View title="Call">
-        <Empty hint={<a href={to("calls")}>All calls</a>}>Nothing is known of a call with the Call-ID {callId}.</Empty>
-      </View>
-    );
+  // A proxy forwards it, or it was long ago: its messages may say more.
+  const foreign = up !== undefined && records !== undefined && call === undefined && record === undefined;
   const from = record?.caller ?? call?.from;
   const called = record?.callee ?? call?.to;
   return (
@@ -46,16 +41,30 @@ export function Call({ callId }: { callId: string }) {
       tools={found !== undefined && <CallActions call={found} />}
     >
       <Card>
-        <Facts facts={found === undefined && record !== undefined ? factsOfRecord(record) : factsOfCall(call)} />
+        {foreign ? (
+          <Facts
+            facts={[
+              ["Handler", "none: it is forwarded, or over without a record"],
+              ["Call-ID", <span class="mono">{callId}</span>],
+            ]}
+          />
+        ) : (
+          <Facts facts={found === undefined && record !== undefined ? factsOfRecord(record) : factsOfCall(call)} />
+        )}
       </Card>
-      <Signalling callId={callId} live={found !== undefined} />
-      <CallSound call={call} live={found !== undefined} record={record} />
+      <Signalling callId={callId} live={found !== undefined || foreign} />
+      <CallSound call={call} asked={soundOf({ callId, call: found, foreign })} record={record} />
       <div class="columns">
         <CallLog callId={callId} mine={mine} />
         <Recordings call={call?.id ?? record?.call} mine={mine} />
       </div>
     </View>
   );
+}
+
+/** What its sound is asked for by while it is up: our id, or the Call-ID of one that is forwarded. */
+function soundOf({ callId, call, foreign }: { callId: string; call: ListedCall | undefined; foreign: boolean }) {
+  return foreign ? callId : call?.id;
 }
 
 function Standing({ call, record }: { call: ListedCall | undefined; record: KeptRecord | undefined }) {
@@ -73,7 +82,7 @@ function Standing({ call, record }: { call: ListedCall | undefined; record: Kept
   );
 }
 
-type FactRows = Parameters<typeof Facts>[0]["facts"];
+type FactRows = FactsProps["facts"];
 
 function factsOfCall(call: ListedCall | undefined): FactRows {
   if (call === undefined) return [];
@@ -163,7 +172,10 @@ function CallLog({ callId, mine }: { callId: string; mine: (event: FeedEvent) =>
       {value === undefined || value.length === 0 ? (
         <Empty>The log says nothing of this call.</Empty>
       ) : (
-        <LogLines lines={value} without={["callId", "call"]} />
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is one that the keyboard must reach
+        <section class="bounded" tabIndex={0} aria-label="Log of the call">
+          <LogLines lines={value} without={["callId", "call"]} />
+        </section>
       )}
     </Card>
   );

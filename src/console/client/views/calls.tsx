@@ -9,8 +9,10 @@ import { paths } from "../paths.ts";
 import { go, to } from "../route.ts";
 import { type Column, Grid } from "../ui/grid.tsx";
 import { now } from "../ui/now.ts";
+import { Search } from "../ui/search.tsx";
 import { Empty, Tag, View } from "../ui/view.tsx";
 import { Call } from "./call.tsx";
+import { ForwardedCalls } from "./forwarded-calls.tsx";
 import type { ViewArguments } from "./index.ts";
 import { PastCalls } from "./past-calls.tsx";
 import { PlaceCall } from "./place-call.tsx";
@@ -21,20 +23,25 @@ const placing = signal(false);
 export function Calls({ path }: ViewArguments) {
   const [which, callId] = path;
   if (which === "past") return <PastCalls />;
+  if (which === "forwarded") return <ForwardedCalls />;
   if (which === "call" && callId !== undefined) return <Call callId={callId} />;
   return <LiveCalls />;
 }
 
 /** The way between the lists. */
-export function CallLists({ current }: { current: "live" | "past" }) {
+export function CallLists({ current }: { current: "live" | "forwarded" | "past" }) {
+  const lists = [
+    ["live", "Up now", to("calls")],
+    ["forwarded", "Forwarded", to("calls", "forwarded")],
+    ["past", "Past", to("calls", "past")],
+  ] as const;
   return (
     <nav class="tabs" aria-label="Calls">
-      <a href={to("calls")} {...(current === "live" && { "aria-current": "page" })}>
-        Up now
-      </a>
-      <a href={to("calls", "past")} {...(current === "past" && { "aria-current": "page" })}>
-        Past
-      </a>
+      {lists.map(([name, title, href]) => (
+        <a key={name} href={href} {...(current === name && { "aria-current": "page" })}>
+          {title}
+        </a>
+      ))}
     </nav>
   );
 }
@@ -49,15 +56,7 @@ function LiveCalls() {
       aside={<CallLists current="live" />}
       tools={
         <>
-          <input
-            type="search"
-            aria-label="Find calls"
-            placeholder="Find by party, handler, codec…"
-            value={wanted.value}
-            onInput={({ currentTarget }) => {
-              wanted.value = currentTarget.value;
-            }}
-          />
+          <Search text={wanted} label="Find calls" placeholder="Find by party, handler, codec…" />
           <button
             type="button"
             onClick={() => {

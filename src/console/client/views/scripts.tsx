@@ -91,7 +91,10 @@ function Tail({ name }: { name: string }) {
       {value === undefined || value.length === 0 ? (
         <Empty>The log says nothing of it.</Empty>
       ) : (
-        <LogLines lines={value} without={["script"]} />
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is one that the keyboard must reach
+        <section class="bounded" tabIndex={0} aria-label={`Log of ${name}`}>
+          <LogLines lines={value} without={["script"]} />
+        </section>
       )}
     </Card>
   );
