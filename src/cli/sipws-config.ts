@@ -57,16 +57,18 @@ export async function sipwsSettings(given: Arguments, file = resolve("sipws.cfg"
   };
   const verbose = given.options.get("verbose")?.length ?? 0;
   const [passphrase] = given.options.get("password") ?? [];
+  const database = pathOf("db");
   const written = {
     listen: chosen.map(({ scheme, port }) => `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`),
     ...(chosen.some(({ scheme }) => scheme === "wss") && {
       tls: {
-        cert: pathOf("certificate") ?? resolve("server.pem"),
-        key: pathOf("pk") ?? resolve("server.pem"),
-        // What the file is encrypted with is no reference to a variable.
-        ...(passphrase !== undefined && { passphrase: passphrase.replaceAll("$", "$$$$") }),
+        cert: plain(pathOf("certificate") ?? resolve("server.pem")),
+        key: plain(pathOf("pk") ?? resolve("server.pem")),
+        ...(passphrase !== undefined && { passphrase: plain(passphrase) }),
       },
     }),
+    // Who is registered outlives a restart as accounts do, but changes too often for their file.
+    store: database === undefined ? "memory:" : `sqlite:${plain(database)}.state`,
     accounts: "store",
     routes: [
       { method: "OPTIONS", reply: 200 },
@@ -79,7 +81,7 @@ export async function sipwsSettings(given: Arguments, file = resolve("sipws.cfg"
   return {
     config: { ...read.config, folder: dirname(file) },
     http: httpPort === undefined ? undefined : httpSettings(host, httpPort, keys),
-    database: pathOf("db"),
+    database,
     request: pathOf("data"),
     pidFile: pathOf("pidfile"),
     foreground: given.options.has("foreground"),
@@ -95,6 +97,11 @@ function httpSettings(host: string, port: number, keys: readonly string[]): Cont
     requestsPerSecond: 100,
     webhooks: [],
   };
+}
+
+/** What stands for itself in a configuration, whatever it holds. */
+function plain(text: string): string {
+  return text.replaceAll("$", "$$$$");
 }
 
 function readPort(text: string): number | undefined {

@@ -115,6 +115,8 @@ async function start(settings: SipwsSettings, life: SipwsLife, log: Log): Promis
     if (database !== undefined) closing.push(() => database.close());
     const server = await startServer(config, { log, accounts: database, rehearse: true });
     closing.push(() => server.stop());
+    // Accounts may have gone from the file while nobody served.
+    server.services.forgetStrangers();
     const home: SipwsHome = database ?? { domain: "", ip: "", version: 0 };
     const parts = { accounts: server.accounts, gate: server.gate, home };
     if (settings.request !== undefined) await request(settings, new Sipws(parts));

@@ -1,7 +1,8 @@
 /** `siproc sipws` in the place of SIPWS: its page request by request with curl, phones in pages by JsSIP, kill -9, a full disk. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { closeAgents, openAgent } from "../support/agents.ts";
 import { textOf } from "../support/documents.ts";
 import { has } from "../support/peers/available.ts";
 import { type Chromium, startChromium } from "../support/peers/chromium.ts";
@@ -137,10 +138,12 @@ describe.skipIf(!has("curl", "chromium"))("siproc sipws", () => {
     await Promise.all([alice.close(), carol.close()]);
   });
 
-  test("a second one on the same ports says so and ends, and leaves the database of the first alone", async () => {
+  test("a second one with the same database or ports says so and ends, and leaves the database of the first alone", async () => {
     const before = readFileSync(database(), "utf8");
     const second = new Program({ command: [binary, "sipws"], cwd: folder });
-    expect([await second.exited, second.stderr.join()]).toEqual([3, expect.stringMatching(/address is in use/)]);
+    expect([await second.exited, second.stderr.join()]).toEqual([3, expect.stringMatching(/use by another siproc/)]);
+    const third = new Program({ command: [binary, "sipws", "--skipconfig", ...optionsOf(at), "k"], cwd: folder });
+    expect([await third.exited, third.stderr.join()]).toEqual([3, expect.stringMatching(/address is in use/)]);
     expect(readFileSync(database(), "utf8")).toBe(before);
   });
 });
@@ -205,6 +208,30 @@ describe.skipIf(!has("curl"))("siproc sipws in the foreground", () => {
       // A put is in it as a whole or not at all.
       expect(ids.size % 300).toBe(0);
     }
+  });
+
+  test("who is registered still is after kill -9, unless the account is gone from the file", async () => {
+    const at = await ports();
+    const data = [
+      { id: "alice", password: "x" },
+      { id: "bob", password: "x" },
+    ];
+    const folder = temporaryFolder("sipws", { "r.js": JSON.stringify({ data }) });
+    const first = await start(at, folder, ["-b", "r.js", "key"]);
+    for (const { id } of data) {
+      const { agent } = await openAgent({ registrar: `${host}:${at.udp}`, domain: host, from: id, auth: [id, "x"] });
+      await agent.register();
+    }
+    // What was written behind is on the disk within a second.
+    await Bun.sleep(1100);
+    first.signal("SIGKILL");
+    await first.exited;
+    writeFileSync(join(folder, "r.js"), JSON.stringify({ data: data.slice(0, 1) }));
+    const second = await start(at, folder, ["-b", "r.js", "key"]);
+    expect(await curl(at.http)).toMatchObject({ data: [{ id: "alice", avail: "1", proto: "udp", host }] });
+    expect((await curl(at.http)).data).toHaveLength(1);
+    await closeAgents();
+    await second.stop();
   });
 
   test("a disk that is full: the answer says that it is not written, and what was is still there", async () => {
