@@ -22,8 +22,7 @@ import { Service } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `run` needs of a server. */
-export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop"> & {
-  readonly calls: { readonly size: number };
+export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop" | "up"> & {
   readonly feed?: Feed | undefined;
 };
 
@@ -83,6 +82,7 @@ export async function run(
     manager: around.manager?.(log),
     reopenLog: () => opened.reopen(),
   });
+  const ignore = around.onSignal((name) => service.heard(name));
   let server: Running;
   try {
     server = await around.start(config, { log, tail: opened.tail, events, lifecycle: service });
@@ -92,7 +92,6 @@ export async function run(
     await opened.close();
     return exitCodes.setup;
   }
-  const ignore = around.onSignal((name) => service.heard(name));
   void quit.promise.then(() => service.quit());
   const served = service.serve(server);
   // Said once signals are heard: who waits for this line may send one at once.
@@ -198,7 +197,12 @@ function hasTerminal(): boolean {
 }
 
 /** What `siproc status` asks. Calls go on without it. */
-function openSocket(config: Config, { control, measures, keeping }: Server, lifecycle: Lifecycle, log: Log): ControlSocket | undefined {
+function openSocket(
+  config: Config,
+  { control, measures, keeping }: Server,
+  lifecycle: Lifecycle,
+  log: Log,
+): ControlSocket | undefined {
   try {
     return openControlSocket(config.file, { control, measures, lifecycle, keeping }, (error) =>
       log.error("a fault inside siproc, asked over its socket", { reason: error.stack ?? error.message }),

@@ -18,7 +18,14 @@ export interface ServiceParts {
 }
 
 /** Keys that count from the next start on. */
-const fixedKeys = ["listen", "advertise", "store", "dns", "media", "page", "log"] as const;
+const fixedKeys = ["listen", "advertise", "store", "dns", "media", "page", "log", "control"] as const;
+
+/** What of a key counts from the next start on, to be compared. */
+function fixedPart(config: Config, key: (typeof fixedKeys)[number]): string | undefined {
+  if (key !== "control" || config.control === undefined) return JSON.stringify(config[key]);
+  const { keys: _, webhooks: __, requestsPerSecond: ___, ...fixed } = config.control;
+  return JSON.stringify(fixed);
+}
 
 /** ms between two lines of STATUS. */
 const statusTime = 10_000;
@@ -32,6 +39,8 @@ export class Service implements Lifecycle {
   #config: Config;
   #server: Running | undefined;
   #stage: Stage = "serving";
+  /** A reload was asked for before the server was up. */
+  #readAgain = false;
   #reloading: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ServiceParts) {
@@ -43,8 +52,10 @@ export class Service implements Lifecycle {
     return this.#stage;
   }
 
+  /** Signals count from the first moment on: before the server is up, too. */
   heard(signal: Signal): void {
-    if (signal === "SIGHUP") void this.reload();
+    if (signal === "SIGHUP" && this.#server === undefined) this.#readAgain = true;
+    else if (signal === "SIGHUP") void this.reload();
     else if (signal === "SIGUSR1") this.#parts.reopenLog?.();
     else this.stop();
   }
@@ -66,17 +77,18 @@ export class Service implements Lifecycle {
     const { log, manager } = this.#parts;
     this.#server = server;
     const beats = this.#watch(server);
-    manager?.ready(standing(server));
+    if (this.#stage === "serving") manager?.ready(standing(server));
+    if (this.#readAgain) void this.reload();
     await tellScripts(this.#config, log);
     await this.#stopping.promise;
     const { drain } = this.#config.limits;
-    manager?.stopping(`stopping: ${counted(server.calls.size)} may go on`, drain + endTime);
-    if (server.calls.size > 0)
+    manager?.stopping(`stopping: ${counted(server.up())} may go on`, drain + endTime);
+    if (server.up() > 0)
       log.info(
-        `stopping: ${counted(server.calls.size)} may go on for up to ${drain / 1000} s; a second signal ends them at once`,
+        `stopping: ${counted(server.up())} may go on for up to ${drain / 1000} s; a second signal ends them at once`,
       );
     const ended = await Promise.race([server.drain(drain), this.#atOnce.promise.then(() => false)]);
-    if (!ended) log.warn(`ending ${counted(server.calls.size)} that are still up`);
+    if (!ended) log.warn(`ending ${counted(server.up())} that are still up`);
     await server.stop();
     for (const beat of beats) clearInterval(beat);
   }
@@ -119,7 +131,7 @@ export class Service implements Lifecycle {
     for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
     const next = override(loaded.config);
     const current = this.#config;
-    const restart = fixedKeys.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(current[key]));
+    const restart = fixedKeys.filter((key) => fixedPart(next, key) !== fixedPart(current, key));
     for (const key of restart) log.warn(`${key} has changed; that takes a restart`);
     server.reload(next);
     this.#config = next;
@@ -141,7 +153,7 @@ export class Service implements Lifecycle {
     if (manager === undefined) return [];
     const status = setInterval(() => {
       if (this.#stage !== "draining") manager.status(standing(server));
-      else manager.status(`stopping: ${counted(server.calls.size)} up`);
+      else manager.status(`stopping: ${counted(server.up())} up`);
     }, statusTime);
     if (manager.watchdog === undefined) return [status];
     // Half of the time, as sd_watchdog_enabled(3) recommends, and some for a machine that is busy.
@@ -150,8 +162,8 @@ export class Service implements Lifecycle {
 }
 
 /** How things stand, on a line for people. */
-function standing({ calls, listening }: Running): string {
-  return `serving on ${listening.length === 1 ? "1 address" : `${listening.length} addresses`}, ${counted(calls.size)}`;
+function standing({ up, listening }: Running): string {
+  return `serving on ${listening.length === 1 ? "1 address" : `${listening.length} addresses`}, ${counted(up())}`;
 }
 
 function counted(calls: number): string {

@@ -293,13 +293,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     },
     call: (request, handler, ended) => calls.place(request, handler, ended),
     handler,
+    up: () => calls.size + services.relayed,
     async drain(graceMs) {
       calls.draining = true;
       services.stateful.draining = true;
       feed.publish("server.draining", { calls: calls.size + services.stateful.size });
       // Whoever calls us by a trunk is better told by its server that we are away.
       void elsewhere.stop();
-      const forwarded = until(() => services.stateful.size === 0);
+      const forwarded = until(() => services.stateful.size === 0 && services.relayed === 0);
       return await settlesWithin(Promise.all([calls.idle(), forwarded]), graceMs);
     },
     async stop() {

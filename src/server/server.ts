@@ -69,6 +69,8 @@ export interface Server {
   handler(action: HandlerAction): Handler;
   /** Refuses new calls and resolves when the last one has ended, or after `graceMs`: true when all ended by themselves. */
   drain(graceMs: number): Promise<boolean>;
+  /** Calls that would be cut if the server ended now: those that handlers have, and those whose media goes through us. */
+  up(): number;
   /** Ends what is still up, completes recordings, closes the sockets. */
   stop(): Promise<void>;
 }

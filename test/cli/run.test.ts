@@ -59,7 +59,7 @@ class Service {
       listening: [
         { transport: "udp", local: { host: "127.0.0.1", port: 5070 }, advertised: { host: "127.0.0.1", port: 5070 } },
       ],
-      calls: Object.defineProperty({ size: 0 }, "size", { get: () => this.calls }),
+      up: () => this.calls,
       reload: (config) => {
         this.told.push("reload");
         this.configs.push(config);
@@ -167,6 +167,17 @@ describe("run", () => {
     expect(await service.code).toBe(3);
     expect(service.log.join()).toContain("udp://0.0.0.0:5060 is in use");
   });
+});
+
+test("a signal that comes before the server is up counts once it is", async () => {
+  const service = new Service(routes);
+  await until(() => service.configs[0]);
+  service.signal("SIGHUP");
+  await service.logged("the configuration was read again");
+  service.signal("SIGUSR1");
+  service.signal("SIGTERM");
+  expect(await service.code).toBe(0);
+  expect(service.told).toEqual(["reload", "reopen", "drain 60000", "stop"]);
 });
 
 describe("SIGHUP", () => {
