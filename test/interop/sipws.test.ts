@@ -42,7 +42,8 @@ const optionsOf = ({ http, ws, udp }: Ports) => ["-i", host, "-r", `${http}`, "-
 async function curl(port: number, body?: string | object, path = "/"): Promise<Record<string, unknown>> {
   const data = typeof body === "object" ? JSON.stringify(body) : body;
   const command = ["curl", "-sS", "-m", "10", `http://${host}:${port}${path}`];
-  const program = Bun.spawn([...command, ...(data === undefined ? [] : ["-d", data])], { stdout: "pipe" });
+  const stdin = new TextEncoder().encode(data ?? "");
+  const program = Bun.spawn([...command, ...(data === undefined ? [] : ["-d", "@-"])], { stdin, stdout: "pipe" });
   return JSON.parse(await new Response(program.stdout).text());
 }
 
@@ -237,15 +238,15 @@ describe.skipIf(!has("curl"))("siproc sipws in the foreground", () => {
   test("a disk that is full: the answer says that it is not written, and what was is still there", async () => {
     const at = await ports();
     const folder = temporaryFolder("sipws", { "r.js": JSON.stringify(sample) });
-    // No file may have more than 2 KiB.
-    const program = await start(at, folder, ["-b", "r.js", "key"], "trap '' XFSZ; ulimit -f 2");
+    // No file may have more than 200 KiB.
+    const program = await start(at, folder, ["-b", "r.js", "key"], "trap '' XFSZ; ulimit -f 200");
     const before = readFileSync(join(folder, "r.js"), "utf8");
-    const data = Array.from({ length: 30 }, (_, n) => ({ o: "+", u: `u${n}`, k: "secret" }));
+    const data = Array.from({ length: 3000 }, (_, n) => ({ o: "+", u: `u${n}`, k: "secret" }));
     const answer = await curl(at.http, { q: "put", key: "key", data });
     expect(answer).toMatchObject({ q: "put", errorcode: "4", error: expect.stringMatching(/no space is left/) });
     expect(readFileSync(join(folder, "r.js"), "utf8")).toBe(before);
     await program.line(/the database cannot be written/);
-    expect(await curl(at.http)).toMatchObject({ data: { length: 31 } });
+    expect(await curl(at.http)).toMatchObject({ data: { length: 3001 } });
     expect(await curl(at.http, { q: "clear", key: "key" })).toEqual({ q: "clear", errorcode: "0" });
     expect(ofFile(join(folder, "r.js")).data).toEqual([]);
     await program.stop();
