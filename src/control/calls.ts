@@ -1,4 +1,5 @@
 /** What can be asked of the calls that handlers have, and what they can be told. */
+import type { Quality } from "./quality.ts";
 
 export interface CallView {
   /** Short and unique in this process. */
@@ -21,6 +22,8 @@ export interface CallView {
   readonly security: "none" | "sdes" | "dtls" | undefined;
   /** Where its INVITE came from: `udp:192.0.2.9:5060`. */
   readonly source: string | undefined;
+  /** How its sound arrives, as it was counted last; undefined: nothing was counted yet. */
+  readonly quality: Quality | undefined;
 }
 
 /** A call to place. */

@@ -32,6 +32,7 @@ export interface Measures {
   overview(): Overview;
   /** As in the overview, which takes more to make. */
   packets(): Overview["packets"];
+  answers(): Overview["answers"];
   /** All metrics, as Prometheus gets them. */
   families(): readonly Family[];
 }

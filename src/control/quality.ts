@@ -62,6 +62,8 @@ export interface QualityControl {
    * which are some seconds apart. Undefined: there is no such call, or nothing was counted yet.
    */
   quality(call: string): LiveQuality | undefined;
+  /** The same without its past, which takes less to make. */
+  standing(call: string): Quality | undefined;
 }
 
 /** What the E-model knows of a codec: its impairment, how badly it takes loss (G.113 appendix I), ms of a packet and its look-ahead. */

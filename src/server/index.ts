@@ -269,7 +269,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     feed,
     keeping,
     control,
-    operator: operator({ ...{ calls, dialer, feed, callFeed, handler, agent, services }, config: () => current }),
+    operator: operator({
+      ...{ calls, dialer, feed, callFeed, handler, agent, services, quality: keeping.quality },
+      config: () => current,
+    }),
     measures: measuresOf({
       meters,
       status: control.status,

@@ -18,6 +18,7 @@ export function measuresOf(parts: MeasureParts): Measures {
   return {
     overview: () => overviewOf(parts),
     packets: () => packetsOf(parts.meters),
+    answers: () => codeCounts(parts.meters.answers),
     families: () => families(parts),
   };
 }

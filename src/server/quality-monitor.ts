@@ -1,6 +1,6 @@
 /** Counts the packets of all calls that are up, every few seconds, and keeps what that says of their quality. */
 import type { Call } from "../call/index.ts";
-import type { LiveQuality, QualityControl } from "../control/quality.ts";
+import type { LiveQuality, Quality, QualityControl } from "../control/quality.ts";
 import type { RtpStats } from "../media/index.ts";
 import type { RelayCount, RelayReport } from "../routing/index.ts";
 import type { Clock, Timer } from "../sip/clock.ts";
@@ -69,7 +69,15 @@ export class QualityMonitor implements QualityControl {
   }
 
   quality(call: string): LiveQuality | undefined {
-    return (this.#byId.get(call) ?? this.#relayed.get(call))?.live;
+    return this.#track(call)?.live;
+  }
+
+  standing(call: string): Quality | undefined {
+    return this.#track(call)?.now;
+  }
+
+  #track(call: string): QualityTrack | undefined {
+    return this.#byId.get(call) ?? this.#relayed.get(call);
   }
 
   /** There may be something to count: a call is relayed. */

@@ -25,6 +25,7 @@ import type {
   WordType,
 } from "../control/calls.ts";
 import type { Feed } from "../control/feed.ts";
+import type { Quality, QualityControl } from "../control/quality.ts";
 import { FileNames, isFailure } from "../handlers/file-names.ts";
 import { resolveReadable, resolveWritable } from "../handlers/files.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -41,6 +42,8 @@ export interface CallDeskParts {
   readonly callFeed: CallFeed;
   readonly config: () => Config;
   handler(action: HandlerAction): Handler;
+  /** By our id of a call. */
+  readonly quality: Pick<QualityControl, "standing">;
 }
 
 /** Commands of one call that have not been answered yet. */
@@ -106,18 +109,22 @@ export class CallDesk implements CallsControl, CallObserver {
 
   // --- what it is asked ---
 
+  #viewOf(known: Known): CallView {
+    return viewOf(known, this.#parts.quality.standing(known.call.facts.id));
+  }
+
   list(limit: number): CallView[] {
     const views: CallView[] = [];
     for (const known of this.#known.values()) {
       if (views.length === limit) break;
-      views.push(viewOf(known));
+      views.push(this.#viewOf(known));
     }
     return views;
   }
 
   find(id: string): CallView | undefined {
     const known = this.#find(id);
-    return known === undefined ? undefined : viewOf(known);
+    return known === undefined ? undefined : this.#viewOf(known);
   }
 
   command(
@@ -198,7 +205,7 @@ export class CallDesk implements CallsControl, CallObserver {
   }
 }
 
-function viewOf({ call, handler, source, since, answered, held }: Known): CallView {
+function viewOf({ call, handler, source, since, answered, held }: Known, quality: Quality | undefined): CallView {
   const { id, callId, direction, remoteName } = call.facts;
   const { from, to } = partiesOf(call);
   return {
@@ -206,6 +213,7 @@ function viewOf({ call, handler, source, since, answered, held }: Known): CallVi
     state: answered === undefined ? "ringing" : held ? "held" : "answered",
     codec: call.codec,
     security: call.security,
+    quality,
   };
 }
 
