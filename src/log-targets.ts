@@ -1,4 +1,5 @@
 /** The log as a configuration wants it: where its lines go, and the last of them in memory. */
+import { isJournal, journalTo } from "./journal.ts";
 import { createLog, type Level, type Log, type LogFormat, type LogSink, linesTo, toStderr } from "./log.ts";
 import { LogFile } from "./log-file.ts";
 import { LogTail } from "./log-tail.ts";
@@ -50,7 +51,7 @@ export function openLog(settings: LogSettings): OpenLog {
   const files: LogFile[] = [];
   const sinks: LogSink[] = [tail];
   for (const target of to)
-    if (target.type === "stderr") sinks.push(linesTo(toStderr, format));
+    if (target.type === "stderr") sinks.push((isJournal(process.env) ? journalTo : linesTo)(toStderr, format));
     else if (target.type === "syslog") sinks.push(new Syslog({ to: target.to, facility }));
     else {
       const file = openFile({ path: target.path, format, rotate });
