@@ -48,6 +48,8 @@ const consentPause = 5000;
 const consentLasts = 30_000;
 /** Checks whose answer is awaited. */
 const maxTransactions = 64;
+/** Credentials of earlier sessions that are remembered. */
+const maxBefore = 4;
 
 interface Sent {
   readonly pair: Pair;
@@ -59,8 +61,8 @@ export class IceAgent {
   readonly #world: IceWorld;
   readonly #user: IceUser;
   #settings: IceSettings | undefined;
-  /** Those of before a restart: checks with them are answered and mean nothing else. */
-  #before: IceCredentials | undefined;
+  /** Ours of before the last restarts. */
+  #before: readonly IceCredentials[] = [];
   #controlling = false;
   readonly #tieBreaker = randomBytes(8).readBigUInt64BE();
   #pairs = new Pairs();
@@ -96,7 +98,7 @@ export class IceAgent {
     this.#settings = settings;
     if (before === undefined || before.remote.ufrag !== settings.remote.ufrag) {
       this.#controlling = settings.controlling;
-      this.#before = before?.local;
+      if (before !== undefined) this.#before = [before.local, ...this.#before].slice(0, maxBefore);
       // Media goes on where it went until the new session has found its way.
       this.#pairs = new Pairs();
       this.#sent.clear();
@@ -133,11 +135,7 @@ export class IceAgent {
     const ufrag = message.username?.split(":", 1)[0];
     const now = this.#world.now();
     const { local } = settings;
-    if (ufrag !== local.ufrag) {
-      const old = this.#before;
-      if (old === undefined || ufrag !== old.ufrag || !isAuthentic(datagram, message, old.pwd)) return;
-      return this.#user.send(writeSuccess(message, { host, port }, old.pwd), port, host);
-    }
+    if (ufrag !== local.ufrag) return this.#earlier(datagram, message, ufrag, port, host);
     if (!isAuthentic(datagram, message, local.pwd)) return;
     if (!settings.lite && this.#conflict(message))
       return this.#user.send(writeRoleConflict(message, local.pwd), port, host);
@@ -157,6 +155,24 @@ export class IceAgent {
     if (pair.state === "valid") return;
     this.#pairs.trigger(pair, now);
     this.#check();
+  }
+
+  /**
+   * A check of the session before a restart. Until the new one has found its way it may still nominate: Chromium, whose new
+   * ports try our old credentials before our answer is there, goes on with them, since our address stays.
+   */
+  #earlier(datagram: Uint8Array, message: StunMessage, ufrag: string | undefined, port: number, host: string): void {
+    const before = this.#before.find((each) => each.ufrag === ufrag);
+    if (before === undefined || !isAuthentic(datagram, message, before.pwd)) return;
+    this.#user.send(writeSuccess(message, { host, port }, before.pwd), port, host);
+    if (this.#nominated) return;
+    const now = this.#world.now();
+    if (this.#settings?.lite === true) this.#lastConsent = now;
+    if (!message.useCandidate) return;
+    const pair = this.#pairs.add({ host, port, priority: message.priority ?? priorityOf("prflx") }, now);
+    if (pair === undefined) return;
+    pair.proven = true;
+    this.#select(pair, false);
   }
 
   /** RFC 8445 §7.3.1.1. @returns whether the peer has to change its role */

@@ -132,6 +132,26 @@ describe("two agents find each other", () => {
   });
 });
 
+describe("a peer that restarts ICE, and goes on with our credentials of before, as Chromium may", () => {
+  test.each([true, false])("is found at its new address, and stays (lite: %p)", (lite) => {
+    const { clock, add, hosts } = network();
+    const [one, other] = [add(server), add(browser)];
+    one.agent.configure(settings(a, b, { lite, candidates: [candidate(browser)] }));
+    other.agent.configure(settings(b, a, { candidates: [candidate(server)], controlling: true }));
+    clock.advance(200);
+    const [a2, b2] = [credentials("a2"), credentials("b2")];
+    other.agent.close();
+    hosts.delete(browser);
+    const moved = add("198.51.100.77 30000");
+    one.agent.configure(settings(a2, b2, { lite, candidates: [candidate("198.51.100.77 30000")] }));
+    moved.agent.configure(settings(b2, a, { candidates: [candidate(server)], controlling: true }));
+    clock.advance(1000);
+    expect(one.selections).toEqual([browser, "198.51.100.77 30000"]);
+    clock.advance(300_000);
+    expect(one.lost).toBeUndefined();
+  });
+});
+
 describe("consent", () => {
   test.each([true, false])("lasts as long as the peer is there, and 30 s (lite: %p)", (lite) => {
     const { clock, add, hosts } = network();
