@@ -152,7 +152,7 @@ export class Branch implements ClientUser {
     const { request } = forwarding;
     if (course === undefined || request === undefined) return false;
     const { transport, host, port, serverName } = hop;
-    const size = request.bytes().length + added;
+    const size = forwarding.sizeOf(request) + added;
     this.#send(course, forwarding.around.ways.flowTo({ transport, host, port, size, serverName }));
     return true;
   }

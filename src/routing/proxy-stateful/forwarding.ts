@@ -115,6 +115,15 @@ export class Forwarding {
     return uri.scheme === "sip" && /^sips:/i.test(course.uri) ? { ...uri, scheme: "sips" } : uri;
   }
 
+  /** About how many octets it has when it goes on: what a phone is offered is shorter than what browsers write. */
+  sizeOf(request: Request): number {
+    const { length } = request.bytes();
+    const { converted, media } = this.options;
+    const converts =
+      converted === true || (media !== undefined && media !== "direct" && this.from.transport.startsWith("w"));
+    return converts ? length - Math.max(0, request.body.length - longestOffer) : length;
+  }
+
   newBranch(): string {
     return `z9hG4bK${this.around.random.token(8)}${this.#loopMark}`;
   }
@@ -255,6 +264,8 @@ export class Forwarding {
   }
 }
 
+/** Octets of a description of ours to a phone. */
+const longestOffer = 500;
 const noRoutes: readonly string[] = [];
 const plainMark: Mark = { mode: "stateful", nat: false };
 const relayedMark: Mark = { mode: "stateful", nat: true };
