@@ -1,4 +1,5 @@
 /** How the server stood over the last hour and the last day: what the console's overview draws. Bounded, and cheap to keep. */
+import type { CodeCount } from "./overview.ts";
 import type { CallRecord } from "./records.ts";
 import type { Status } from "./status.ts";
 
@@ -23,13 +24,13 @@ export interface HistoryView {
   readonly memory: readonly number[];
   /** Cores in use, 0.5: half of one. */
   readonly cpu: readonly number[];
-  /** Within each: calls that ended answered, and that ended unanswered. */
+  /** Within each: calls that ended and had been answered; INVITEs of others that were refused, and calls of ours that failed. */
   readonly answered: readonly number[];
   readonly failed: readonly number[];
   /** Packets of sound that came, and that did not. */
   readonly packets: readonly number[];
   readonly lost: readonly number[];
-  /** Unanswered calls of all intervals together by their final status, `486`. */
+  /** What failed in all intervals together by its final status, `486`. */
   readonly codes: Readonly<Record<string, number>>;
 }
 
@@ -79,6 +80,8 @@ class Ring {
 export interface HistoryOptions {
   readonly status: () => Pick<Status, "calls" | "registrations" | "process">;
   readonly packets?: () => PacketCounts;
+  /** Final responses since the start. */
+  readonly answers?: () => readonly CodeCount[];
   /** ms since 1970. */
   readonly now?: () => number;
 }
@@ -89,6 +92,8 @@ export class History {
   /** An hour finely, a day roughly. */
   readonly #fine = new Ring(1, 720);
   readonly #rough = new Ring(12, 1440);
+  /** Responses to INVITEs by code, as they were counted at the last sample. */
+  readonly #answers = new Map<number, number>();
   #before: { at: number; cpu: number; received: number; lost: number };
 
   constructor(options: HistoryOptions) {
@@ -105,6 +110,7 @@ export class History {
     const { received, lost } = this.#options.packets?.() ?? none;
     const before = this.#before;
     this.#before = { at, cpu: process.cpu, received, lost };
+    this.#refusals();
     const seconds = Math.max(0.001, (at - before.at) / 1000);
     const cpu = Math.max(0, (process.cpu - before.cpu) / seconds);
     for (const ring of [this.#fine, this.#rough]) {
@@ -121,14 +127,26 @@ export class History {
     }
   }
 
-  /** Counts a call that is over. */
-  call({ answer, status }: Pick<CallRecord, "answer" | "status">): void {
+  /** Counts a call that is over. One of others that failed was refused, and is counted by that. */
+  call({ answer, status, direction }: Pick<CallRecord, "answer" | "status" | "direction">): void {
+    if (answer !== undefined) for (const { current } of [this.#fine, this.#rough]) current.answered++;
+    else if (direction === "outgoing") this.#failed(status, 1);
+  }
+
+  /** Final responses to INVITEs that came since the last sample. A challenge is no failure (RFC 3261 §22). */
+  #refusals(): void {
+    for (const { method, code, count } of this.#options.answers?.() ?? []) {
+      if (method !== "INVITE" || code < 300 || code === 401 || code === 407) continue;
+      const more = count - (this.#answers.get(code) ?? 0);
+      this.#answers.set(code, count);
+      if (more > 0) this.#failed(code, more);
+    }
+  }
+
+  #failed(status: number, count: number): void {
     for (const { current } of [this.#fine, this.#rough]) {
-      if (answer !== undefined) current.answered++;
-      else {
-        current.failed++;
-        current.codes.set(status, (current.codes.get(status) ?? 0) + 1);
-      }
+      current.failed += count;
+      current.codes.set(status, (current.codes.get(status) ?? 0) + count);
     }
   }
 
@@ -136,7 +154,7 @@ export class History {
   view(seconds: number): HistoryView {
     const ring = seconds <= this.#fine.every * this.#fine.most ? this.#fine : this.#rough;
     const since = this.#now() - seconds * 1000;
-    const kept = ring.kept.filter(({ at }) => at >= since);
+    const kept = ring.kept.filter(({ at }) => at > since);
     const codes: Record<string, number> = {};
     for (const interval of [...kept, ring.current])
       for (const [status, n] of interval.codes) codes[status] = (codes[status] ?? 0) + n;

@@ -106,11 +106,11 @@ export const History = named(
     memory: values("Octets, resident."),
     cpu: values("Cores in use."),
     answered: values("Calls that ended answered."),
-    failed: values("Calls that ended unanswered."),
+    failed: values("INVITEs of others that were refused, and calls of ours that failed."),
     packets: values("Packets of sound that came."),
     lost: values("Packets that did not."),
     codes: Type.Record(Type.String(), Type.Number(), {
-      description: "Unanswered calls of all intervals by their status.",
+      description: "What failed in all intervals by its status.",
     }),
   },
   "One value for each interval, the oldest first.",
