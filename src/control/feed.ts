@@ -82,17 +82,22 @@ export class Feed {
 
   /** Listens until the returned function is called. What is no longer kept is told as one `feed.gap`. */
   subscribe({ after, heard }: FeedListener): () => void {
-    if (after !== undefined && after < this.#last) {
-      if (after < this.#forgotten && this.#forgotten > 0) heard(this.gap(after));
-      for (let i = this.#first; i < this.#ring.length; i++) {
-        const entry = this.#ring[i];
-        if (entry !== undefined && entry.id > after) heard(entry);
-      }
-    }
+    if (after !== undefined) for (const entry of this.read(after, Number.POSITIVE_INFINITY)) heard(entry);
     // Two listeners may bring the same function.
     const listener = (entry: FeedEntry) => heard(entry);
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** At most `most` of the kept events after this one, the oldest first; what is no longer kept is told as one `feed.gap`. */
+  read(after: number, most: number): FeedEntry[] {
+    const oldest = this.#ring[this.#first];
+    const found = after < this.#forgotten ? [this.gap(after)] : [];
+    if (oldest === undefined || after >= this.#last) return found;
+    // Numbers have no gaps in them.
+    const from = this.#first + Math.max(0, after + 1 - oldest.id);
+    for (const entry of this.#ring.slice(from, from + most - found.length)) if (entry !== undefined) found.push(entry);
+    return found;
   }
 
   /** What tells somebody that events are missing; its number is that of the newest of them that are gone from the ring. */

@@ -140,7 +140,7 @@ function converted(text: string, type: unknown): unknown {
 
 function checked(of: Checker | undefined, value: unknown, root: string, wrong: Wrong[]): unknown {
   if (of === undefined || of.check.Check(value)) return of === undefined ? {} : value;
-  for (const { path, schema, message, value: found } of Value.Errors(of.schema, value)) {
+  for (const { path, schema, message, value: found } of Value.Errors(meant(of.schema, value), value)) {
     const expected = typeof schema.errorMessage === "string" ? schema.errorMessage : message;
     note(wrong, {
       at: root === "" ? shown(path.slice(1)) : shown(path === "" ? "/" : path),
@@ -149,6 +149,17 @@ function checked(of: Checker | undefined, value: unknown, root: string, wrong: W
     if (wrong.length >= mostWrong) break;
   }
   return undefined;
+}
+
+/** Of a union whose members are told apart by one of their names: the member that is meant, so that its faults are told. */
+function meant(schema: TSchema, value: unknown): TSchema {
+  const name: unknown = schema.discriminator?.propertyName;
+  if (typeof name !== "string" || typeof value !== "object" || value === null || !Array.isArray(schema.anyOf))
+    return schema;
+  const given: unknown = Reflect.get(value, name);
+  // The members of a union are schemas: that is what operations make them of.
+  const members: readonly TSchema[] = schema.anyOf;
+  return members.find((member) => member.properties?.[name]?.const === given) ?? schema;
 }
 
 function note(wrong: Wrong[], one: Wrong): void {
