@@ -176,6 +176,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
   const keeping = await keep(config, { clock, log, store, calls, relay, transport }).catch(closeAll);
+  keeping.made.listeners.add((record) => meters.recorded(record));
   const elsewhere = new Trunks({
     context: agent.context,
     log,

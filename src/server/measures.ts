@@ -120,17 +120,18 @@ function callFamilies(meters: Meters, now: Status): Family[] {
     counter("siproc_calls_answered_total", "Calls that were answered.", byName(meters.answered, "direction")),
     counter(
       "siproc_calls_ended_total",
-      "Calls that are over: who ended them, why, and the SIP status that tells it best.",
+      "Calls of handlers that are over: who ended them, why, and the SIP status that tells it best.",
       byNames(meters.endings, (direction, ending) => {
         const [by = "", cause = "", code = ""] = ending.split(" ");
         return { direction, by, cause, code };
       }),
     ),
-    histogram(
-      "siproc_call_setup_seconds",
-      "From the INVITE to the answer; for calls that handlers have.",
-      timed(meters.setup, "direction"),
+    counter(
+      "siproc_forwarded_calls_total",
+      "Calls that proxies forwarded and that are over: how they ended, and the final status of the INVITE.",
+      byNames(meters.forwarded, (ending, code) => ({ ending, code })),
     ),
+    histogram("siproc_call_setup_seconds", "From the INVITE to the answer.", timed(meters.setup, "direction")),
     histogram("siproc_call_duration_seconds", "From the answer to the end.", timed(meters.lasted, "direction")),
     histogram("siproc_handler_seconds", "From a call's beginning to the first command of its handler.", [
       [{}, meters.handling],
@@ -138,7 +139,7 @@ function callFamilies(meters: Meters, now: Status): Family[] {
   ];
 }
 
-function mediaFamilies({ packets, jitter }: Meters, media: EngineStats): Family[] {
+function mediaFamilies({ packets, jitter, opinion }: Meters, media: EngineStats): Family[] {
   return [
     gauge("siproc_media_sessions", "Audio sessions of calls that handlers have, and of pages.", media.sessions),
     gauge("siproc_media_ports_free", "Pairs of media ports that are bound and free.", media.free),
@@ -146,7 +147,7 @@ function mediaFamilies({ packets, jitter }: Meters, media: EngineStats): Family[
     counter("siproc_media_restarts_total", "How often the media worker had to be started anew.", media.restarts),
     counter(
       "siproc_rtp_packets_total",
-      "RTP packets of calls that handlers have, counted at their end or when asked.",
+      "RTP packets of calls that handlers have, and of relayed calls that are over.",
       [
         [{ direction: "received" }, packets.get("received")],
         [{ direction: "sent" }, packets.get("sent")],
@@ -164,6 +165,11 @@ function mediaFamilies({ packets, jitter }: Meters, media: EngineStats): Family[
       "siproc_rtp_packets_refused_total",
       "Datagrams on media ports that were of a stranger, or no RTP.",
       packets.get("dropped"),
+    ),
+    histogram(
+      "siproc_call_mos",
+      "Mean opinion score of calls that are over, as the E-model estimates it; of what came, and of what we sent.",
+      timed(opinion, "direction"),
     ),
     histogram("siproc_rtp_jitter_seconds", "Interarrival jitter of what came (RFC 3550), at the end of each call.", [
       [{}, jitter],

@@ -2,6 +2,7 @@
 import type { SessionEnd } from "../agent/index.ts";
 import type { Call, CallEvent } from "../call/index.ts";
 import { Busiest, Histogram, Histograms, Tally } from "../control/metrics/instruments.ts";
+import type { CallRecord } from "../control/records.ts";
 import type { RtpStats } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
@@ -15,6 +16,7 @@ const transactionTimes = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 const setupTimes = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 180];
 const handlerTimes = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 const callTimes = [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200];
+const opinions = [1.5, 2, 2.5, 3, 3.3, 3.6, 3.8, 4, 4.1, 4.2, 4.3, 4.4];
 const jitters = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2];
 
 /** Whatever else strangers send is one method more. */
@@ -37,6 +39,8 @@ export class Meters implements TransactionObserver, CallObserver {
   readonly begun = new Tally();
   readonly answered = new Tally();
   readonly endings = new Tally();
+  /** Calls that proxies forwarded: by how they ended, and the status of the INVITE. */
+  readonly forwarded = new Tally();
   /** Seconds by direction. */
   readonly setup = new Histograms(setupTimes);
   readonly lasted = new Histograms(callTimes);
@@ -44,6 +48,8 @@ export class Meters implements TransactionObserver, CallObserver {
   readonly handling = new Histogram(handlerTimes);
   /** Seconds: what we saw of the peer's stream, and what it reported of ours. */
   readonly jitter = new Histogram(jitters);
+  /** Mean opinion scores of calls that are over, `received` and `sent`. */
+  readonly opinion = new Histograms(opinions);
   /** `received`, `sent`, `lost`, `lost by the peer`, `dropped`. */
   readonly packets = new Tally();
   readonly lag: LoopLag;
@@ -122,6 +128,26 @@ export class Meters implements TransactionObserver, CallObserver {
     add("lost by the peer", stats.remoteLost);
     add("dropped", stats.dropped);
     if (last && stats.receivedPackets > 0) this.jitter.observe(stats.jitter / 1000);
+  }
+
+  /** A call is over, and this is kept of it. */
+  recorded({ kind, begin, answer, seconds, ending, status, quality }: CallRecord): void {
+    if (quality?.received.mos !== undefined) this.opinion.observe("received", quality.received.mos);
+    if (quality?.sent.mos !== undefined) this.opinion.observe("sent", quality.sent.mos);
+    // All else of a call that a handler had was counted as it happened.
+    if (kind === "handled") return;
+    this.forwarded.add(ending, codeText(status));
+    if (answer !== undefined) {
+      this.setup.observe(kind, Math.max(0, answer - begin) / 1000);
+      this.lasted.observe(kind, seconds);
+    }
+    // Both sides' packets came to us and went on.
+    for (const side of quality === undefined ? [] : [quality.received, quality.sent]) {
+      this.packets.add("received", "", side.packets);
+      this.packets.add("sent", "", side.packets);
+      this.packets.add("lost", "", Math.max(0, side.lost ?? 0));
+      if (side.jitter !== undefined) this.jitter.observe(side.jitter / 1000);
+    }
   }
 }
 

@@ -31,6 +31,7 @@ const packages = {
   "dpkg-deb": "dpkg",
   logrotate: "logrotate",
   curl: "curl",
+  promtool: "prometheus",
   rtpengine: "rtpengine-daemon",
 } as const;
 export type Peer = keyof typeof packages;
