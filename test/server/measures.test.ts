@@ -1,6 +1,7 @@
 /** What a server counts of itself while it serves: its metrics and the overview of `siproc top`. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { exposition } from "../../src/control/metrics/exposition.ts";
+import { textOf } from "../support/documents.ts";
 import { Peer } from "../support/peer.ts";
 import { until } from "../support/peers/until.ts";
 import { openSite, type Site, stopSites } from "../support/site.ts";
@@ -59,6 +60,21 @@ describe("metrics", () => {
     expect(names.length).toBeGreaterThan(30);
     expect([...metrics().matchAll(/^# HELP (\S+) .*\.$/gm)].map(([, name]) => name)).toEqual(names);
   });
+});
+
+test("docs/monitoring.md lists each metric with its type and labels", () => {
+  const listed = [
+    ...textOf("docs/monitoring.md").matchAll(/^\| `((?:siproc|process)_\w+)` +\| (\w+) +\| ([^|]*?) *\|/gm),
+  ].map(([, name, type, labels = ""]) => ({
+    name,
+    type,
+    labels: labels.replace(/[`,]/g, "").split(" ").filter(Boolean),
+  }));
+  const served = site.server.measures.families();
+  expect(listed.map(({ name, type }) => `${name} ${type}`)).toEqual(served.map(({ name, type }) => `${name} ${type}`));
+  for (const { name, samples } of served)
+    for (const [labels] of samples)
+      expect(Object.keys(labels), name).toEqual(listed.find((one) => one.name === name)?.labels ?? []);
 });
 
 describe("the overview", () => {
