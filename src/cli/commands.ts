@@ -142,7 +142,7 @@ q ends it, s sorts the tables by name or by rate, the space bar looks at once. I
     start: async (given, terminal) => (await import("./trace.ts")).trace(given, terminal),
   },
   account: {
-    summary: "List the accounts of a running server, add one to its store, take one out.",
+    summary: "List the accounts of a running server, and add, change, disable, remove and import those of its store.",
     operands: { shown: "[FILE]", min: 0, max: 1 },
     options: [
       {
@@ -150,17 +150,28 @@ q ends it, s sorts the tables by name or by rate, the space bar looks at once. I
         value: "USER",
         help: "Add alice or alice@example.com, or change its password, which is read from stdin.",
       },
-      { name: "name", value: "NAME", help: "With --add: the name that people see." },
+      { name: "edit", value: "USER", help: "Change what further options name, and leave the rest." },
+      { name: "name", value: "NAME", help: "With --add and --edit: the name that people see." },
+      { name: "description", value: "TEXT", help: "With --add and --edit: what it is for." },
+      { name: "image", value: "URL", help: "With --add and --edit: a picture." },
+      { name: "password", help: "With --edit: a new password, which is read from stdin." },
+      { name: "disable", value: "USER", help: "Let nobody in with this account; its phones are registered no longer." },
+      { name: "enable", value: "USER", help: "Let it in again." },
       {
         name: "remove",
         value: "USER",
         help: "Take this account out of the store; its phones are registered no longer.",
       },
+      {
+        name: "import",
+        value: "ACCOUNTS",
+        help: "Add all accounts of a .yaml, .json or .csv file, or put them in the place of those with their names.",
+      },
       { name: "json", help: "Print JSON." },
     ],
-    details: `FILE is the configuration that \`siproc run\` was started with, siproc.yaml by default.
+    details: `FILE is the configuration that \`siproc run\` was started with, siproc.yaml by default, or that of the system's service.
 
-Accounts of the configuration are changed there; SIGHUP reads it again.`,
+Of an import all accounts are taken or none. Accounts of the configuration are changed there; SIGHUP reads it again.`,
     start: async (given, terminal) => (await import("./account.ts")).account(given, terminal),
   },
   reload: {

@@ -199,12 +199,12 @@ function hasTerminal(): boolean {
 /** What `siproc status` asks. Calls go on without it. */
 function openSocket(
   config: Config,
-  { control, measures, keeping }: Server,
+  { control, measures, keeping, accounts }: Server,
   lifecycle: Lifecycle,
   log: Log,
 ): ControlSocket | undefined {
   try {
-    return openControlSocket(config.file, { control, measures, lifecycle, keeping }, (error) =>
+    return openControlSocket(config.file, { control, measures, lifecycle, keeping, accounts }, (error) =>
       log.error("a fault inside siproc, asked over its socket", { reason: error.stack ?? error.message }),
     );
   } catch (error) {

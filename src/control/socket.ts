@@ -5,6 +5,7 @@
 import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { AccountChange, AccountsControl } from "./accounts.ts";
 import { healthOf, type Lifecycle } from "./lifecycle.ts";
 import type { Measures } from "./overview.ts";
 import { answerKeeping, type KeepingControl } from "./socket-keeping.ts";
@@ -49,6 +50,7 @@ export interface Answering {
   readonly measures: Measures;
   readonly lifecycle: Lifecycle;
   readonly keeping: KeepingControl;
+  readonly accounts: AccountsControl;
 }
 
 /** Opens the socket; `failed` is told of what goes wrong later. Throws when the folder cannot be had or is not ours. */
@@ -74,7 +76,10 @@ export function openControlSocket(file: string, answering: Answering, failed: (e
   };
 }
 
-async function answer(request: Request, { control, measures, lifecycle, keeping }: Answering): Promise<Response> {
+async function answer(
+  request: Request,
+  { control, measures, lifecycle, keeping, accounts }: Answering,
+): Promise<Response> {
   const url = new URL(request.url);
   const limit = Math.min(mostRows, Number(url.searchParams.get("limit") ?? mostRows) || 0);
   switch (`${request.method} ${url.pathname}`) {
@@ -97,6 +102,9 @@ async function answer(request: Request, { control, measures, lifecycle, keeping 
       return Response.json(await control.relays(limit));
     case "GET /accounts":
       return Response.json(control.accounts(limit));
+    case "POST /accounts/changes":
+      // Whoever may enter the socket's folder runs this very program, and is this user.
+      return Response.json(await accounts.change((await request.json()) as readonly AccountChange[]));
     case "POST /account":
       return Response.json(await control.putAccount(await request.json()));
     case "DELETE /account":

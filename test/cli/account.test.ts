@@ -61,7 +61,11 @@ async function siproc(...argv: string[]): Promise<{ code: number; out: string; e
 
 /** With a password on stdin. */
 async function add(whom: string, password: string, ...more: string[]): Promise<{ code: number; said: string[] }> {
-  const command = [process.execPath, join(repository, "src/main.ts"), "account", "--add", whom, ...more, file];
+  return await secretly(password, "--add", whom, ...more);
+}
+
+async function secretly(password: string, ...argv: string[]): Promise<{ code: number; said: string[] }> {
+  const command = [process.execPath, join(repository, "src/main.ts"), "account", ...argv, file];
   const program = Bun.spawn(command, { stdin: "pipe", stdout: "ignore", stderr: "pipe", env: { ...process.env } });
   program.stdin.write(password);
   await program.stdin.end();
@@ -92,7 +96,7 @@ describe("siproc account", () => {
     expect(out.split("\n").map((row) => row.split(/ {2,}/))).toEqual([
       ["USER", "DOMAIN", "NAME", "KEPT IN"],
       ["alice", "configuration"],
-      ["carol", "store"],
+      ["carol", "Carol? C.", "store"],
       ["dave", "example.org", "store"],
       [""],
     ]);
@@ -105,6 +109,58 @@ describe("siproc account", () => {
     expect(await registering("carol", "other")).toBe(401);
   });
 
+  test("changes what is named of an account, and shuts it out and lets it in again", async () => {
+    await add("grace", "first", "--name", "Grace", "--description", "desk");
+    expect(await siproc("account", "--edit", "grace", "--name", "Grace H.", file)).toMatchObject({ code: 0 });
+    expect(await registering("grace", "first")).toBeUndefined();
+    expect(await secretly("second\n", "--edit", "grace", "--password")).toEqual({
+      code: 0,
+      said: ["grace is changed"],
+    });
+    expect([await registering("grace", "first"), await registering("grace", "second")]).toEqual([401, undefined]);
+    expect((await siproc("status", "--contacts", file)).out).toContain("grace@example.com");
+    expect((await siproc("account", "--disable", "grace", file)).code).toBe(0);
+    expect((await siproc("status", "--contacts", file)).out).not.toContain("grace@example.com");
+    expect(await registering("grace", "second")).toBe(401);
+    expect((await siproc("account", file)).out).toMatch(/grace +Grace H\. +store, disabled/);
+    expect((await siproc("account", "--enable", "grace", file)).err).toBe("grace may register and call\n");
+    expect(await registering("grace", "second")).toBeUndefined();
+    await siproc("account", "--remove", "grace", file);
+  });
+
+  test("imports files of accounts, all of them or none", async () => {
+    const folder = temporaryFolder("import", {
+      "good.csv": "user,password,name\nhugo,one,Hugo\nida,two,Ida\n",
+      "registry.js": '{"data":[{"id":"hugo","password":"three","cn":"H."},{"id":"jan","password":"four"}]}',
+      "taken.yaml": "- { user: kai, password: five }\n- { user: alice, password: six }\n",
+      "wrong.csv": "user,password\nkai,\n",
+    });
+    const importing = (name: string) => siproc("account", "--import", join(folder, name), file);
+    expect(await importing("good.csv")).toEqual({ code: 0, out: "", err: "2 accounts added, 0 accounts changed\n" });
+    expect(await registering("ida", "two")).toBeUndefined();
+    expect(await importing("registry.js")).toMatchObject({ code: 0, err: "1 account added, 1 account changed\n" });
+    expect([await registering("hugo", "one"), await registering("hugo", "three")]).toEqual([401, undefined]);
+    expect(await importing("taken.yaml")).toMatchObject({
+      ...{
+        code: 1,
+        err: "siproc: alice: alice stands in the configuration; change it there\nsiproc: nothing was changed\n",
+      },
+    });
+    expect(await importing("wrong.csv")).toMatchObject({ code: 1, err: expect.stringMatching(/wrong.csv:2:\d+: /) });
+    expect(await registering("kai", "five")).toBe(401);
+    expect((await importing("none.csv")).err).toContain("there is no such file");
+    for (const whom of ["hugo", "ida", "jan"]) expect((await siproc("account", "--remove", whom, file)).code).toBe(0);
+  });
+
+  test.each([
+    [["--add", "a", "--remove", "b"], "siproc: give --add or --remove, not both\n"],
+    [["--disable", "a", "--name", "b"], "siproc: --name goes with --add or --edit\n"],
+    [["--password", "--add", "a"], "siproc: --password goes with --edit\n"],
+    [["--edit", "a"], "siproc: --edit needs what is to change: --name, --description, --image or --password\n"],
+  ])("%j is a mistake", async (argv, err) => {
+    expect(await siproc("account", ...argv, file)).toEqual({ code: 2, out: "", err });
+  });
+
   test.each([
     ["a name that is none", "bad name", "x", 2, /user name of 1 to 128 characters/],
     ["no password", "erin", "", 2, /there is no password/],
@@ -115,7 +171,12 @@ describe("siproc account", () => {
 
   test.each([
     ["nobody", ["--remove", "nobody"], 1, "siproc: the store has no account nobody\n"],
-    ["who stands in the configuration", ["--remove", "alice"], 1, "siproc: the store has no account alice\n"],
+    [
+      "who stands in the configuration",
+      ["--remove", "alice"],
+      1,
+      "siproc: alice stands in the configuration; change it there\n",
+    ],
   ])("does not remove %s", async (_, argv, code, err) => {
     expect(await siproc("account", ...argv, file)).toEqual({ code, out: "", err });
   });
