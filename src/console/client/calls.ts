@@ -4,9 +4,7 @@ import type { Quality, StreamQuality } from "../../control/quality.ts";
 import { of } from "./live.ts";
 
 /** A call as the API lists it. */
-export interface ListedCall extends CallView {
-  readonly quality?: Quality | undefined;
-}
+export type ListedCall = CallView;
 
 export const callsFreshness = { every: 3000, on: of("call.began", "call.answered", "call.ended", "call.event") };
 

@@ -54,7 +54,7 @@ export function Call({ callId }: { callId: string }) {
       </Card>
       <Signalling callId={callId} live={found !== undefined || foreign} />
       <CallSound call={call} asked={soundOf({ callId, call: found, foreign })} record={record} />
-      <div class="columns">
+      <div class="split">
         <CallLog callId={callId} mine={mine} />
         <Recordings call={call?.id ?? record?.call} mine={mine} />
       </div>

@@ -72,13 +72,13 @@ function Troubles({ server }: { server: Status }) {
 function Figures({ server, history, seconds }: { server: Status; history: HistoryView; seconds: number }) {
   const { times } = history;
   const end = times.at(-1) ?? now.peek();
+  // A young server has no past; a minute is drawn at least.
+  const begin = Math.max(end - seconds * 1000, Math.min(server.started, end - 60_000));
   const chart = (
     label: string,
     series: readonly Series[],
     more: { show: (value: number) => string; atLeast?: number },
-  ) => (
-    <Chart label={label} times={times} series={series} range={[end - seconds * 1000, end]} sync="overview" {...more} />
-  );
+  ) => <Chart label={label} times={times} series={series} range={[begin, end]} sync="overview" {...more} />;
   const calls = server.calls.handled + server.calls.relayed;
   const [answered, failed] = [sum(history.answered), sum(history.failed)];
   const [packets, lost] = [sum(history.packets), sum(history.lost)];

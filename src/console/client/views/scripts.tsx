@@ -85,7 +85,7 @@ function Row({ name, routes, calls, faults, chosen, choose }: RowProps) {
 
 /** What the log says of one handler, the newest below. */
 function Tail({ name }: { name: string }) {
-  const { value } = useLive<readonly LogLine[]>(paths.log({ text: name, limit: 200 }), { every: 3000 });
+  const { value } = useLive<readonly LogLine[]>(paths.log({ text: fileOf(name), limit: 200 }), { every: 3000 });
   return (
     <Card title={<>What {name} says</>}>
       {value === undefined || value.length === 0 ? (
@@ -105,7 +105,11 @@ function isHandler({ action }: Route): boolean {
 }
 
 function concerns({ message, fields }: LogLine, name: string): boolean {
-  return (
-    message.includes(name) || Object.values(fields).some((value) => typeof value === "string" && value.includes(name))
-  );
+  const file = fileOf(name);
+  return [message, ...Object.values(fields)].some((value) => typeof value === "string" && value.includes(file));
+}
+
+/** As the log names it: without its folder, and a program without its arguments. */
+function fileOf(name: string): string {
+  return name.replace(/ .*$/, "").replace(/^.*\//, "");
 }
