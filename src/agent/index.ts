@@ -42,4 +42,4 @@ export {
   type SubscriptionUser,
 } from "./subscribe.ts";
 export { type DialogUsage, sessionId, UserAgent } from "./user-agent.ts";
-export { seenFrom, webRtcOn } from "./webrtc.ts";
+export { type AudioPorts, localMediaOn, webRtcOn } from "./webrtc.ts";

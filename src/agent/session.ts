@@ -31,7 +31,7 @@ import {
 } from "./refer.ts";
 import { respond } from "./respond.ts";
 import { createTimer } from "./session-refresh.ts";
-import { seenFrom } from "./webrtc.ts";
+import { type AudioPorts, localMediaOn } from "./webrtc.ts";
 
 export type EndCause =
   | "hangup"
@@ -60,7 +60,7 @@ export interface SessionUser {
    * Opens the audio, or gives the ports of the open one; opens it anew when `host`, our address, is another one before
    * anything was agreed. May throw when there are no ports.
    */
-  openAudio(host: string): { rtpPort: number; rtcpPort: number };
+  openAudio(host: string): AudioPorts;
   /** The other side rings. */
   ringing(): void;
   /** New parameters for the audio. `audible`: the other side can hear us by now, before or without an answer. */
@@ -258,9 +258,7 @@ export class Session {
 
   /** Our side of the media; opens the audio when it is not open yet. May throw, as `SessionUser.openAudio` does. */
   localMedia(): LocalMedia {
-    const { host } = this.context.ways.viaFor(this.flow);
-    const { rtpPort, rtcpPort } = this.user.openAudio(this.flow.local.host);
-    return { host, port: rtpPort, rtcpPort, ...seenFrom(this.flow.local.host, host) };
+    return localMediaOn(this.context, this.flow, this.user.openAudio(this.flow.local.host));
   }
 
   /** Takes the answer to our offer. False: it cannot be used, and the exchange is still open. */

@@ -3,7 +3,7 @@
  * commands, turns what happens into its events, and takes care that each command is answered and ENDED comes last.
  */
 import dns from "node:dns/promises";
-import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
+import type { AudioPorts, Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
 import type { Log } from "../log.ts";
 import type { MediaEngine, MediaEvent, MediaSession, RtpStats } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
@@ -214,7 +214,7 @@ export class Call implements CallControl, SessionUser {
 
   // --- what the session tells ---
 
-  openAudio(host: string): { rtpPort: number; rtcpPort: number } {
+  openAudio(host: string): AudioPorts {
     // Nobody has agreed to audio at an address that the call's next server cannot reach.
     if (this.#audio !== undefined && this.#negotiated === undefined && this.#audioHost !== host) {
       this.#audio.listener = () => {};

@@ -2,7 +2,7 @@
  * One call, several peers after one another: we follow a peer's wish to be transferred (RFC 5589 §6, as transferee), or
  * somebody takes the peer's place (RFC 3891, as target). The handler, its sound and its recordings go on; the session changes.
  */
-import type { Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
+import type { AudioPorts, Referral, Session, SessionEnd, SessionUser } from "../agent/index.ts";
 import { idleUser } from "../agent/session.ts";
 import { parseNameAddr } from "../sip/name-addr.ts";
 import type { Negotiated } from "../sip/offer-answer.ts";
@@ -173,7 +173,7 @@ class Successor implements SessionUser {
     this.session?.end({ by: "local", cause: "hangup", code: 487 });
   }
 
-  openAudio(host: string): { rtpPort: number; rtcpPort: number } {
+  openAudio(host: string): AudioPorts {
     return this.#call.openAudio(host);
   }
 

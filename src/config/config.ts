@@ -3,7 +3,7 @@ import type { Account } from "../accounts/index.ts";
 import type { CaptureSettings, HepSettings, RecordSettings } from "../control/keeping.ts";
 import type { ControlSettings } from "../control/settings.ts";
 import type { LogSettings } from "../log-targets.ts";
-import type { LatchRule } from "../media/index.ts";
+import type { LatchRule, StunServer } from "../media/index.ts";
 import type { MediaWish } from "../routing/media-profile.ts";
 import type { Pattern } from "../routing/pattern.ts";
 import type { AudioCodec } from "../sip/audio-codecs.ts";
@@ -21,6 +21,8 @@ export interface Config {
   readonly listen: readonly ListenUrl[];
   /** IP address or host name to put into Via, Contact and SDP instead of the bound one. */
   readonly advertise: string | undefined;
+  /** They say under which addresses a NAT shows the ports of media. */
+  readonly stun: readonly StunServer[];
   /** Who we are, in lower case; empty: any. */
   readonly domains: readonly string[];
   readonly tls: TlsSettings | undefined;

@@ -76,6 +76,7 @@ async function build(node: Node, file: string, context: Context, problems: Probl
     folder: context.folder,
     listen: values.listen,
     advertise: values.advertise,
+    stun: values.stun,
     domains: values.domains,
     routes,
     tls: readTls(node, values, context),

@@ -1,6 +1,7 @@
 /** Every key of the configuration, once: name, type, default, meaning. Checking, the JSON Schema and the reference come from here. */
 
 import { isIP } from "node:net";
+import type { StunServer } from "../media/index.ts";
 import { audioCodecNames } from "../sip/audio-codecs.ts";
 import { srtpPolicies } from "../sip/offer-answer-srtp.ts";
 import { type ListenUrl, parseListenUrl } from "../transport/index.ts";
@@ -24,6 +25,18 @@ const listenUrl: Type<ListenUrl> = scalarType(
     if (/^(udp|tcp|tls|wss?):\/\/[a-z][\w.-]*(:\d+)?$/i.test(written))
       return { wrong: "listening takes an IP address, not a name, such as udp://0.0.0.0:5060" };
     return undefined;
+  },
+);
+
+const stunServer: Type<StunServer> = scalarType(
+  "a STUN server such as stun.example.com:3478",
+  { type: "string" },
+  (written) => {
+    const [, six, name = "", port = "3478"] =
+      /^(?:stun:)?(?:\[([\da-f:]+)\]|([a-z\d.-]{1,253}))(?::(\d{1,5}))?$/i.exec(written) ?? [];
+    const host = six ?? name;
+    if (!(isIP(host) !== 0 || hostName.test(host)) || Number(port) < 1 || Number(port) > 65_535) return undefined;
+    return { host, port: Number(port) };
   },
 );
 
@@ -165,6 +178,11 @@ export const configKeys = {
   advertise: {
     type: advertised,
     doc: "The address put into Via, Contact and SDP when it is not the bound one: behind NAT, or in a container.",
+  },
+  stun: {
+    type: listOf(stunServer),
+    default: [],
+    doc: "STUN servers, such as `stun.example.com:3478`: behind a NAT, without `advertise`, they say under which addresses media is seen.",
   },
   tls: {
     type: tlsType,

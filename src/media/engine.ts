@@ -1,4 +1,5 @@
 /** The worker's side: sessions on their ports, driven by the pacer and by messages of the main thread. */
+import { Mapping } from "./mapping.ts";
 import { Pacer, type PacerClock } from "./pacer.ts";
 import { type PortPair, Ports } from "./ports.ts";
 import type { ToMain, ToWorker } from "./protocol.ts";
@@ -32,6 +33,7 @@ export class Engine {
   readonly #clock: PacerClock;
   #entries = new Map<number, Entry>();
   readonly #taps: TapPort;
+  readonly #mapping: Mapping;
   readonly #rooms = new Rooms();
 
   /** @param postSound takes what taps give out: see `tap-channel.ts` */
@@ -47,6 +49,13 @@ export class Engine {
     this.#clock = world.clock;
     this.#pacer = new Pacer(world.clock, failed);
     this.#ports = new Ports(start.ports, failed);
+    this.#mapping = new Mapping(start.stun, {
+      clock: world.clock,
+      random: world.random,
+      told: ({ family, rtp }, mapped) => post({ type: "mapped", family, rtpPort: rtp.port, mapped }),
+      failed: (reason) =>
+        post({ type: "log", level: "warn", message: "no STUN server says where we are seen", reason }),
+    });
     this.#world = {
       tracks: new Tracks(),
       now: () => world.clock.now(),
@@ -137,6 +146,11 @@ export class Engine {
   async #grow(family: Family, count: number): Promise<void> {
     const ports = await this.#ports.grow(family, count);
     this.#post({ type: "ports", family, asked: count, ports, failure: this.#ports.failure });
+    for (const port of ports) this.#watch(this.#ports.get(family, port));
+  }
+
+  #watch(pair: PortPair | undefined): void {
+    if (pair !== undefined) this.#mapping.watch(pair);
   }
 
   #open({ session: id, family, rtpPort }: ToWorker & { type: "open" }): void {
@@ -154,6 +168,7 @@ export class Engine {
     });
     const session = new Session(this.#world, transport, (event) => this.#post({ type: "event", session: id, event }));
     transport.user = session;
+    this.#mapping.leave(pair);
     pair.user = transport;
     this.#entries.set(id, { id, session, transport, pair, paced: false });
   }
@@ -188,6 +203,7 @@ export class Engine {
     const closing = entry.session.close();
     entry.transport.close();
     entry.pair.user = undefined;
+    this.#watch(entry.pair);
     this.#post({ type: "free", family: entry.pair.family, rtpPort: entry.pair.rtp.port });
     await closing;
   }
@@ -204,6 +220,7 @@ export class Engine {
 
   async #end(): Promise<void> {
     await Promise.all([...this.#entries.values()].map((entry) => this.#close(entry)));
+    this.#mapping.close();
     this.#ports.close();
     this.#world.tracks.close();
     this.#post({ type: "ended" });

@@ -11,6 +11,7 @@ import {
   type DtmfWay,
   type EngineStats,
   type Family,
+  type MappedPorts,
   type MediaEngine,
   MediaError,
   type MediaEvent,
@@ -39,6 +40,8 @@ export interface WorkerPort {
 
 interface Pool {
   free: number[];
+  /** What a NAT makes of those that are free, by the RTP port. */
+  mapped: Map<number, MappedPorts>;
   /** Pairs asked for and not yet there. */
   coming: number;
   /** The worker has no more to bind. */
@@ -60,6 +63,8 @@ const noStats: RtpStats = {
 
 /** Pairs that are kept free: what a burst of calls takes before more can be bound. */
 const freePorts = 256;
+/** So many where each is asked about every while. */
+const askedPorts = 16;
 /** Pairs bound at a time: binding one takes the worker some 0.1 ms, in which it sends nothing. */
 const bindAtOnce = 32;
 
@@ -78,6 +83,8 @@ export class MainThread implements MediaEngine {
   #taps = new MainTaps(new TapBatch((sound) => this.#worker?.postMessage(sound)));
   #pools = new Map<Family, Pool>();
   #sessions = new Map<number, Session>();
+  /** By a STUN server, the last time that it changed. */
+  #seenAs: string | undefined;
   #lastSession = 0;
   #restarts = 0;
   #started: { resolve(): void; reject(error: MediaError): void } | undefined;
@@ -106,11 +113,11 @@ export class MainThread implements MediaEngine {
     };
     worker.onerror = (event) => this.#workerFailed(worker, errorLine(event.message));
     worker.addEventListener("close", () => this.#workerFailed(worker, "it ended"));
-    const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"] } = this.#options;
-    this.#batch.add({ type: "start", ports, latch, mediaTimeout });
+    const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"], stun = [] } = this.#options;
+    this.#batch.add({ type: "start", ports, latch, mediaTimeout, stun });
     this.#pools.clear();
     for (const family of families) {
-      this.#pools.set(family, { free: [], coming: 0, exhausted: false });
+      this.#pools.set(family, { free: [], mapped: new Map(), coming: 0, exhausted: false });
       this.#refill(family);
     }
   }
@@ -119,7 +126,7 @@ export class MainThread implements MediaEngine {
   #refill(family: Family): void {
     const pool = this.#pools.get(family);
     if (pool === undefined || pool.exhausted) return;
-    const wanted = this.#options.freePorts ?? freePorts;
+    const wanted = this.#options.freePorts ?? (this.#options.stun?.length ? askedPorts : freePorts);
     const missing = Math.min(wanted - pool.free.length, bindAtOnce) - pool.coming;
     // Some at a time: one message for many.
     if (missing < Math.min(wanted, bindAtOnce) / 4) return;
@@ -135,6 +142,15 @@ export class MainThread implements MediaEngine {
       case "free":
         this.#pools.get(message.family)?.free.push(message.rtpPort);
         return;
+      case "mapped": {
+        const pool = this.#pools.get(message.family);
+        if (message.mapped === undefined) return void pool?.mapped.delete(message.rtpPort);
+        pool?.mapped.set(message.rtpPort, message.mapped);
+        const { host } = message.mapped;
+        if (this.#seenAs !== host) this.#log.info("media is seen from outside", { as: host });
+        this.#seenAs = host;
+        return;
+      }
       case "event": {
         const session = this.#sessions.get(message.session);
         if (message.event.type === "closed") this.#sessions.delete(message.session);
@@ -177,7 +193,7 @@ export class MainThread implements MediaEngine {
     const family: Family = host.includes(":") ? "ipv6" : "ipv4";
     const pool = this.#pools.get(family);
     if (pool === undefined) throw new MediaError("no-family", `media has no ${family} ports (for ${host})`);
-    const rtpPort = pool.free.shift();
+    const rtpPort = nextFree(pool);
     this.#refill(family);
     if (rtpPort === undefined) {
       const [first, last] = this.#options.ports;
@@ -185,6 +201,8 @@ export class MainThread implements MediaEngine {
     }
     const id = ++this.#lastSession;
     const session = new Session(id, rtpPort, (message) => this.#batch.add(message), this.#taps);
+    session.mapped = pool.mapped.get(rtpPort);
+    pool.mapped.delete(rtpPort);
     this.#sessions.set(id, session);
     this.#batch.add({ type: "open", session: id, family, rtpPort });
     return session;
@@ -251,6 +269,16 @@ export class MainThread implements MediaEngine {
   }
 }
 
+/** The pair that has been free for longest; of those that a NAT is known to show, if there are any. */
+function nextFree({ free, mapped }: Pool): number | undefined {
+  if (mapped.size === 0) return free.shift();
+  const at = Math.max(
+    0,
+    free.findIndex((port) => mapped.has(port)),
+  );
+  return free.splice(at, 1)[0];
+}
+
 /** Bun's message of a worker's error shows the source around it: the line that names the error is enough. */
 function errorLine(message: string): string {
   return /^\w*(Error|Message): .*$/m.exec(message)?.[0] ?? (message.split("\n", 1)[0] || "unknown error");
@@ -259,6 +287,7 @@ function errorLine(message: string): string {
 class Session implements MediaSession {
   readonly rtpPort: number;
   readonly rtcpPort: number;
+  mapped: MappedPorts | undefined;
   listener: (event: MediaEvent) => void = () => {};
   #id: number;
   #send: (message: ToWorker) => void;

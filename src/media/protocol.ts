@@ -1,10 +1,26 @@
 /** What main thread and media worker say to each other. Each message is a batch of these, in order. */
 import type { OwnCertificate } from "./dtls/certificate.ts";
 import type { ToneName } from "./tones.ts";
-import type { Configuration, DtmfWay, Family, LatchRule, MediaEvent, PlayOptions, RecordOptions } from "./types.ts";
+import type {
+  Configuration,
+  DtmfWay,
+  Family,
+  LatchRule,
+  MappedPorts,
+  MediaEvent,
+  PlayOptions,
+  RecordOptions,
+  StunServer,
+} from "./types.ts";
 
 export type ToWorker =
-  | { type: "start"; ports: readonly [number, number]; latch: LatchRule; mediaTimeout: number }
+  | {
+      type: "start";
+      ports: readonly [number, number];
+      latch: LatchRule;
+      mediaTimeout: number;
+      stun: readonly StunServer[];
+    }
   /** Bind so many further pairs; answered by `ports`. */
   | { type: "grow"; family: Family; count: number }
   | { type: "open"; session: number; family: Family; rtpPort: number }
@@ -42,6 +58,8 @@ export type ToMain =
   | { type: "event"; session: number; event: MediaEvent }
   /** The pair of a closed session can be used again. */
   | { type: "free"; family: Family; rtpPort: number }
+  /** What a NAT makes of a free pair; undefined: nobody says so any more. */
+  | { type: "mapped"; family: Family; rtpPort: number; mapped?: MappedPorts | undefined }
   | { type: "log"; level: "warn" | "error"; message: string; reason: string }
   | { type: "ended" };
 

@@ -26,8 +26,23 @@ export interface MediaOptions {
   latch?: LatchRule;
   /** Report `silent` after so many ms without RTP or RTCP of a peer that is allowed to send; 0, the default: never. */
   mediaTimeout?: number;
-  /** How many port pairs to keep bound and free for new sessions; 256 by default. */
+  /** How many port pairs to keep bound and free for new sessions; 256 by default, 16 where STUN servers are asked about them. */
   freePorts?: number;
+  /** Servers that say under which addresses a NAT shows our ports; none by default. */
+  stun?: readonly StunServer[];
+}
+
+export interface StunServer {
+  /** A name or an IP literal. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a NAT makes of a pair of our ports. */
+export interface MappedPorts {
+  readonly host: string;
+  readonly rtpPort: number;
+  readonly rtcpPort: number;
 }
 
 /** The engine: one worker thread with all sessions. */
@@ -139,6 +154,8 @@ export interface RecordOptions {
 export interface MediaSession {
   readonly rtpPort: number;
   readonly rtcpPort: number;
+  /** As a STUN server saw them when the session was opened; undefined: none did. */
+  readonly mapped?: MappedPorts | undefined;
   /** What offer and answer have agreed upon; may be called again at any time. */
   configure(configuration: Configuration): void;
   /** Plays a sound file, mixed with what already plays. `file` is an absolute path. Ends with `played` or `error`. */

@@ -1,6 +1,6 @@
 /** Converts the media of proxied calls in the media worker: two sessions that hear each other, one for each side of a call. */
 import dns from "node:dns/promises";
-import { type AgentContext, familyOf, isSecure, seenFrom, sessionId, srtpOptions, webRtcOn } from "../agent/index.ts";
+import { type AgentContext, familyOf, isSecure, localMediaOn, sessionId, srtpOptions, webRtcOn } from "../agent/index.ts";
 import { configurationOf } from "../call/index.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { type MediaEngine, MediaError, type MediaEvent, type MediaSession, type RtpStats } from "../media/index.ts";
@@ -104,9 +104,7 @@ class Side implements GatewayMedia {
     this.#context = context;
     this.#flow = flow;
     this.audio = audio;
-    const { host } = context.ways.viaFor(flow);
-    const { rtpPort, rtcpPort } = audio;
-    this.local = { host, port: rtpPort, rtcpPort, ...seenFrom(flow.local.host, host) };
+    this.local = localMediaOn(context, flow, audio);
     const webRtc = profile === "webrtc" ? webRtcOn(context, flow) : undefined;
     this.offerAnswer = new OfferAnswer({
       codecs: context.settings.codecs,

@@ -127,6 +127,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     log,
     families: familiesOf(transport),
     latch: config.media.latch,
+    stun: config.stun,
   }).catch(closeAll);
   closing.push(() => closeQuietly(media, log));
   const resolver = Resolver.fromSystem({

@@ -17,6 +17,11 @@ export interface LocalMedia {
   public?: boolean;
   /** The same ports' address within our own network, where it is another one: a further candidate of ICE. */
   inside?: string | undefined;
+  /**
+   * What a NAT makes of the ports, which are at an address of our own network: a further candidate of ICE, and without ICE
+   * what the peer is told, if it is far.
+   */
+  reflexive?: { readonly host: string; readonly port: number; readonly rtcpPort: number; readonly far: boolean };
 }
 
 /** Our side of the audio m-line, as it stands in an offer or answer of ours. */
@@ -57,14 +62,17 @@ export class OwnDescriptions {
     this.#sent = other.#sent;
   }
 
-  describe({ lines, audio }: Layout, own: OwnLine): string {
+  describe({ lines, audio }: Layout, line: OwnLine): string {
+    const { reflexive } = line.local;
+    const moved = line.webRtc === undefined && reflexive?.far === true ? reflexive : undefined;
+    const own = moved === undefined ? line : { ...line, local: { ...line.local, ...moved } };
     const { host } = own.local;
     const connection: Connection = { family: isIPv6(host) ? "ipv6" : "ipv4", host };
     const address = formatConnection(connection);
     let text = `s=-\r\nc=${address}\r\nt=0 0\r\n`;
     if (own.webRtc !== undefined) text += webRtcSessionLines(own.webRtc);
-    lines.forEach((line, at) => {
-      text += at === audio ? this.#audioLine(own, address) : refusedLine(line, own.webRtc !== undefined);
+    lines.forEach((each, at) => {
+      text += at === audio ? this.#audioLine(own, address) : refusedLine(each, own.webRtc !== undefined);
     });
     return this.#versioned(text, connection);
   }

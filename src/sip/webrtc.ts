@@ -2,6 +2,7 @@
  * WebRTC's part of offer and answer: ICE (RFC 8839), DTLS-SRTP (RFC 5763, RFC 8842), BUNDLE (RFC 8843), as browsers write
  * them. What an m-line says, what ours says to it, and what both have agreed on.
  */
+import type { LocalMedia } from "./offer-answer-write.ts";
 import type { MediaDescription } from "./sdp.ts";
 
 /** The ICE and DTLS attributes of an m-line, those of the session level included, as written. */
@@ -153,14 +154,21 @@ const nothing: IceDtls = { ufrag: "", pwd: "", candidates: [], fingerprints: [],
 /** RFC 8445 §5.1.2: a host candidate of our one component, the better the higher its preference. */
 const priorityOf = (preference: number) => 126 * 0x1000000 + preference * 0x100 + 255;
 
+/** A server-reflexive one. */
+const reflexivePriority = 100 * 0x1000000 + 0xffff * 0x100 + 255;
+
 /** The lines of an m-line of ours. */
 export function webRtcLines(
   { local, fingerprint, setup, mid }: OwnWebRtc,
-  { host, port, inside }: { host: string; port: number; inside?: string | undefined },
+  { host, port, inside, reflexive }: Pick<LocalMedia, "host" | "port" | "inside" | "reflexive">,
 ): string {
   const candidate = (address: string, n: number) =>
     `a=candidate:${n} 1 udp ${priorityOf(0x10000 - n)} ${address} ${port} typ host\r\n`;
   const candidates = [host, ...(inside === undefined ? [] : [inside])].map((address, i) => candidate(address, i + 1));
+  if (reflexive !== undefined)
+    candidates.push(
+      `a=candidate:${candidates.length + 1} 1 udp ${reflexivePriority} ${reflexive.host} ${reflexive.port} typ srflx raddr ${host} rport ${port}\r\n`,
+    );
   return (
     `a=mid:${mid}\r\na=msid:siproc siproc-audio\r\na=ice-ufrag:${local.ufrag}\r\na=ice-pwd:${local.pwd}\r\n` +
     `a=fingerprint:${fingerprint}\r\na=setup:${setup}\r\n${candidates.join("")}a=end-of-candidates\r\n`

@@ -159,7 +159,7 @@ describe("what is wrong is said with its place", () => {
     ["# nothing\n", "1:1: the file is empty; it needs at least routes"],
     [
       "just words",
-      "1:1: found “just words”; expected a map of listen, advertise, tls, page, domains, store, accounts,",
+      "1:1: found “just words”; expected a map of listen, advertise, stun, tls, page, domains, store, accounts,",
     ],
     ["- a", "1:1: found a list; expected a map of"],
     ["lissen: x", "1:1: there is no key “lissen” here; did you mean listen?"],

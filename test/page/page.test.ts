@@ -90,7 +90,7 @@ describe("credentials for a TURN server", () => {
     expect(to("udp", authenticated)).toEqual([]);
     expect(to("wss", undefined)).toEqual([]);
     const answer = `SIP/2.0 200 OK\r\nCSeq: 2 REGISTER\r\nIce-Server: ${header}\r\n\r\n`;
-    expect(iceServersIn(answer)).toEqual([{ urls: settings.urls[0], ...made }]);
+    expect(iceServersIn(answer)).toEqual([{ urls: settings.urls[0] ?? "", ...made }]);
     expect(iceServersIn(answer.replace("REGISTER", "INVITE"))).toBeUndefined();
     expect(iceServersIn(answer.replace("200", "401"))).toBeUndefined();
   });

@@ -229,6 +229,34 @@ describe("an offer of ours", () => {
     ]);
   });
 
+  const seen = { host: "203.0.113.21", port: 30_000, rtcpPort: 30_002 };
+  test("names what a NAT makes of our ports, as a STUN server saw it", () => {
+    const offer = agent(true).offer({
+      host: "192.168.0.1",
+      port: 10_000,
+      rtcpPort: 10_001,
+      reflexive: { ...seen, far: true },
+    });
+    const sdp = parseSdp(offer.ok ? offer.sdp : "");
+    if ("failure" in sdp) throw new TypeError(sdp.failure);
+    expect(sdp.media[0]).toMatchObject({ port: 10_000, connection: { host: "192.168.0.1" } });
+    expect(sdp.media[0]?.iceDtls?.candidates).toEqual([
+      "1 1 udp 2130706431 192.168.0.1 10000 typ host",
+      "2 1 udp 1694498815 203.0.113.21 30000 typ srflx raddr 192.168.0.1 rport 10000",
+    ]);
+  });
+
+  test.each([
+    [true, 30_000, "203.0.113.21", "a=rtcp:30002 IN IP4 203.0.113.21"],
+    [false, 10_000, "192.168.0.1", undefined],
+  ])("without ICE, a peer that is far (%p) is told so in place of our own address", (far, port, host, rtcp) => {
+    const offer = agent().offer({ host: "192.168.0.1", port: 10_000, rtcpPort: 10_001, reflexive: { ...seen, far } });
+    const text = offer.ok ? offer.sdp : "";
+    expect(text).toContain(`c=IN IP4 ${host}\r\n`);
+    expect(text).toContain(`m=audio ${port} RTP/AVP`);
+    expect(/a=rtcp:.*/.exec(text)?.[0]).toBe(rtcp);
+  });
+
   test("settles by its answer who says hello, and who nominates", () => {
     const us = agent(true);
     us.offer({ ...local, public: false });

@@ -229,7 +229,8 @@ function xorAddress(host: string, port: number, transaction: Uint8Array): Buffer
   return octets;
 }
 
-function mappedAddress(datagram: Uint8Array, from: number, length: number): StunMessage["mapped"] {
+/** The value of XOR-MAPPED-ADDRESS (RFC 8489 §14.2). */
+export function mappedAddress(datagram: Uint8Array, from: number, length: number): StunMessage["mapped"] {
   if (length !== 8 && length !== 20) return undefined;
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
   const key = mask(datagram.subarray(8, 20));

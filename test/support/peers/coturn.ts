@@ -10,13 +10,14 @@ export interface Coturn {
   stop(): Promise<unknown>;
 }
 
-/** Starts it at one address, for UDP and TCP; resolves when it listens. */
-export async function startCoturn(host: string, secret: string): Promise<Coturn> {
+/** Starts it at one address, for UDP and TCP; resolves when it listens. `prefix`: words before its command, as of a network namespace. */
+export async function startCoturn(host: string, secret: string, prefix: readonly string[] = []): Promise<Coturn> {
   const port = await freePort();
   const relays = await freePort(40);
   const folder = temporaryFolder("coturn");
   const program = new Program({
     command: [
+      ...prefix,
       ...["turnserver", "-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout", "--verbose", "--simple-log"],
       ...["--use-auth-secret", `--static-auth-secret=${secret}`, "--realm=example.com", `--userdb=${folder}/turndb`],
       ...[`--listening-ip=${host}`, `--relay-ip=${host}`, `--listening-port=${port}`, `--pidfile=${folder}/pid`],

@@ -57,14 +57,15 @@ async function namespace(): Promise<Namespace> {
   return { pid: holder.pid, prefix, run, stop: () => holder.stop() };
 }
 
-const masquerade = `
+const masquerade = (steady: boolean) => `
 table ip home {
-  chain out { type nat hook postrouting priority srcnat; oifname "outer" masquerade random; }
+  chain out { type nat hook postrouting priority srcnat; oifname "outer" masquerade ${steady ? "" : "random"}; }
   chain in {
     type filter hook forward priority filter; policy drop;
     iifname "inner" accept
     ct state established,related accept
   }
+  chain own { type filter hook input priority filter; iifname "outer" meta l4proto udp ${steady ? "drop" : "accept"}; }
 }
 `;
 
@@ -77,11 +78,12 @@ table ip losing {
 
 /**
  * Makes an outside with a server's place, and a home with so many phones for each number of `homes`. `street`: how many phones
- * are outside; `loss`: how many of a hundred UDP packets do not reach these and the server.
+ * are outside; `loss`: how many of a hundred UDP packets do not reach these and the server; `steady`: NATs keep a port for
+ * whomever it speaks to, as most do at home.
  */
 export async function worlds(
   homes: readonly number[],
-  { street = 0, loss = 0 }: { street?: number; loss?: number } = {},
+  { street = 0, loss = 0, steady = false }: { street?: number; loss?: number; steady?: boolean } = {},
 ): Promise<Worlds> {
   const made: Namespace[] = [];
   const make = async () => {
@@ -107,7 +109,7 @@ export async function worlds(
       connect(outside, "street", `home${n}`, router, "outer", `203.0.113.${21 + n}/24`);
       bridge(router, "inner", "10.1.0.1/24");
       router.run("sysctl -q -w net.ipv4.ip_forward=1");
-      router.run("nft -f -", masquerade);
+      router.run("nft -f -", masquerade(steady));
       const home: Place[] = [];
       for (let m = 0; m < count; m++) {
         const phone = await make();
