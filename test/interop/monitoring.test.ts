@@ -76,9 +76,14 @@ log: { level: debug, format: json, to: [stderr, log.json, "syslog://127.0.0.1:${
 
     test("is configured as docs/monitoring.md says", () => {
       const text = readFileSync(join(import.meta.dir, "../../docs/monitoring.md"), "utf8");
+      // The file of the key is on the reader's machine.
       const [, config = ""] = /```\n(scrape_configs:[\s\S]*?)```/.exec(text) ?? [];
       const [, rules = ""] = /```\n(groups:[\s\S]*?)```/.exec(text) ?? [];
-      const folder = temporaryFolder("prometheus", { "prometheus.yml": config, "rules.yml": rules, key: "x" });
+      const folder = temporaryFolder("prometheus", {
+        "prometheus.yml": config.replace("/etc/prometheus/siproc.key", "key"),
+        "rules.yml": rules,
+        key: "x",
+      });
       for (const command of [
         ["config", "prometheus.yml"],
         ["rules", "rules.yml"],
