@@ -58,7 +58,7 @@ export interface LiveQuality {
 /** What can be asked of the quality of calls that are up. */
 export interface QualityControl {
   /**
-   * By our id of a handler's call, or by the Call-ID of a call whose media is relayed. As it stood at the last of the counts,
+   * By our id of a handler's call, or by the Call-ID of that or of a call whose media is relayed. As it stood at the last of the counts,
    * which are some seconds apart. Undefined: there is no such call, or nothing was counted yet.
    */
   quality(call: string): LiveQuality | undefined;

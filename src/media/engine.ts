@@ -1,6 +1,7 @@
 /** The worker's side: sessions on their ports, driven by the pacer and by messages of the main thread. */
 import { Mapping } from "./mapping.ts";
 import { Pacer, type PacerClock } from "./pacer.ts";
+import { mostPackets, NotedPort, PacketRing } from "./packet-ring.ts";
 import { type PortPair, Ports } from "./ports.ts";
 import type { ToMain, ToWorker } from "./protocol.ts";
 import { Rooms } from "./rooms.ts";
@@ -35,6 +36,8 @@ export class Engine {
   readonly #taps: TapPort;
   readonly #mapping: Mapping;
   readonly #rooms = new Rooms();
+  /** The last packets' headers, if they are kept. */
+  readonly #packets: PacketRing | undefined;
 
   /** @param postSound takes what taps give out: see `tap-channel.ts` */
   constructor(
@@ -47,6 +50,7 @@ export class Engine {
     this.#taps = new TapPort((session) => this.#entries.get(session)?.session, postSound);
     const failed = (culprit: object, error: unknown) => this.#failed(culprit, error);
     this.#clock = world.clock;
+    this.#packets = start.packets > 0 ? new PacketRing(start.packets, () => world.wall(world.clock.now())) : undefined;
     this.#pacer = new Pacer(world.clock, failed);
     this.#ports = new Ports(start.ports, failed);
     this.#mapping = new Mapping(start.stun, {
@@ -81,6 +85,11 @@ export class Engine {
       case "open":
         this.#open(message);
         return;
+      case "packets": {
+        const found = this.#packets?.of(new Set(message.sessions), mostPackets);
+        const rows = (found?.rows ?? new Uint8Array()).toBase64();
+        return this.#post({ type: "packets", question: message.question, rows, hosts: found?.hosts ?? [] });
+      }
       case "end":
         void this.#end();
         return;
@@ -91,7 +100,7 @@ export class Engine {
     }
   }
 
-  #command(entry: Entry, message: Exclude<ToWorker, { type: "start" | "grow" | "open" | "end" }>): void {
+  #command(entry: Entry, message: Exclude<ToWorker, { type: "start" | "grow" | "open" | "packets" | "end" }>): void {
     const { session } = entry;
     switch (message.type) {
       case "configure":
@@ -156,8 +165,14 @@ export class Engine {
   #open({ session: id, family, rtpPort }: ToWorker & { type: "open" }): void {
     const pair = this.#ports.get(family, rtpPort);
     if (pair === undefined) return;
+    const noted = this.#packets && new NotedPort(this.#packets, id, rtpPort);
     const wire = {
-      rtp: (packet: Uint8Array, port: number, host: string) => void pair.rtp.send(packet, port, host),
+      rtp: noted
+        ? (packet: Uint8Array, port: number, host: string) => {
+            noted.sent(packet, port, host);
+            pair.rtp.send(packet, port, host);
+          }
+        : (packet: Uint8Array, port: number, host: string) => void pair.rtp.send(packet, port, host),
       rtcp: (packet: Uint8Array, port: number, host: string) => void pair.rtcp.send(packet, port, host),
     };
     const transport: ChosenTransport = new ChosenTransport(wire, {
@@ -169,7 +184,7 @@ export class Engine {
     const session = new Session(this.#world, transport, (event) => this.#post({ type: "event", session: id, event }));
     transport.user = session;
     this.#mapping.leave(pair);
-    pair.user = transport;
+    pair.user = noted === undefined ? transport : noted.before(transport);
     this.#entries.set(id, { id, session, transport, pair, paced: false });
   }
 
@@ -211,7 +226,7 @@ export class Engine {
   /** A fault of ours in one session ends that session alone. */
   #failed(culprit: object, error: unknown): void {
     const entry = [...this.#entries.values()].find(
-      ({ session, transport }) => session === culprit || transport === culprit,
+      ({ session, transport, pair }) => session === culprit || transport === culprit || pair.user === culprit,
     );
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#post({ type: "log", level: "error", message: "a media session failed and is ended", reason });

@@ -2,6 +2,7 @@
 
 import type { Log } from "../log.ts";
 import { ownCertificate } from "./dtls/certificate.ts";
+import { PacketQuestions } from "./packet-questions.ts";
 import { pairsIn } from "./ports.ts";
 import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
 import { TapBatch } from "./tap-channel.ts";
@@ -18,6 +19,7 @@ import {
   type MediaOptions,
   type MediaSession,
   type MediaTap,
+  type PacketHeader,
   type PlayOptions,
   type RecordOptions,
   type RoomEntry,
@@ -86,6 +88,7 @@ export class MainThread implements MediaEngine {
   /** By a STUN server, the last time that it changed. */
   #seenAs: string | undefined;
   #lastSession = 0;
+  readonly #packets = new PacketQuestions();
   #restarts = 0;
   #started: { resolve(): void; reject(error: MediaError): void } | undefined;
   #ending: { promise: Promise<void>; done(): void } | undefined;
@@ -113,8 +116,8 @@ export class MainThread implements MediaEngine {
     };
     worker.onerror = (event) => this.#workerFailed(worker, errorLine(event.message));
     worker.addEventListener("close", () => this.#workerFailed(worker, "it ended"));
-    const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"], stun = [] } = this.#options;
-    this.#batch.add({ type: "start", ports, latch, mediaTimeout, stun });
+    const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"], packets = 0, stun = [] } = this.#options;
+    this.#batch.add({ type: "start", ports, latch, mediaTimeout, packets, stun });
     this.#pools.clear();
     for (const family of families) {
       this.#pools.set(family, { free: [], mapped: new Map(), coming: 0, exhausted: false });
@@ -157,6 +160,8 @@ export class MainThread implements MediaEngine {
         session?.tell(message.event);
         return;
       }
+      case "packets":
+        return this.#packets.answer(message);
       case "log":
         this.#log[message.level](message.message, { reason: message.reason });
         return;
@@ -208,6 +213,11 @@ export class MainThread implements MediaEngine {
     return session;
   }
 
+  packets(sessions: ReadonlySet<number>): Promise<PacketHeader[]> {
+    if (this.#worker === undefined) return Promise.resolve([]);
+    return this.#packets.ask((question) => this.#batch.add({ type: "packets", question, sessions: [...sessions] }));
+  }
+
   get stats(): EngineStats {
     const [first, last] = this.#options.ports;
     const pools = [...this.#pools.values()];
@@ -222,6 +232,7 @@ export class MainThread implements MediaEngine {
   #workerFailed(worker: WorkerPort, reason: string): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
+    this.#packets.giveUp();
     worker.terminate();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
@@ -289,13 +300,13 @@ class Session implements MediaSession {
   readonly rtcpPort: number;
   mapped: MappedPorts | undefined;
   listener: (event: MediaEvent) => void = () => {};
-  #id: number;
+  readonly id: number;
   #send: (message: ToWorker) => void;
   readonly #taps: MainTaps;
 
   constructor(id: number, rtpPort: number, send: (message: ToWorker) => void, taps: MainTaps) {
     this.#taps = taps;
-    this.#id = id;
+    this.id = id;
     this.rtpPort = rtpPort;
     this.rtcpPort = rtpPort + 1;
     this.#send = send;
@@ -307,71 +318,71 @@ class Session implements MediaSession {
 
   configure(configuration: Configuration): void {
     const certificate = configuration.webRtc && ownCertificate();
-    this.#send({ type: "configure", session: this.#id, configuration, ...(certificate && { certificate }) });
+    this.#send({ type: "configure", session: this.id, configuration, ...(certificate && { certificate }) });
   }
 
   play(id: number, file: string, options?: PlayOptions): void {
-    this.#send({ type: "play", session: this.#id, id, file, options });
+    this.#send({ type: "play", session: this.id, id, file, options });
   }
 
   pause(on: boolean): void {
-    this.#send({ type: "pause", session: this.#id, on });
+    this.#send({ type: "pause", session: this.id, on });
   }
 
   seek(milliseconds: number): void {
-    this.#send({ type: "seek", session: this.#id, milliseconds });
+    this.#send({ type: "seek", session: this.id, milliseconds });
   }
 
   volume(decibels: number): void {
-    this.#send({ type: "volume", session: this.#id, decibels });
+    this.#send({ type: "volume", session: this.id, decibels });
   }
 
   stop(): void {
-    this.#send({ type: "stop", session: this.#id });
+    this.#send({ type: "stop", session: this.id });
   }
 
   record(file: string | undefined, layout: "mono" | "stereo" = "mono", options?: RecordOptions): void {
-    this.#send({ type: "record", session: this.#id, file, layout, options });
+    this.#send({ type: "record", session: this.id, file, layout, options });
   }
 
   dtmf(id: number, digits: string, by?: DtmfWay): void {
-    this.#send({ type: "dtmf", session: this.#id, id, digits, by });
+    this.#send({ type: "dtmf", session: this.id, id, digits, by });
   }
 
   mute(on: boolean): void {
-    this.#send({ type: "mute", session: this.#id, on });
+    this.#send({ type: "mute", session: this.id, on });
   }
 
   echo(on: boolean): void {
-    this.#send({ type: "echo", session: this.#id, on });
+    this.#send({ type: "echo", session: this.id, on });
   }
 
   count(): void {
-    this.#send({ type: "count", session: this.#id });
+    this.#send({ type: "count", session: this.id });
   }
 
   tone(tone: ToneName | undefined): void {
-    this.#send({ type: "tone", session: this.#id, tone });
+    this.#send({ type: "tone", session: this.id, tone });
   }
 
   join(room: string, { listenOnly = false, announced = false }: RoomEntry = {}): void {
-    this.#send({ type: "join", session: this.#id, room, listenOnly, announced });
+    this.#send({ type: "join", session: this.id, room, listenOnly, announced });
   }
 
   leave(announced = false): void {
-    this.#send({ type: "leave", session: this.#id, announced });
+    this.#send({ type: "leave", session: this.id, announced });
   }
 
   listenOnly(on: boolean): void {
-    this.#send({ type: "listen-only", session: this.#id, on });
+    this.#send({ type: "listen-only", session: this.id, on });
   }
 
   tap(settings: TapSettings, listener: TapListener): MediaTap {
-    return this.#taps.open(this.#id, settings, listener);
+    return this.#taps.open(this.id, settings, listener);
   }
 
   close(): void {
-    this.#taps.forget(this.#id);
-    this.#send({ type: "close", session: this.#id });
+    this.#taps.forget(this.id);
+    this.#send({ type: "close", session: this.id });
   }
 }

@@ -19,8 +19,11 @@ export type ToWorker =
       ports: readonly [number, number];
       latch: LatchRule;
       mediaTimeout: number;
+      packets: number;
       stun: readonly StunServer[];
     }
+  /** Which packets are kept of these sessions; answered by `packets`. */
+  | { type: "packets"; question: number; sessions: readonly number[] }
   /** Bind so many further pairs; answered by `ports`. */
   | { type: "grow"; family: Family; count: number }
   | { type: "open"; session: number; family: Family; rtpPort: number }
@@ -56,6 +59,8 @@ export type ToMain =
   /** RTP ports of pairs newly bound. Fewer than asked for: there are no more. */
   | { type: "ports"; family: Family; asked: number; ports: number[]; failure?: string | undefined }
   | { type: "event"; session: number; event: MediaEvent }
+  /** Rows of `PacketRing` in base64. */
+  | { type: "packets"; question: number; rows: string; hosts: readonly string[] }
   /** The pair of a closed session can be used again. */
   | { type: "free"; family: Family; rtpPort: number }
   /** What a NAT makes of a free pair; undefined: nobody says so any more. */

@@ -1,9 +1,10 @@
 /** What the rest of the program and the media engine say to each other: the types of `media/index.ts`. */
 import type { Log } from "../log.ts";
+import type { PacketHeader } from "./packet-ring.ts";
 import type { SrtpProfile } from "./srtp/index.ts";
 import type { ToneName } from "./tones.ts";
 
-export type { SrtpProfile, ToneName };
+export type { PacketHeader, SrtpProfile, ToneName };
 
 export type G711Name = "PCMU" | "PCMA";
 export type Codec = G711Name | "G722" | "opus";
@@ -28,6 +29,8 @@ export interface MediaOptions {
   mediaTimeout?: number;
   /** How many port pairs to keep bound and free for new sessions; 256 by default, 16 where STUN servers are asked about them. */
   freePorts?: number;
+  /** Octets for the headers of the last packets; 0, the default: none are kept. */
+  packets?: number;
   /** Servers that say under which addresses a NAT shows our ports; none by default. */
   stun?: readonly StunServer[];
 }
@@ -54,6 +57,8 @@ export interface MediaEngine {
   open(options: { host: string }): MediaSession;
   /** Ends all sessions, completes their recordings and ends the worker. */
   close(): Promise<void>;
+  /** The headers that are kept of these sessions' packets, the oldest first: some thousand at most. */
+  packets?(sessions: ReadonlySet<number>): Promise<PacketHeader[]>;
   readonly stats: EngineStats;
 }
 
@@ -152,6 +157,8 @@ export interface RecordOptions {
 }
 
 export interface MediaSession {
+  /** What `MediaEngine.packets` knows it by. */
+  readonly id?: number;
   readonly rtpPort: number;
   readonly rtcpPort: number;
   /** As a STUN server saw them when the session was opened; undefined: none did. */

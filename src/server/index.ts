@@ -25,7 +25,7 @@ import { accountFeed, CallFeed, feedRegistrations, feedTrunk, overloadFeed } fro
 import { Gate } from "./gate.ts";
 import { Gateway } from "./gateway.ts";
 import { type HandlerAction, Handlers } from "./handlers.ts";
-import { keep } from "./keeping.ts";
+import { keep, packetsSize } from "./keeping.ts";
 import { measuresOf } from "./measures.ts";
 import { Meters } from "./meters.ts";
 import { operator } from "./operator.ts";
@@ -127,6 +127,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     log,
     families: familiesOf(transport),
     latch: config.media.latch,
+    packets: packetsSize(config),
     stun: config.stun,
   }).catch(closeAll);
   closing.push(() => closeQuietly(media, log));
@@ -176,7 +177,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const callFeed = new CallFeed(feed, (path) => nameOf(path, current.folder));
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
-  const keeping = await keep(config, { clock, log, store, calls, relay, transport }).catch(closeAll);
+  const keeping = await keep(config, { clock, log, store, calls, relay, transport, media }).catch(closeAll);
   keeping.made.listeners.add((record) => meters.recorded(record));
   const elsewhere = new Trunks({
     context: agent.context,

@@ -12,11 +12,13 @@ import {
 } from "../control/records.ts";
 import type { Log } from "../log.ts";
 import { LogFile } from "../log-file.ts";
+import type { MediaEngine } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import { type RecordCondition, type Store, StoreError } from "../store/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 import { CallRecords } from "./call-records.ts";
 import type { Calls } from "./calls.ts";
+import { PacketLog } from "./packet-log.ts";
 import { QualityMonitor } from "./quality-monitor.ts";
 import type { Relay } from "./relay.ts";
 
@@ -27,6 +29,12 @@ export interface KeepingParts {
   readonly calls: Calls;
   readonly relay: Relay;
   readonly transport: Pick<TransportLayer, "tap">;
+  readonly media: Pick<MediaEngine, "packets">;
+}
+
+/** Octets for the headers of packets; as `captureSize`. They are those of the first configuration. */
+export function packetsSize({ capture, control }: Config): number {
+  return capture.packets ?? (control === undefined ? 0 : defaultCapture.packets);
 }
 
 /** @throws StoreError when the file of records cannot be written */
@@ -39,6 +47,7 @@ export class Keeping implements RecordsControl {
   readonly made: CallRecords;
   readonly capture: Capture;
   readonly #parts: KeepingParts;
+  readonly #packets: PacketLog;
   #file: { readonly settings: RecordSettings; readonly file: LogFile } | undefined;
   #hep: { readonly settings: string; readonly sender: HepSender } | undefined;
 
@@ -46,6 +55,7 @@ export class Keeping implements RecordsControl {
   constructor(config: Config, parts: KeepingParts) {
     const { clock, log, relay, calls, store, transport } = parts;
     this.#parts = parts;
+    this.#packets = new PacketLog(parts.media);
     const now = Date.now;
     this.quality = new QualityMonitor({ clock, now, relay });
     this.made = new CallRecords({
@@ -55,6 +65,7 @@ export class Keeping implements RecordsControl {
     });
     this.capture = new Capture({
       size: 0,
+      packets: (calls) => this.#packets.of(calls),
       watch: (on) => {
         transport.tap = on ? this.capture : undefined;
       },
@@ -64,6 +75,10 @@ export class Keeping implements RecordsControl {
       this.#file?.file.take(lineOf(record));
     });
     calls.observers.add(this.made);
+    calls.observers.add({
+      counted: ({ facts, audio }) => this.#packets.note(facts.callId, audio?.id),
+      ended: ({ facts, audio }) => this.#packets.note(facts.callId, audio?.id),
+    });
     relay.ended = (report) => this.made.relayEnded(report);
     relay.begun = () => this.quality.wake();
     this.#openFile(config.records);

@@ -27,6 +27,7 @@ export class QualityMonitor implements QualityControl {
   readonly #parts: QualityParts;
   readonly #calls = new Map<Call, QualityTrack>();
   readonly #byId = new Map<string, QualityTrack>();
+  readonly #byCallId = new Map<string, QualityTrack>();
   readonly #relayed = new Map<string, QualityTrack>();
   #timer: Timer | undefined;
   #step = 0;
@@ -40,6 +41,7 @@ export class QualityMonitor implements QualityControl {
     const track = new QualityTrack(this.#parts.now());
     this.#calls.set(call, track);
     this.#byId.set(call.facts.id, track);
+    this.#byCallId.set(call.facts.callId, track);
     this.wake();
     return track;
   }
@@ -54,7 +56,9 @@ export class QualityMonitor implements QualityControl {
 
   remove(call: Call): void {
     this.#calls.delete(call);
-    this.#byId.delete(call.facts.id);
+    const { id, callId } = call.facts;
+    if (this.#byCallId.get(callId) === this.#byId.get(id)) this.#byCallId.delete(callId);
+    this.#byId.delete(id);
   }
 
   /** A relayed call is over: what is known of it, its last count among that; undefined: nothing came or went. */
@@ -77,7 +81,7 @@ export class QualityMonitor implements QualityControl {
   }
 
   #track(call: string): QualityTrack | undefined {
-    return this.#byId.get(call) ?? this.#relayed.get(call);
+    return this.#byId.get(call) ?? this.#byCallId.get(call) ?? this.#relayed.get(call);
   }
 
   /** There may be something to count: a call is relayed. */

@@ -23,8 +23,8 @@ export interface CaptureParts {
   readonly size: number;
   /** Has the tap see messages, or no longer. */
   watch(on: boolean): void;
-  /** The RTP headers that are kept of these calls. */
-  packets?(callIds: ReadonlySet<string>): Promise<readonly Datagram[]>;
+  /** The RTP headers that are kept of these calls; our address in each, by Call-ID. */
+  packets?(calls: ReadonlyMap<string, string>): Promise<readonly Datagram[]>;
   /** ms since 1970, with fractions; the wall clock by default. */
   now?(): number;
 }
@@ -113,13 +113,13 @@ export class Capture implements CaptureControl {
 
   async pcap(filter: CaptureFilter): Promise<Uint8Array> {
     const datagrams: Datagram[] = [];
-    const callIds = new Set<string>();
+    const calls = new Map<string, string>();
     for (const { at, direction, local, remote, text, callId } of this.#matching(filter, 0)) {
-      if (callId !== "") callIds.add(callId);
+      if (callId !== "") calls.set(callId, local.host);
       const [from, to] = direction === "sent" ? [local, remote] : [remote, local];
       datagrams.push({ at, from, to, payload: Buffer.from(text, "latin1") });
     }
-    const packets = (await this.#parts.packets?.(callIds)) ?? [];
+    const packets = (await this.#parts.packets?.(calls)) ?? [];
     return pcapFile([...datagrams, ...packets]);
   }
 

@@ -11,6 +11,7 @@ const packages = {
   chromium: "chromium",
   "firefox-esr": "firefox-esr",
   sipsak: "sipsak",
+  sngrep: "sngrep",
   dnsmasq: "dnsmasq-base",
   ip: "iproute2",
   nft: "nftables",
