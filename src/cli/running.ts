@@ -18,8 +18,7 @@ export function configurationOf([named]: readonly string[]): string {
 
 /** Asks the server of a configuration file; `ms` is how long it may take. Throws where there is none, or it does not answer. */
 export async function ask(file: string, what: string, method = "GET", body?: unknown, ms = 5000): Promise<unknown> {
-  const response = await fetch(`http://siproc${what}`, {
-    unix: socketOf(file),
+  const response = await reach(file, what, {
     method,
     signal: AbortSignal.timeout(ms),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -30,7 +29,7 @@ export async function ask(file: string, what: string, method = "GET", body?: unk
 
 /** The same for an answer that is no JSON. */
 export async function askOctets(file: string, what: string, ms = 30_000): Promise<Uint8Array> {
-  const response = await fetch(`http://siproc${what}`, { unix: socketOf(file), signal: AbortSignal.timeout(ms) });
+  const response = await reach(file, what, { signal: AbortSignal.timeout(ms) });
   if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
@@ -51,7 +50,7 @@ export async function stream(
   process.once("SIGINT", end);
   process.once("SIGTERM", end);
   try {
-    const response = await fetch(`http://siproc${what}`, { unix: socketOf(file), signal: over.signal });
+    const response = await reach(file, what, { signal: over.signal });
     if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
     const decoder = new TextDecoder();
     let rest = "";
@@ -70,8 +69,19 @@ export async function stream(
   }
 }
 
-function socketOf(file: string): string {
-  return socketPaths(file).find((path) => existsSync(path)) ?? socketPath(file);
+/** The answer of the first socket at which somebody listens: a process that was killed leaves its own behind. */
+async function reach(file: string, what: string, request: RequestInit & { signal: AbortSignal }): Promise<Response> {
+  const there = socketPaths(file).filter((path) => existsSync(path));
+  let refused: unknown;
+  for (const unix of there.length === 0 ? [socketPath(file)] : there) {
+    try {
+      return await fetch(`http://siproc${what}`, { ...request, unix });
+    } catch (error) {
+      if (request.signal.aborted) throw error;
+      refused = error;
+    }
+  }
+  throw refused;
 }
 
 /** Why nobody answers, and what to do. */
@@ -81,6 +91,8 @@ export function unreachable(file: string, error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError")
     return `siproc: the server of ${resolve(file)} does not answer`;
   const whose = existsSync(file) ? "no siproc of this user serves it" : "there is no such file";
+  if (resolve(file) === systemConfiguration && process.getuid?.() !== 0)
+    return `siproc: ${resolve(file)}: ${whose}; the system's service is reached by root`;
   return `siproc: ${resolve(file)}: ${whose}; name the file that siproc run was started with`;
 }
 

@@ -4,13 +4,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { healthOf, type Stage } from "../../src/control/lifecycle.ts";
+import { socketPath } from "../../src/control/socket.ts";
 import { repository } from "../support/documents.ts";
 import { NotifySocket } from "../support/notify-socket.ts";
 import { temporaryFolder } from "../support/peers/folder.ts";
 import { freePort } from "../support/peers/ports.ts";
 import { Program } from "../support/peers/program.ts";
 
-const environment = { runtime: process.env.XDG_RUNTIME_DIR, given: process.env.RUNTIME_DIRECTORY };
+const before = process.env.XDG_RUNTIME_DIR;
 let folder: string;
 let file: string;
 let media: number;
@@ -48,8 +49,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop();
   systemd.close();
-  if (environment.runtime === undefined) delete process.env.XDG_RUNTIME_DIR;
-  else process.env.XDG_RUNTIME_DIR = environment.runtime;
+  if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+  else process.env.XDG_RUNTIME_DIR = before;
 });
 
 describe("siproc run under a service manager", () => {
@@ -62,6 +63,18 @@ describe("siproc run under a service manager", () => {
 
   test("is found to be well", async () => {
     expect(await siproc("health", file)).toEqual({ code: 0, out: "ok\n", err: "" });
+  });
+
+  test("is found though another that was killed has left its socket behind", async () => {
+    const place = temporaryFolder("killed");
+    process.env.RUNTIME_DIRECTORY = place;
+    try {
+      new NotifySocket(socketPath(file)).close();
+      expect(socketPath(file)).toStartWith(place);
+      expect((await siproc("health", file)).out).toBe("ok\n");
+    } finally {
+      delete process.env.RUNTIME_DIRECTORY;
+    }
   });
 
   test("takes a new configuration, and says when it begins and when it is done", async () => {
