@@ -24,6 +24,7 @@ export {
   only,
   type Receiver,
 } from "./chain.ts";
+export type { Bye } from "./dialog-ends.ts";
 export { Guard, type GuardSettings } from "./guard.ts";
 export { CallGateway, type ConvertedCall, type GatewayReport } from "./media-gateway.ts";
 export type {

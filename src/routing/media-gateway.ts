@@ -10,6 +10,7 @@ import type { Clock, Timer } from "../sip/clock.ts";
 import { MalformedHeader } from "../sip/errors.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Message, Request, Response } from "../sip/request-response.ts";
+import { type Bye, DialogEnds } from "./dialog-ends.ts";
 import { GatewayLeg } from "./media-gateway-leg.ts";
 import type { GatewayBackend, GatewayEnd, MediaGateway } from "./media-gateway-seam.ts";
 import { conversionOf, type MediaWish, type Profiles } from "./media-profile.ts";
@@ -19,6 +20,10 @@ export interface CallGatewayOptions {
   readonly backend: GatewayBackend;
   readonly clock: Clock;
   readonly log: Log;
+  /** Is it an address of this server's SIP? */
+  readonly isOwn: (host: string, port: number | undefined) => boolean;
+  /** Sends a BYE to one end of a call whose media has ended. */
+  readonly bye: (bye: Bye) => void;
   /** Whether those that are reached by TLS want their media encrypted. */
   readonly secure: () => boolean;
   /** ms for which nothing may come from either side; 300,000 before the answer, then 60,000, and on hold 3,600,000 by default. */
@@ -49,6 +54,7 @@ export interface ConvertedCall {
 
 interface Entry {
   readonly leg: GatewayLeg;
+  readonly ends: DialogEnds;
   readonly profiles: Profiles;
   readonly since: number;
   /** Packets when it was looked at last, and since when there are no more. */
@@ -61,6 +67,12 @@ const untouched: RelayedBody = {};
 const unavailable: RelayRefusal = { status: 503, reason: "No Media Ports" };
 /** Methods whose requests, or responses, carry offers and answers (RFC 6337 §2), and BYE. */
 const describing = new Set(["INVITE", "ACK", "PRACK", "UPDATE", "BYE"]);
+/** Why we hang up (RFC 3326; causes of RFC 3261 and Q.850). */
+const reasons: Readonly<Record<Exclude<GatewayReport["reason"], "closed">, string>> = {
+  gone: 'SIP;cause=408;text="Media is gone"',
+  timeout: 'SIP;cause=408;text="Media timed out"',
+  failed: 'SIP;cause=500;text="Media failed"',
+};
 /** ms between two looks at who is silent. */
 const sweepEvery = 15_000;
 
@@ -115,7 +127,8 @@ export class CallGateway implements MediaGateway {
         return result;
       }
       const since = this.#options.clock.now();
-      const entry: Entry = { leg, profiles, since, packets: 0, quietSince: since, reason: undefined };
+      const ends = new DialogEnds(invite, from, this.#options.isOwn);
+      const entry: Entry = { leg, ends, profiles, since, packets: 0, quietSince: since, reason: undefined };
       session.ended = (why) => this.#over(entry, why);
       this.#calls.set(callId, [...entries, entry]);
       this.#arm();
@@ -124,13 +137,16 @@ export class CallGateway implements MediaGateway {
   }
 
   request(request: Request, from: Flow, _to: Flow, branch: string): RelayedBody | RelayRefusal | undefined {
-    if (!describing.has(request.method)) return untouched;
     return this.#guarded<RelayedBody | RelayRefusal | undefined>(request, untouched, () => {
       const fromTag = request.from.tag ?? "";
       const toTag = request.to.tag ?? "";
-      const leg = this.#legs(request.callId).find((each) => each.sideOf(fromTag, toTag) !== undefined);
-      if (leg === undefined) return undefined;
-      const result = leg.request(request, branch, leg.sideOf(fromTag, toTag) ?? "a");
+      const entry = this.#calls.get(request.callId)?.find(({ leg }) => leg.sideOf(fromTag, toTag) !== undefined);
+      if (entry === undefined) return undefined;
+      const { leg } = entry;
+      const by = leg.sideOf(fromTag, toTag) ?? "a";
+      entry.ends.passes(request, by, from);
+      if (!describing.has(request.method)) return untouched;
+      const result = leg.request(request, branch, by);
       if ("status" in result)
         this.#options.log.info("an offer cannot be converted", {
           ...{ callId: leg.callId, reason: result.reason, from: from.remote.host },
@@ -139,11 +155,12 @@ export class CallGateway implements MediaGateway {
     });
   }
 
-  response(response: Response, _from: Flow, branch: string): RelayedBody | undefined {
+  response(response: Response, from: Flow, branch: string): RelayedBody | undefined {
     return this.#guarded<RelayedBody | undefined>(response, undefined, () => {
-      const leg = this.#legOf(response.callId, branch);
-      const exchange = leg?.exchange(branch);
-      if (leg === undefined || exchange === undefined) return undefined;
+      const entry = this.#entryOf(response.callId, branch);
+      const exchange = entry?.leg.exchange(branch);
+      if (entry === undefined || exchange === undefined) return undefined;
+      const { leg, ends } = entry;
       const { status } = response;
       if (exchange.method === "BYE") {
         // One that was only challenged has ended nothing.
@@ -151,6 +168,7 @@ export class CallGateway implements MediaGateway {
           this.#bye(leg, branch, exchange.by, response);
         return untouched;
       }
+      if (status >= 200 && status < 300 && branch === leg.branch) ends.answered(response, from);
       const result = leg.response(response, branch);
       if (status >= 300) this.#failed(leg, branch);
       return result;
@@ -159,7 +177,7 @@ export class CallGateway implements MediaGateway {
 
   ended(message: Message, branch: string): void {
     this.#guarded(message, undefined, () => {
-      const leg = this.#legOf(message.callId, branch);
+      const leg = this.#entryOf(message.callId, branch)?.leg;
       if (leg === undefined) return;
       const method = leg.exchange(branch)?.method;
       leg.fail(branch);
@@ -189,13 +207,8 @@ export class CallGateway implements MediaGateway {
     }
   }
 
-  #legs(callId: string): GatewayLeg[] {
-    return this.#calls.get(callId)?.map(({ leg }) => leg) ?? [];
-  }
-
-  #legOf(callId: string, branch: string): GatewayLeg | undefined {
-    if (this.#calls.size === 0) return undefined;
-    return this.#legs(callId).find((leg) => leg.branch === branch || leg.exchange(branch) !== undefined);
+  #entryOf(callId: string, branch: string): Entry | undefined {
+    return this.#calls.get(callId)?.find(({ leg }) => leg.branch === branch || leg.exchange(branch) !== undefined);
   }
 
   #failed(leg: GatewayLeg, branch: string): void {
@@ -220,8 +233,10 @@ export class CallGateway implements MediaGateway {
       this.#sweep = undefined;
     }
     const reason = entry.reason ?? why;
-    if (reason !== "closed" && confirmed)
-      this.#options.log.info("a converted call's media is over before the call is", { callId, reason });
+    if (reason !== "closed" && confirmed) {
+      this.#options.log.info("a converted call's media is over, and so is the call", { callId, reason });
+      for (const bye of entry.ends.byes(reasons[reason])) this.#options.bye(bye);
+    }
     this.#options.ended?.({ callId, confirmed, reason });
   }
 

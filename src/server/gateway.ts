@@ -5,6 +5,7 @@ import { configurationOf } from "../call/index.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { type MediaEngine, MediaError, type MediaEvent, type MediaSession, type RtpStats } from "../media/index.ts";
 import {
+  type Bye,
   CallGateway,
   type GatewayBackend,
   type GatewayEnd,
@@ -22,16 +23,22 @@ const pressed = 0;
 export interface GatewayParts {
   readonly context: AgentContext;
   readonly media: MediaEngine;
+  /** Is it an address of this server's SIP? */
+  readonly isOwn: (host: string, port: number | undefined) => boolean;
 }
 
 /** The gateway of the proxies. */
 export class Gateway {
   readonly calls: CallGateway;
+  /** Ends a call whose media has ended. */
+  bye: (bye: Bye) => void = () => {};
 
   constructor(parts: GatewayParts) {
     const { clock, log, settings } = parts.context;
     this.calls = new CallGateway({
       backend: new Pairs(parts),
+      isOwn: parts.isOwn,
+      bye: (bye) => this.bye(bye),
       clock,
       log,
       secure: () => settings.srtp.encrypted === "required",

@@ -145,6 +145,7 @@ export class Services implements OnPath {
       gateway: parts.gateway.calls,
       record: parts.forwarded,
     });
+    parts.gateway.bye = (bye) => this.stateful.hangUp(bye);
   }
 
   /** Whether we ask for passwords in the name of this realm. Without domains any could be meant, and none is taken for ours. */

@@ -103,13 +103,14 @@ export class OfferAnswer {
 
   /**
    * Makes an offer: for an INVITE, the 200 (or first reliable 18x) to an INVITE without one, an UPDATE or a PRACK.
-   * To hold, want `sendonly` or `inactive`; to resume, `sendrecv`, whatever the peer holds (RFC 6337 §5.3). `codecs`: all
-   * of ours, in another order than usual.
+   * To hold, want `sendonly` or `inactive`; to resume, `sendrecv`, whatever the peer holds (RFC 6337 §5.3). `first`:
+   * codecs of ours that are to come first, in this order.
    * Refused with 491 while an exchange is open; wait with `glareDelay` or for the state to be stable.
    */
-  offer(local: LocalMedia, wanted: Direction = this.wanted, codecs = this.#options.codecs): OfferMade {
+  offer(local: LocalMedia, wanted: Direction = this.wanted, first: readonly AudioCodec[] = []): OfferMade {
     const busy = this.#busy();
     if (busy !== undefined) return busy;
+    const codecs = [...first, ...this.#options.codecs.filter((codec) => !first.includes(codec))];
     const browser = this.#offersWebRtc;
     const protocol = browser === undefined ? this.#keys.protocol : "UDP/TLS/RTP/SAVPF";
     const mid = browser && "0";

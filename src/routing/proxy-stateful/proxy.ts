@@ -1,9 +1,12 @@
 /** The stateful proxy (RFC 3261 §16): what it refuses, and how what it takes begins. The rest is the response context's. */
-import { buildResponse, type HeaderList, Request } from "../../sip/message.ts";
+import { formatHost } from "../../sip/host.ts";
+import { buildRequest, buildResponse, type HeaderList, Request } from "../../sip/message.ts";
+import { newBranch } from "../../sip/random.ts";
 import { isToken } from "../../sip/text.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
 import type { Incoming } from "../chain.ts";
 import { takeAlias } from "../contact-alias.ts";
+import type { Bye } from "../dialog-ends.ts";
 import { LoopMarks } from "../loop.ts";
 import { type Passage, withoutPassage } from "../record-route.ts";
 import type { ProxyTarget } from "../target.ts";
@@ -92,6 +95,18 @@ export class StatefulProxy {
     const reasons = cancel.lines.find("reason") < 0 ? [] : cancel.headers("reason");
     context.cancel(reasons.slice(0, maxReasons).map((reason) => ["Reason", reason]));
     return true;
+  }
+
+  /** Ends a dialog that has passed here: a BYE to one of its ends, in the other's name. */
+  hangUp({ uri, headers, flow }: Bye): void {
+    const { transactions, ways, random } = this.#around;
+    const { transport, host, port } = ways.viaFor(flow);
+    const branch = newBranch(random);
+    const via = `SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch};rport`;
+    const bye = buildRequest({ method: "BYE", uri, headers: [["Via", via], ...headers] });
+    const over = this.#calls?.passes(bye);
+    const user = { response: () => over?.(200), timeout: () => over?.(200), transportError: () => over?.(200) };
+    transactions.request(bye, flow, user, branch);
   }
 
   /** Closes the records of all calls that are up. */
