@@ -40,6 +40,8 @@ export class AccountDatabase implements AccountStore {
   #failure: string | undefined;
   #retry: Timer | undefined;
   #closed = false;
+  /** Those that hold writes back, each with the promise that ends with it. */
+  readonly #holds = new Set<Promise<void>>();
   /** The file as it was when it was last read or written. */
   #known: string | undefined;
 
@@ -111,11 +113,25 @@ export class AccountDatabase implements AccountStore {
     return had;
   }
 
+  /** Begins no write until the returned function is called: what changes until then is in the file as a whole or not at all. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#holds.add(promise);
+    return () => {
+      this.#holds.delete(promise);
+      resolve();
+      this.#soon();
+    };
+  }
+
   /** Resolves when all that was put before is on the disk, or writing has failed. */
   async flush(): Promise<void> {
     const wanted = this.#wanted;
     // The write that is under way may have begun before the last change.
-    for (let tries = 0; this.#written < wanted && tries < 2; tries++) await this.#write();
+    for (let tries = 0; this.#written < wanted && tries < 2; tries++) {
+      while (this.#holds.size > 0) await Promise.all(this.#holds);
+      await this.#write();
+    }
   }
 
   /** Writes what is left, and nothing after that. */
@@ -174,13 +190,17 @@ export class AccountDatabase implements AccountStore {
 
   #changed(): void {
     this.#wanted++;
-    // All that changes in one turn is one write.
+    this.#soon();
+  }
+
+  /** All that changes in one turn is one write. */
+  #soon(): void {
     if (this.#writing === undefined && this.#retry === undefined) queueMicrotask(() => void this.#write());
   }
 
   /** One write at a time; whoever comes meanwhile waits for that one. */
   #write(): Promise<void> {
-    if (this.#closed || this.#written === this.#wanted) return Promise.resolve();
+    if (this.#closed || this.#holds.size > 0 || this.#written === this.#wanted) return Promise.resolve();
     this.#writing ??= this.#writeOnce().finally(() => {
       this.#writing = undefined;
       if (this.#written < this.#wanted && this.#failure === undefined) void this.#write();

@@ -80,14 +80,14 @@ export type AccountOutcome =
   | { readonly ok: false; readonly faults: readonly AccountFault[] };
 
 export interface AccountsControl {
-  /** Those of the configuration, then those of the store. Not to be changed while it is gone through. */
+  /** Those of the configuration, then those of the store, as they are when the first is asked for. */
   views(): Iterable<AccountView>;
   /** The account with these names, wherever it is kept. */
   find(user: string, domain: string | undefined): AccountView | undefined;
   /** Each contact that is registered. */
   contacts(): Iterable<AccountContact>;
   /**
-   * Does all of it, or nothing; phones whose account is gone or disabled are registered no longer. Resolves when it is written.
+   * Does all of it, or nothing, many in several turns; phones whose account is gone or disabled are registered no longer. Resolves when it is written.
    * `holds` is called in the turn in which the changes begin to hold, and before they are written.
    */
   change(changes: readonly AccountChange[], holds?: () => void): Promise<AccountOutcome>;

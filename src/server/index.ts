@@ -246,6 +246,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     services,
     apply: () => apply(current),
     told: accountFeed(feed),
+    hold: () => options.accounts?.hold?.() ?? (() => {}),
     written: async () => {
       await (options.accounts ?? store).flush();
       return (options.accounts ?? store.state).failure;

@@ -18,6 +18,8 @@ export interface KeptAccounts extends AccountStore {
   flush(): Promise<void>;
   /** Why the last write failed; undefined when it did not. */
   readonly failure: string | undefined;
+  /** Begins no write until the returned function is called: what changes until then is written as one. */
+  hold?(): () => void;
 }
 
 export interface AccountsParts {
@@ -26,6 +28,8 @@ export interface AccountsParts {
   readonly apply: () => void;
   /** Resolves when all is written, or writing has failed: with the reason. */
   readonly written: () => Promise<string | undefined>;
+  /** Begins no write until what it gives is called. */
+  readonly hold?: (() => () => void) | undefined;
   /** Told of each change once it holds. */
   readonly told?: ((kind: "changed" | "removed", account: Pick<Account, "user" | "domain">) => void) | undefined;
   /** Gives the turn to others in the middle of many changes. */
@@ -99,10 +103,14 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
     return { code: "configured", message: `${there} stands in the configuration; change it there` };
   };
 
-  const commit = (made: ReadonlyMap<string, Made>): { added: number; changed: number; removed: number } => {
+  const commit = async (
+    made: ReadonlyMap<string, Made>,
+  ): Promise<{ added: number; changed: number; removed: number }> => {
     const counts = { added: 0, changed: 0, removed: 0 };
     let strangers = false;
+    let n = 0;
     for (const one of made.values()) {
+      if (++n % atOnce === 0) await breathe();
       if ("account" in one) {
         const before = stored.get(one.account.user, one.account.domain);
         counts[before === undefined ? "added" : "changed"]++;
@@ -125,15 +133,22 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
   const changeAll = async (changes: readonly AccountChange[], holds?: () => void): Promise<AccountOutcome> => {
     const made = await prepare(changes);
     if (!(made instanceof Map)) return { ok: false, faults: made };
-    const counts = commit(made);
-    holds?.();
-    return { ok: true, ...counts, unwritten: undefined };
+    const release = parts.hold?.();
+    try {
+      const counts = await commit(made);
+      holds?.();
+      return { ok: true, ...counts, unwritten: undefined };
+    } finally {
+      release?.();
+    }
   };
 
   return {
     *views() {
-      for (const account of configured) yield viewOf(account, "configuration");
-      for (const account of stored) yield viewOf(account, "store");
+      // Whoever goes through them may take several turns, in which they change.
+      const [fixed, kept] = [[...configured], [...stored]];
+      for (const account of fixed) yield viewOf(account, "configuration");
+      for (const account of kept) yield viewOf(account, "store");
     },
     find(user, domain) {
       const fixed = configured.get(user, domain);
@@ -142,7 +157,7 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
       return kept === undefined ? undefined : viewOf(kept, "store");
     },
     *contacts() {
-      for (const binding of location.all()) {
+      for (const binding of [...location.all()]) {
         const { transport, remote } = binding.flow;
         yield {
           aor: decodeUtf8(binding.aor),

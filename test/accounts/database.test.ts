@@ -150,6 +150,25 @@ describe("the database of SIPWS", () => {
     expect(rows(file)).toHaveLength(50);
   });
 
+  test("what belongs together is written together: who waits, waits for all of it", async () => {
+    const file = join(folder(), "registry.js");
+    const database = await open(file);
+    database.put("first", { user: "first", password: "x" });
+    const release = database.hold();
+    let flushed = false;
+    const flushing = database.flush().then(() => {
+      flushed = true;
+    });
+    for (let n = 0; n < 5; n++) {
+      database.put(`u${n}`, { user: `u${n}`, password: "x" });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([flushed, existsSync(file) ? rows(file).length : 0]).toEqual([false, 0]);
+    release();
+    await flushing;
+    expect(rows(file)).toHaveLength(6);
+  });
+
   test("what somebody else has written into the file is put aside, not lost", async () => {
     const file = join(folder({ "registry.js": sample }), "registry.js");
     const told: (string | undefined)[] = [];

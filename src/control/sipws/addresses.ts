@@ -29,37 +29,39 @@ export interface SipwsAddress {
   readonly updated: number;
 }
 
+/** Contacts that are looked at in one turn. */
+const atOnce = 1000;
+
 /**
- * The rows of one domain, or of all.
+ * The rows of one domain, or of all; undefined now and then, where others may have their turn.
  * @param home the domain of accounts that name none, "" for none
  */
 export function* addressesOf(
   accounts: AccountsControl,
   domain: string | undefined,
   home: string,
-): Generator<SipwsAddress> {
-  const contacts = newestContacts(accounts);
-  // What is gone through while it is sent must not change meanwhile.
-  for (const view of [...accounts.views()]) {
+): Generator<SipwsAddress | undefined> {
+  const contacts = new Map<string, AccountContact>();
+  let n = 0;
+  for (const contact of accounts.contacts()) {
+    note(contact, contacts, accounts);
+    if (++n % atOnce === 0) yield undefined;
+  }
+  for (const view of accounts.views()) {
+    if (++n % atOnce === 0) yield undefined;
     if (domain !== undefined && (view.domain ?? home) !== domain) continue;
     const contact = contacts.get(view.domain === undefined ? view.user : `${view.user}@${view.domain}`);
     yield addressOf(view, contact, view.domain ?? home);
   }
 }
 
-/** By `user@domain`, and by `user` alone for accounts that are good for all domains. */
-function newestContacts(accounts: AccountsControl): Map<string, AccountContact> {
-  const newest = new Map<string, AccountContact>();
-  const note = (name: string, contact: AccountContact) => {
-    const known = newest.get(name);
-    if (known === undefined || known.refreshed < contact.refreshed) newest.set(name, contact);
-  };
-  for (const contact of accounts.contacts()) {
-    const at = contact.aor.lastIndexOf("@");
-    const [user, domain] = [contact.aor.slice(0, at), contact.aor.slice(at + 1)];
-    note(accounts.find(user, domain) === undefined ? user : contact.aor, contact);
-  }
-  return newest;
+/** The newest contact by `user@domain`, and by `user` alone for accounts that are good for all domains. */
+function note(contact: AccountContact, newest: Map<string, AccountContact>, accounts: AccountsControl): void {
+  const at = contact.aor.lastIndexOf("@");
+  const [user, domain] = [contact.aor.slice(0, at), contact.aor.slice(at + 1)];
+  const name = accounts.find(user, domain) === undefined ? user : contact.aor;
+  const known = newest.get(name);
+  if (known === undefined || known.refreshed < contact.refreshed) newest.set(name, contact);
 }
 
 function addressOf(view: AccountView, contact: AccountContact | undefined, domain: string): SipwsAddress {

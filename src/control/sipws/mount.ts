@@ -97,11 +97,16 @@ function sent(pieces: Pieces): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      const piece = pieces.next();
-      if (piece.done === true) controller.close();
-      else controller.enqueue(encoder.encode(piece.value));
+      let piece = pieces.next();
+      for (; piece.done !== true && piece.value === ""; piece = pieces.next()) await breathe();
+      if (piece.done === true) return controller.close();
+      controller.enqueue(encoder.encode(piece.value));
+      await breathe();
     },
   });
   return new Response(body, { headers: { "Content-Type": "application/json; charset=utf-8" } });
+}
+
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

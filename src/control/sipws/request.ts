@@ -23,7 +23,8 @@ export interface SipwsRequest {
   readonly key: string | undefined;
   /** In lower case; undefined: it names none. */
   readonly domain: string | undefined;
-  readonly entries: readonly SipwsEntry[];
+  /** What `entryOf` makes entries of. */
+  readonly data: readonly unknown[];
   /** The version that the accounts have afterwards; undefined: the next one. */
   readonly version: number | undefined;
 }
@@ -63,16 +64,11 @@ export function readRequest(text: string): SipwsRequest | SipwsRefusal {
   if (version === "wrong") return wrong("v is a whole number from 0 on");
   const given = root.get("data") ?? [];
   if (!Array.isArray(given)) return wrong("data is a list of entries");
-  const entries: SipwsEntry[] = [];
-  for (const [at, one] of signal === "put" ? given.entries() : []) {
-    const entry = entryOf(one);
-    if (typeof entry === "string") return wrong(`entry ${at + 1} of data: ${entry}`);
-    entries.push(entry);
-  }
-  return { signal, key, domain: domain.toLowerCase() || undefined, entries, version };
+  return { signal, key, domain: domain.toLowerCase() || undefined, data: given, version };
 }
 
-function entryOf(given: unknown): SipwsEntry | string {
+/** One of `data`; a text says what is wrong with it. */
+export function entryOf(given: unknown): SipwsEntry | string {
   const fields = objectOf(given);
   if (fields === undefined) return "expected an object";
   for (const name of ["o", "u", "k", "cn", "description", "i", "image"])

@@ -1,7 +1,15 @@
 /** What SIPWS's requests do: accounts are put, listed and cleared, the service is started and stopped. */
 import type { AccountChange, AccountsControl, GateControl } from "../accounts.ts";
 import { addressesOf } from "./addresses.ts";
-import { type ErrorCode, errorCodes, readRequest, type Signal, type SipwsEntry, type SipwsRequest } from "./request.ts";
+import {
+  type ErrorCode,
+  entryOf,
+  errorCodes,
+  readRequest,
+  type Signal,
+  type SipwsEntry,
+  type SipwsRequest,
+} from "./request.ts";
 
 /** What the registry keeps beside its accounts: a database file does, or the memory. */
 export interface SipwsHome {
@@ -18,7 +26,7 @@ export interface SipwsParts {
   readonly home: SipwsHome;
 }
 
-/** An answer: its JSON in pieces, each of some hundred rows. */
+/** An answer: its JSON in pieces, each of some hundred rows or of none; others have their turn in between. */
 export type Pieces = Generator<string>;
 
 export interface SipwsAnswer {
@@ -33,6 +41,7 @@ const atOnce = 500;
 
 export class Sipws {
   readonly #parts: SipwsParts;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SipwsParts) {
     this.#parts = parts;
@@ -59,12 +68,19 @@ export class Sipws {
       case "list":
         return { code: errorCodes.done, reason: undefined, pieces: this.#list(request.domain) };
       case "clear":
-        return await this.#clear(request.domain);
+        return await this.#inTurn(() => this.#clear(request.domain));
       case "put":
-        return await this.#put(request);
+        return await this.#inTurn(() => this.#put(request));
       default:
         return signal satisfies never;
     }
+  }
+
+  /** One change after the other, as they came. */
+  #inTurn(change: () => Promise<SipwsAnswer>): Promise<SipwsAnswer> {
+    const done = this.#turn.then(change);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** The accounts in the form of the database, without passwords. */
@@ -87,6 +103,10 @@ export class Sipws {
     let first = true;
     const joined = () => `${first ? "" : ","}${rows.join(",")}`;
     for (const address of addressesOf(accounts, domain, home.domain)) {
+      if (address === undefined) {
+        yield "";
+        continue;
+      }
       rows.push(JSON.stringify(address));
       if (rows.length < atOnce) continue;
       yield joined();
@@ -115,18 +135,22 @@ export class Sipws {
     const { accounts, home } = this.#parts;
     const domain = request.domain ?? (home.domain === "" ? undefined : home.domain);
     let before = home.version;
-    const outcome = await accounts.change(
-      request.entries.map((entry) => changeOf(entry, domain)),
-      () => {
-        before = home.version;
-        if (request.domain !== undefined && home.domain === "") home.domain = request.domain;
-        home.version = request.version ?? before + 1;
-      },
-    );
+    const changes: AccountChange[] = [];
+    for (const [at, one] of request.data.entries()) {
+      if (at % atOnce === atOnce - 1) await breathe();
+      const entry = entryOf(one);
+      if (typeof entry === "string") return failed("put", errorCodes.request, faultAt(at, entry), before);
+      changes.push(changeOf(entry, domain));
+    }
+    const outcome = await accounts.change(changes, () => {
+      before = home.version;
+      if (request.domain !== undefined && home.domain === "") home.domain = request.domain;
+      home.version = request.version ?? before + 1;
+    });
     if (!outcome.ok) {
       const [fault] = outcome.faults;
       const more = outcome.faults.length > 1 ? `; ${outcome.faults.length - 1} further entries are wrong` : "";
-      const reason = `entry ${(fault?.index ?? 0) + 1} of data: ${fault?.message ?? ""}${more}; nothing was changed`;
+      const reason = faultAt(fault?.index ?? 0, `${fault?.message ?? ""}${more}`);
       return failed("put", errorCodes.request, reason, before);
     }
     return outcome.unwritten === undefined
@@ -141,6 +165,15 @@ function changeOf(entry: SipwsEntry, domain: string | undefined): AccountChange 
   const named = { domain, password, name, description, image };
   const given = Object.entries(named).filter(([, value]) => value !== undefined);
   return { type: "merge", fields: { user, ...Object.fromEntries(given) } };
+}
+
+function faultAt(index: number, what: string): string {
+  return `entry ${index + 1} of data: ${what}; nothing was changed`;
+}
+
+/** Gives the turn to others. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function unwritten(reason: string): string {
