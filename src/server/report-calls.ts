@@ -10,6 +10,8 @@ import {
   type CommandEntry,
   commands,
   type Handler,
+  isHeaderValue,
+  isOpenHeader,
   kindOf,
   type Outcome,
   readCommand,
@@ -158,6 +160,12 @@ export class CallDesk implements CallsControl, CallObserver {
     const handler = this.#handlerFor(order);
     if ("refused" in handler) return handler;
     const { to, trunk, from, headers, ref, variables } = order;
+    for (const [name, value] of Object.entries(headers ?? {}))
+      if (!isOpenHeader(name) || !isHeaderValue(value))
+        return {
+          refused: "wrong",
+          reason: `headers: ${name} is none that SIP leaves to others, or its value has no good form`,
+        };
     const way = dialer.wayTo(to, { trunk, from });
     if ("failure" in way) return { refused: "wrong", reason: way.failure };
     callFeed.ref = ref;

@@ -42,7 +42,7 @@ export async function openApiServer(
   const folder = mkdtempSync(join(tmpdir(), "siproc-api-"));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), text);
+    writeFileSync(join(folder, name), text, { mode: name.endsWith(".sh") ? 0o755 : 0o644 });
   }
   const file = join(folder, "siproc.yaml");
   writeFileSync(file, `listen: udp://127.0.0.1:0\ndomains: [example.com]\n${yaml}\n`);

@@ -29,12 +29,12 @@ function receiver(
   const posted: Posted[] = [];
   const lines: string[] = [];
   const log = createLog({ level: "debug", format: "pretty", write: (line) => lines.push(line) });
-  const send = async (url: string, { body, headers }: RequestInit) => {
+  const send = async (url: string, { body, headers }: RequestInit): Promise<Response> => {
     const text = String(body);
     posted.push({ url, body: text, headers: new Headers(headers), events: JSON.parse(text) });
     const answer = answers[Math.min(posted.length, answers.length) - 1] ?? new Response();
     if (answer instanceof Error) throw answer;
-    return typeof answer === "function" ? await answer() : answer.clone();
+    return typeof answer === "function" ? await answer() : new Response(null, answer);
   };
   const webhooks = new Webhooks({
     feed,

@@ -1,6 +1,6 @@
 /** The shapes of accounts. */
 import { Type } from "@sinclair/typebox";
-import { choice, given, line, named, optional, text } from "./shapes.ts";
+import { choice, count, given, line, named, optional, text } from "./shapes.ts";
 
 export const Account = named("Account", {
   user: text(),
@@ -53,4 +53,6 @@ export const AccountChanges = Type.Array(
 
 export const AccountNames = { user, domain };
 
-export const accountSchemas = { Account };
+export const AccountsChanged = named("AccountsChanged", { added: count(), changed: count(), removed: count() });
+
+export const accountSchemas = { Account, AccountsChanged };

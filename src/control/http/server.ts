@@ -30,6 +30,8 @@ export interface HttpServer {
 
 /** Octets of a body that is read at all; mounts read less. */
 const mostBody = 64 * 1_048_576;
+/** Seconds that a connection may be silent: longer than the longest answer takes, a text that nobody takes (RFC 3261 timer F). */
+const idleTimeout = 60;
 /** Requests that are answered at one time, those that last included. */
 const mostAtOnce = 512;
 /** Wrong keys from one address: so many at once, and then one in so many seconds. */
@@ -118,7 +120,7 @@ export function openHttp({ settings, mounts, log, now = () => performance.now() 
           ...(tls !== undefined && { tls }),
           fetch: guarded,
           maxRequestBodySize: mostBody,
-          idleTimeout: 30,
+          idleTimeout,
           development: false,
         }),
       );
