@@ -49,6 +49,7 @@ export interface DebOptions {
 /** What goes where: path -> content, with its mode where it is not 0644. */
 type Files = Readonly<Record<string, { readonly content: string | Uint8Array; readonly mode?: number }>>;
 
+const maintainer = "the siproc authors <siproc@example.org>";
 const service = "/lib/systemd/system/siproc.service";
 /** Files that an administrator changes, and an upgrade leaves alone. */
 export const conffiles = ["/etc/logrotate.d/siproc", "/etc/siproc/siproc.yaml"] as const;
@@ -60,7 +61,7 @@ export async function buildDeb({ arch, binary, into, compression = "xz", time }:
   const folder = mkdtempSync(join(into, ".deb-"));
   try {
     chmodSync(folder, 0o755);
-    for (const [path, { content, mode = 0o644 }] of Object.entries(await contents()))
+    for (const [path, { content, mode = 0o644 }] of Object.entries(await contents(time)))
       put(join(folder, path), content, mode);
     mkdirSync(join(folder, "usr/bin"), { recursive: true });
     cpSync(binary, join(folder, "usr/bin/siproc"));
@@ -81,7 +82,7 @@ export async function buildDeb({ arch, binary, into, compression = "xz", time }:
   }
 }
 
-async function contents(): Promise<Files> {
+async function contents(time: number): Promise<Files> {
   const completions = async (shell: string) => {
     const printed: string[] = [];
     await main(["completions", shell], {
@@ -103,7 +104,8 @@ async function contents(): Promise<Files> {
     "/usr/share/zsh/vendor-completions/_siproc": { content: await completions("zsh") },
     "/usr/share/fish/vendor_completions.d/siproc.fish": { content: await completions("fish") },
     [`${doc}/copyright`]: { content: copyright() },
-    [`${doc}/changelog.gz`]: { content: gzip(readFileSync(join(root, "CHANGELOG.md"), "utf8")) },
+    [`${doc}/changelog.gz`]: { content: gzip(debianChangelog(time)) },
+    [`${doc}/CHANGELOG.md.gz`]: { content: gzip(readFileSync(join(root, "CHANGELOG.md"), "utf8")) },
     [`${doc}/examples/siproc.yaml.example`]: { content: readFileSync(join(root, "siproc.yaml.example"), "utf8") },
     // Where siproc.yaml.example looks for them: who copies the folder has it all.
     ...scripts(`${doc}/examples/scripts`),
@@ -134,7 +136,7 @@ function control(arch: string, folder: string): string {
   return `Package: siproc
 Version: ${version}
 Architecture: ${arch}
-Maintainer: the siproc authors <siproc@localhost>
+Maintainer: ${maintainer}
 Section: comm
 Priority: optional
 Installed-Size: ${Math.ceil(octets / 1024)}
@@ -147,6 +149,12 @@ Description: scriptable SIP runtime
  WebSocket, and it brings their calls together. It is a phone in the terminal,
  too.
 `;
+}
+
+/** In the form that Debian's tools read; what is new stands in the project's own. */
+function debianChangelog(time: number): string {
+  const date = new Date(time * 1000).toUTCString().replace("GMT", "+0000");
+  return `siproc (${version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- ${maintainer}  ${date}\n`;
 }
 
 function copyright(): string {
