@@ -177,6 +177,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const callFeed = new CallFeed(feed, (path) => nameOf(path, current.folder));
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
+  services.location.listen((event) => meters.registrations.add(event));
   const keeping = await keep(config, { clock, log, store, calls, relay, transport, media }).catch(closeAll);
   keeping.made.listeners.add((record) => meters.recorded(record));
   const elsewhere = new Trunks({

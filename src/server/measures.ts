@@ -56,7 +56,7 @@ function families(parts: MeasureParts): readonly Family[] {
     ...signallingFamilies(meters, now),
     ...callFamilies(meters, now),
     ...mediaFamilies(meters, parts.media()),
-    ...stateFamilies(now, parts.bans()),
+    ...stateFamilies(meters, now, parts.bans()),
   ];
 }
 
@@ -171,17 +171,28 @@ function mediaFamilies({ packets, jitter, opinion }: Meters, media: EngineStats)
       "Mean opinion score of calls that are over, as the E-model estimates it; of what came, and of what we sent.",
       timed(opinion, "direction"),
     ),
-    histogram("siproc_rtp_jitter_seconds", "Interarrival jitter of what came (RFC 3550), at the end of each call.", [
-      [{}, jitter],
-    ]),
+    histogram(
+      "siproc_rtp_jitter_seconds",
+      "Interarrival jitter (RFC 3550) of each call that is over.",
+      timed(jitter, "direction"),
+    ),
   ];
 }
 
-function stateFamilies({ registrations, accounts, trunks, store, calls, abuse }: Status, bans: number): Family[] {
+function stateFamilies(
+  meters: Meters,
+  { registrations, accounts, trunks, store, calls, abuse }: Status,
+  bans: number,
+): Family[] {
   return [
     gauge("siproc_relayed_calls", "Calls whose audio is relayed.", calls.relayed),
     gauge("siproc_registered_users", "Users that are registered.", registrations?.users),
     gauge("siproc_registered_contacts", "Contacts that are registered.", registrations?.contacts),
+    counter(
+      "siproc_registrations_total",
+      "What became of contacts: registered, refreshed, unregistered, expired.",
+      byName(meters.registrations, "event"),
+    ),
     gauge("siproc_accounts", "Accounts.", accounts),
     gauge(
       "siproc_trunk_up",

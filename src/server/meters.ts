@@ -39,6 +39,8 @@ export class Meters implements TransactionObserver, CallObserver {
   readonly begun = new Tally();
   readonly answered = new Tally();
   readonly endings = new Tally();
+  /** By what became of them: `registered`, `refreshed`, `expired` and so on. */
+  readonly registrations = new Tally();
   /** Calls that proxies forwarded: by how they ended, and the status of the INVITE. */
   readonly forwarded = new Tally();
   /** Seconds by direction. */
@@ -47,14 +49,14 @@ export class Meters implements TransactionObserver, CallObserver {
   /** Seconds until a handler's first command. */
   readonly handling = new Histogram(handlerTimes);
   /** Seconds: what we saw of the peer's stream, and what it reported of ours. */
-  readonly jitter = new Histogram(jitters);
+  readonly jitter = new Histograms(jitters);
   /** Mean opinion scores of calls that are over, `received` and `sent`. */
   readonly opinion = new Histograms(opinions);
   /** `received`, `sent`, `lost`, `lost by the peer`, `dropped`. */
   readonly packets = new Tally();
   readonly lag: LoopLag;
   readonly #clock: Clock;
-  readonly #calls = new WeakMap<Call, Metered>();
+  readonly #calls = new WeakMap<MeteredCall, Metered>();
   readonly #sources: Sources;
 
   constructor(clock: Clock) {
@@ -87,14 +89,14 @@ export class Meters implements TransactionObserver, CallObserver {
     this.asking.observe(name, ms / 1000);
   }
 
-  began(call: Call): void {
+  began(call: MeteredCall): void {
     const began = this.#clock.now();
     this.#calls.set(call, { began, most: new Map() });
     this.begun.add(call.facts.direction);
     call.onFirstCommand = () => this.handling.observe((this.#clock.now() - began) / 1000);
   }
 
-  happened(call: Call, event: CallEvent): void {
+  happened(call: MeteredCall, event: Pick<CallEvent, "name">): void {
     if (event.name !== "CONNECTED") return;
     const state = this.#calls.get(call);
     if (state === undefined || state.connected !== undefined) return;
@@ -104,14 +106,14 @@ export class Meters implements TransactionObserver, CallObserver {
     this.setup.observe(direction, (state.connected - state.began) / 1000);
   }
 
-  ended(call: Call, { by, cause, code }: SessionEnd): void {
+  ended(call: MeteredCall, { by, cause, code }: SessionEnd): void {
     const { direction } = call.facts;
     this.endings.add(direction, `${by} ${cause} ${code}`);
     const connected = this.#calls.get(call)?.connected;
     if (connected !== undefined) this.lasted.observe(direction, (this.#clock.now() - connected) / 1000);
   }
 
-  counted(call: Call, stats: RtpStats, last: boolean): void {
+  counted(call: MeteredCall, stats: RtpStats, last: boolean): void {
     const state = this.#calls.get(call);
     if (state === undefined) return;
     const { most } = state;
@@ -127,7 +129,9 @@ export class Meters implements TransactionObserver, CallObserver {
     add("lost", stats.lost);
     add("lost by the peer", stats.remoteLost);
     add("dropped", stats.dropped);
-    if (last && stats.receivedPackets > 0) this.jitter.observe(stats.jitter / 1000);
+    if (!last) return;
+    if (stats.receivedPackets > 0) this.jitter.observe("received", stats.jitter / 1000);
+    if (stats.remoteJitter !== undefined) this.jitter.observe("sent", stats.remoteJitter / 1000);
   }
 
   /** A call is over, and this is kept of it. */
@@ -146,10 +150,13 @@ export class Meters implements TransactionObserver, CallObserver {
       this.packets.add("received", "", side.packets);
       this.packets.add("sent", "", side.packets);
       this.packets.add("lost", "", Math.max(0, side.lost ?? 0));
-      if (side.jitter !== undefined) this.jitter.observe(side.jitter / 1000);
+      if (side.jitter !== undefined) this.jitter.observe("received", side.jitter / 1000);
     }
   }
 }
+
+/** What is looked at of a call. */
+export type MeteredCall = Pick<Call, "onFirstCommand"> & { readonly facts: Pick<Call["facts"], "direction"> };
 
 interface Metered {
   readonly began: number;

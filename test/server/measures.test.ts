@@ -48,6 +48,7 @@ describe("metrics", () => {
     'siproc_calls_ended_total{direction="incoming",by="local",cause="rejected",code="486"} 1',
     "siproc_handler_seconds_count 1",
     "siproc_registered_contacts 1",
+    'siproc_registrations_total{event="registered"} 1',
     "siproc_calls 0",
     "siproc_store_up 1",
   ])("have %s", async (line) => {
