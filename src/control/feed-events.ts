@@ -68,6 +68,20 @@ export const feedEvents = {
       seconds: number("How long it was up, with tenths."),
     },
   },
+  "call.quality": {
+    doc: "A call has begun to sound bad, or sounds well again: its score in an interval of some seconds fell below 3.1, or rose above 3.6.",
+    data: {
+      poor: flag("Whether it sounds bad now."),
+      direction: text("Which way: `received` or `sent`."),
+      mos: number("The interval's mean opinion score, 1 to 4.4."),
+      loss: numberOrNot("Which part of the packets was lost, 0 to 1."),
+      jitter: numberOrNot("Milliseconds."),
+    },
+  },
+  "call.recorded": {
+    doc: "The record of a call that is over is made: handled here, or forwarded.",
+    data: { record: objectOrNot("As `GET /v1/records` has it, without its number.") },
+  },
   "registration.added": {
     doc: "A phone has registered.",
     data: { ...contact, expires: number("Seconds."), agent: textOrNot("Its User-Agent.") },

@@ -178,7 +178,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
   services.location.listen((event) => meters.registrations.add(event));
-  const keeping = await keep(config, { clock, log, store, calls, relay, transport, media }).catch(closeAll);
+  const keeping = await keep(config, { clock, log, store, calls, relay, transport, media, feed }).catch(closeAll);
   keeping.made.listeners.add((record) => meters.recorded(record));
   const elsewhere = new Trunks({
     context: agent.context,

@@ -2,6 +2,7 @@
 import type { Config } from "../config/config.ts";
 import { HepSender } from "../control/capture/hep-sender.ts";
 import { Capture } from "../control/capture/store.ts";
+import type { Feed } from "../control/feed.ts";
 import { defaultCapture, type RecordSettings } from "../control/keeping.ts";
 import {
   type CallRecord,
@@ -30,6 +31,7 @@ export interface KeepingParts {
   readonly relay: Relay;
   readonly transport: Pick<TransportLayer, "tap">;
   readonly media: Pick<MediaEngine, "packets">;
+  readonly feed: Feed;
 }
 
 /** Octets for the headers of packets; as `captureSize`. They are those of the first configuration. */
@@ -57,7 +59,21 @@ export class Keeping implements RecordsControl {
     this.#parts = parts;
     this.#packets = new PacketLog(parts.media);
     const now = Date.now;
-    this.quality = new QualityMonitor({ clock, now, relay });
+    const { feed } = parts;
+    this.quality = new QualityMonitor({
+      ...{ clock, now, relay },
+      changed(call, callId, { poor, direction, moment: { mos, loss, jitter } }) {
+        log.info(poor ? "a call sounds bad" : "a call sounds well again", {
+          callId,
+          call,
+          direction,
+          mos,
+          loss,
+          jitter,
+        });
+        feed.publish("call.quality", { poor, direction, mos, loss, jitter }, { call, callId });
+      },
+    });
     this.made = new CallRecords({
       ...{ clock, now, log },
       quality: this.quality,
@@ -73,6 +89,7 @@ export class Keeping implements RecordsControl {
     this.made.listeners.add((record) => {
       store.records.append(record);
       this.#file?.file.take(lineOf(record));
+      if (feed.active) feed.publish("call.recorded", { record }, { call: record.call, callId: record.callId });
     });
     calls.observers.add(this.made);
     calls.observers.add({

@@ -4,7 +4,7 @@ import type { LiveQuality, Quality, QualityControl } from "../control/quality.ts
 import type { RtpStats } from "../media/index.ts";
 import type { RelayCount, RelayReport } from "../routing/index.ts";
 import type { Clock, Timer } from "../sip/clock.ts";
-import { type QualityCount, QualityTrack } from "./quality-track.ts";
+import { type QualityChange, type QualityCount, QualityTrack } from "./quality-track.ts";
 
 /** Each call is counted so often, ms; at each step one of the shares of all calls is. */
 const interval = 5000;
@@ -21,6 +21,8 @@ export interface QualityParts {
   /** ms since 1970. */
   readonly now: () => number;
   readonly relay: CountedRelay;
+  /** Told when a call begins to sound bad, and when it sounds well again. `call`: our id of it, if a handler has it. */
+  readonly changed?: ((call: string | undefined, callId: string, change: QualityChange) => void) | undefined;
 }
 
 export class QualityMonitor implements QualityControl {
@@ -51,7 +53,8 @@ export class QualityMonitor implements QualityControl {
     const track = this.#calls.get(call);
     if (track === undefined) return;
     track.codec = call.codec;
-    track.count(countOf(stats), this.#parts.now());
+    const change = track.count(countOf(stats), this.#parts.now());
+    if (change !== undefined) this.#parts.changed?.(call.facts.id, call.facts.callId, change);
   }
 
   remove(call: Call): void {
@@ -117,7 +120,8 @@ export class QualityMonitor implements QualityControl {
         track = new QualityTrack(now() - stats.age);
         this.#relayed.set(callId, track);
       }
-      track.count(count, now());
+      const change = track.count(count, now());
+      if (change !== undefined) this.#parts.changed?.(undefined, callId, change);
     }
     for (const callId of this.#relayed.keys()) if (!up.has(callId)) this.#relayed.delete(callId);
   }

@@ -32,6 +32,17 @@ const width = 10;
 /** Packets of an interval that say something of it. */
 const telling = 10;
 
+/** A score below which an interval is bad (G.109: many users dissatisfied), and that from which one is good again. */
+const poorBelow = 3.1;
+const wellFrom = 3.6;
+
+/** A call has begun to sound bad, or sounds well again. */
+export interface QualityChange {
+  readonly poor: boolean;
+  readonly direction: "received" | "sent";
+  readonly moment: QualityMoment & { readonly mos: number };
+}
+
 const nothing: StreamCount = { packets: 0, octets: 0, lost: undefined, jitter: undefined };
 
 export class QualityTrack {
@@ -41,6 +52,7 @@ export class QualityTrack {
   readonly #begin: number;
   #last: QualityCount = { received: nothing, sent: nothing, roundTrip: undefined };
   #counted = 0;
+  #poor = false;
   #rows = new Float32Array(firstRows * width);
   #used = 0;
   /** Counts that go into one row, and those that have gone into the one being made. */
@@ -53,18 +65,28 @@ export class QualityTrack {
     this.#counted = begin;
   }
 
-  /** @param at ms since 1970 */
-  count(count: QualityCount, at: number): void {
+  /** Whether it sounds bad at the moment. @param at ms since 1970 */
+  count(count: QualityCount, at: number): QualityChange | undefined {
     const seconds = (at - this.#counted) / 1000;
     const before = this.#last;
     this.#last = count;
     this.#counted = at;
     // A count in between, which somebody else has asked for, or the last one just after another.
-    if (seconds < 0.5) return;
+    if (seconds < 0.5) return undefined;
     const received = this.#moment(before.received, count.received, seconds, undefined);
     const sent = this.#moment(before.sent, count.sent, seconds, count.roundTrip);
     for (const { mos } of [received, sent]) if (mos !== undefined) this.worst = Math.min(this.worst ?? mos, mos);
     this.#add(at, received, sent, count.roundTrip);
+    return this.#changed(received, sent);
+  }
+
+  #changed(received: QualityMoment, sent: QualityMoment): QualityChange | undefined {
+    const worse = (sent.mos ?? 5) < (received.mos ?? 5) ? "sent" : "received";
+    const moment = worse === "sent" ? sent : received;
+    const { mos } = moment;
+    if (mos === undefined || (this.#poor ? mos < wellFrom : mos >= poorBelow)) return undefined;
+    this.#poor = !this.#poor;
+    return { poor: this.#poor, direction: worse, moment: { ...moment, mos } };
   }
 
   get now(): Quality {

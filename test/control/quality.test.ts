@@ -32,6 +32,7 @@ describe("the E-model", () => {
 });
 
 describe("a call's quality from count to count", () => {
+  let lost = 0;
   const count = (packets: number, lost: number, jitter = 2): QualityCount => ({
     received: { packets, octets: packets * 160, lost, jitter },
     sent: { packets: packets, octets: packets * 160, lost: undefined, jitter: undefined },
@@ -77,6 +78,16 @@ describe("a call's quality from count to count", () => {
     const worst = Math.min(...series.map(({ received }) => received.mos ?? 5));
     expect(Math.abs(worst - (track.worst ?? 0))).toBeLessThan(0.01);
     expect(worst).toBeLessThan(3);
+  });
+
+  test("that a call begins to sound bad is told once, and once that it sounds well again", () => {
+    const track = new QualityTrack(0);
+    const told = [0, 30, 80, 0, 1, 0].map((percent, i) => {
+      lost += (250 * percent) / (100 - percent);
+      const change = track.count(count((i + 1) * 250, lost), (i + 1) * 5000);
+      return change === undefined ? "" : `${change.poor ? "bad" : "well"} ${change.direction}`;
+    });
+    expect(told).toEqual(["", "bad received", "", "well received", "", ""]);
   });
 
   test("counts in quick succession make no row of their own", () => {
