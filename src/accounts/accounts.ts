@@ -1,5 +1,5 @@
 /** Accounts found by their names. */
-import type { DigestAlgorithm } from "../sip/digest.ts";
+import { type DigestAlgorithm, digestAlgorithms } from "../sip/digest.ts";
 import type { Account } from "./account.ts";
 
 export interface Accounts {
@@ -35,6 +35,8 @@ export class AccountTable implements Accounts {
   #byKey = new Map<string, Account>();
   /** By domain and user; those that are good for all domains are under "". A look there makes no key. */
   #byDomain = new Map<string, Map<string, Account>>();
+  /** How many accounts cannot be checked with an algorithm. */
+  readonly #lacking = new Map<DigestAlgorithm, number>();
 
   constructor(accounts: Iterable<Account> = []) {
     for (const account of accounts) this.put(account);
@@ -59,7 +61,10 @@ export class AccountTable implements Accounts {
 
   /** Adds an account, or puts it in the place of the one with its names. */
   put(account: Account): void {
-    this.#byKey.set(accountKey(account.user, account.domain), account);
+    const key = accountKey(account.user, account.domain);
+    this.#count(this.#byKey.get(key), -1);
+    this.#count(account, 1);
+    this.#byKey.set(key, account);
     const domain = account.domain?.toLowerCase() ?? "";
     const users = this.#byDomain.get(domain) ?? new Map<string, Account>();
     this.#byDomain.set(domain, users);
@@ -68,8 +73,21 @@ export class AccountTable implements Accounts {
 
   /** False: there was none. */
   remove(user: string, domain: string | undefined): boolean {
+    const key = accountKey(user, domain);
+    this.#count(this.#byKey.get(key), -1);
     this.#byDomain.get(domain?.toLowerCase() ?? "")?.delete(normal(user));
-    return this.#byKey.delete(accountKey(user, domain));
+    return this.#byKey.delete(key);
+  }
+
+  /** Whether a digest with this algorithm can be checked of each account. */
+  allKnow(algorithm: DigestAlgorithm): boolean {
+    return (this.#lacking.get(algorithm) ?? 0) === 0;
+  }
+
+  #count(account: Account | undefined, by: 1 | -1): void {
+    if (account === undefined) return;
+    for (const one of digestAlgorithms)
+      if (!account.knows(one)) this.#lacking.set(one, (this.#lacking.get(one) ?? 0) + by);
   }
 
   /** Takes these accounts and no others from now on, as when a file is read anew. */
@@ -77,6 +95,7 @@ export class AccountTable implements Accounts {
     const before = this.#byKey;
     this.#byKey = new Map();
     this.#byDomain = new Map();
+    this.#lacking.clear();
     for (const account of accounts) this.put(account);
     const change = { added: [] as Account[], removed: [] as Account[], changed: [] as Account[] };
     for (const [key, account] of this.#byKey) {

@@ -1,4 +1,5 @@
 /** Accounts that a program may change while it runs, kept in a store: the same `Accounts` as those of a file. */
+import type { DigestAlgorithm } from "../sip/digest.ts";
 import type { Account } from "./account.ts";
 import { type Accounts, AccountTable } from "./accounts.ts";
 import { accountsOf, type Field } from "./rows.ts";
@@ -69,6 +70,11 @@ export class StoredAccounts implements Accounts {
 
   find(user: string, domain: string): Account | undefined {
     return this.#table.find(user, domain);
+  }
+
+  /** Whether a digest with this algorithm can be checked of each account. */
+  allKnow(algorithm: DigestAlgorithm): boolean {
+    return this.#table.allKnow(algorithm);
   }
 
   /** The account with exactly these names; `domain` undefined: the one that is good for all domains. */

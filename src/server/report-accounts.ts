@@ -23,8 +23,8 @@ export interface KeptAccounts extends AccountStore {
 }
 
 export interface AccountsParts {
-  readonly services: Pick<Services, "configured" | "stored" | "location" | "forgetStrangers">;
-  /** Makes anew what depends on the accounts. */
+  readonly services: Pick<Services, "configured" | "stored" | "location" | "forgetStrangers" | "algorithms">;
+  /** Makes anew what depends on the algorithms that all accounts can be checked with. */
   readonly apply: () => void;
   /** Resolves when all is written, or writing has failed: with the reason. */
   readonly written: () => Promise<string | undefined>;
@@ -107,6 +107,7 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
     made: ReadonlyMap<string, Made>,
   ): Promise<{ added: number; changed: number; removed: number }> => {
     const counts = { added: 0, changed: 0, removed: 0 };
+    const algorithms = parts.services.algorithms.join();
     let strangers = false;
     let n = 0;
     for (const one of made.values()) {
@@ -126,7 +127,7 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
       parts.told?.("removed", one.gone);
     }
     if (strangers) parts.services.forgetStrangers();
-    parts.apply();
+    if (parts.services.algorithms.join() !== algorithms) parts.apply();
     return counts;
   };
 

@@ -1,12 +1,5 @@
 /** What phones are served with: accounts, registrar, proxies, the guard against abuse; made once, set anew on a reload. */
-import {
-  type AccountStore,
-  type Accounts,
-  AccountTable,
-  allAccounts,
-  commonAlgorithms,
-  StoredAccounts,
-} from "../accounts/index.ts";
+import { type AccountStore, type Accounts, AccountTable, allAccounts, StoredAccounts } from "../accounts/index.ts";
 import type { Config, Route, RouteAction } from "../config/config.ts";
 import type { Feed } from "../control/feed.ts";
 import type { StatusRelay } from "../control/status.ts";
@@ -40,6 +33,7 @@ import {
   targetsOf,
 } from "../routing/registrar/index.ts";
 import type { Clock } from "../sip/clock.ts";
+import type { DigestAlgorithm } from "../sip/digest.ts";
 import { Nonces } from "../sip/digest-nonce.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Request, Response } from "../sip/message.ts";
@@ -194,6 +188,11 @@ export class Services implements OnPath {
     for (const binding of strangers) this.location.remove(binding);
   }
 
+  /** Those of the configuration that each account can be checked with: what is asked for must not depend on the user. */
+  get algorithms(): DigestAlgorithm[] {
+    return this.#config.auth.algorithms.filter((one) => this.configured.allKnow(one) && this.stored.allKnow(one));
+  }
+
   get takesRegistrations(): boolean {
     return this.#config.accounts !== undefined || this.#config.registrar.open;
   }
@@ -317,7 +316,7 @@ export class Services implements OnPath {
       realm: (request) => auth.realm ?? this.#speaksFor(request),
       domain: (request) => this.#speaksFor(request),
       nonces: this.#nonces,
-      algorithms: commonAlgorithms([...this.configured, ...this.stored], auth.algorithms),
+      algorithms: this.algorithms,
       kind,
       filters,
       isOwn: (host) => this.#domainOf(host, undefined) !== undefined,

@@ -79,6 +79,14 @@ test("only algorithms are asked for that every account can answer", () => {
   expect(commonAlgorithms([general, special], ["SHA-256", "MD5"])).toEqual(["SHA-256", "MD5"]);
   expect(commonAlgorithms([general, hashed], ["SHA-256", "MD5"])).toEqual(["MD5"]);
   expect(commonAlgorithms([], ["MD5"])).toEqual(["MD5"]);
+  const table = new AccountTable([general, hashed]);
+  expect([table.allKnow("SHA-256"), table.allKnow("MD5")]).toEqual([false, true]);
+  table.put(hashed);
+  table.remove(hashed.user, hashed.domain);
+  table.remove(hashed.user, hashed.domain);
+  expect([table.allKnow("SHA-256"), table.allKnow("MD5")]).toEqual([true, true]);
+  table.replace([hashed]);
+  expect(table.allKnow("SHA-256")).toBe(false);
 });
 
 describe("accounts in a store", () => {

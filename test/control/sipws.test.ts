@@ -51,6 +51,7 @@ function world(configured: object[] = [], phones: Phone[] = []): World {
     configured: new AccountTable(configured.map(account)),
     stored,
     forgetStrangers: () => {},
+    algorithms: [],
     // Of a location service only this is asked.
     location: location as unknown as Parameters<typeof accountsControl>[0]["services"]["location"],
   };

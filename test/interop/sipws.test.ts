@@ -187,7 +187,7 @@ describe.skipIf(!has("curl"))("siproc sipws in the foreground", () => {
       const program = await start(at, folder, ["-b", "r.js", "key"]);
       const answered: string[] = [];
       const data = (n: number) =>
-        Array.from({ length: 300 }, (_, i) => ({ o: "+", u: `r${round}n${n}i${i}`, k: "secret" }));
+        Array.from({ length: 700 }, (_, i) => ({ o: "+", u: `r${round}n${n}i${i}`, k: "secret" }));
       const asking = (async () => {
         for (let n = 0; ; n++) {
           const answer = await fetch(`http://${host}:${at.http}/`, {
@@ -200,14 +200,14 @@ describe.skipIf(!has("curl"))("siproc sipws in the foreground", () => {
           answered.push(...data(n).map(({ u }) => u));
         }
       })();
-      await until("puts that were answered", () => answered.length > 900);
+      await until("puts that were answered", () => answered.length > 2000);
       program.signal("SIGKILL");
       await Promise.all([program.exited, asking]);
       const ids = new Set(ofFile(file).data.map(({ id }: { id: string }) => id));
       known = [...known, ...answered];
       expect(known.filter((id) => !ids.has(id))).toEqual([]);
       // A put is in it as a whole or not at all.
-      expect(ids.size % 300).toBe(0);
+      expect(ids.size % 700).toBe(0);
     }
   });
 
