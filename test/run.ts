@@ -149,7 +149,8 @@ for (const file of named.filter(lacksData)) {
 if (words.length === 0) {
   title("typecheck");
   const tsc = [join(root, "node_modules/.bin/tsc"), "--noEmit"];
-  step("typecheck", run(tsc) && run([...tsc, "-p", "src/page/client"]));
+  const clients = ["src/page/client", "src/console/client"];
+  step("typecheck", run(tsc) && clients.every((client) => run([...tsc, "-p", client])));
   title("lint");
   step("lint", run([join(root, "node_modules/.bin/biome"), "check", "."]));
 }

@@ -2,6 +2,7 @@
 // A drawing that is a list: the svg has the focus and names its active step, what is drawn around the steps is nothing to be told.
 // biome-ignore-all lint/a11y/noNoninteractiveElementToInteractiveRole: see above
 // biome-ignore-all lint/a11y/noInteractiveElementToNoninteractiveRole: see above
+// biome-ignore-all lint/a11y/useAriaActivedescendantWithTabindex: it has one, in SVG's own spelling
 import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CapturedMessage } from "../../../control/capture/capture.ts";
 import { preciseTime } from "../format.ts";
@@ -57,7 +58,8 @@ export function Ladder({ messages, chosen, choose }: LadderProps) {
         role="listbox"
         aria-label={`${ladder.steps.length} messages`}
         aria-activedescendant={index < 0 ? undefined : `${name}-${chosen}`}
-        tabIndex={0}
+        // In SVG names of attributes keep their case: tabIndex would be none.
+        tabindex={0}
         onKeyDown={onKeyDown}
       >
         <Lifelines ladder={ladder} at={at} head={head} height={height} unit={unit} />
@@ -125,27 +127,29 @@ interface ArrowProps {
 }
 
 function Arrow({ id, step, x1, x2, y, row, width, unit, time, chosen, choose, parties }: ArrowProps) {
-  const { label, kind, again, sdp, message } = step;
+  const { label, kind, again, sdp } = step;
   const line = y + row * 0.74;
   const tip = Math.sign(x2 - x1) * unit * 0.55;
-  const said = `${preciseTime(message.at)}, ${label}${again ? ", sent again" : ""}${sdp ? ", with SDP" : ""}, from ${parties[0]} to ${parties[1]}`;
   return (
     <g
       id={id}
       role="option"
       aria-selected={chosen}
-      aria-label={said}
       class={`step ${kind}${again ? " again" : ""}${chosen ? " chosen" : ""}`}
       onClick={choose}
     >
       <rect x={0} y={y} width={width} height={row} class="ground" />
       <text x={unit * 0.5} y={line - unit * 0.1} class="time">
-        {time}
+        {`${time} `}
       </text>
       <text x={(x1 + x2) / 2} y={line - unit * 0.4} class="label" text-anchor="middle">
         {label}
         {sdp && <tspan class="sdp"> SDP</tspan>}
         {again && <tspan class="sdp"> again</tspan>}
+      </text>
+      {/* For those who hear it: the arrow says it to those who see. */}
+      <text x={unit * 0.5} y={line} class="unseen">
+        {` from ${parties[0]} to ${parties[1]}`}
       </text>
       <line x1={x1} x2={x2 - tip * 0.6} y1={line} y2={line} class="shaft" />
       <path d={`M${x2} ${line}l${-tip} ${-unit * 0.28}v${unit * 0.56}z`} class="tip" />

@@ -39,7 +39,8 @@ const rem = () => Number.parseFloat(getComputedStyle(document.documentElement).f
 
 export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridProps<T>) {
   const name = useId();
-  const body = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const titles = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 1000, height: 600 });
   const [top, setTop] = useState(0);
   const [active, setActive] = useState<string | undefined>(undefined);
@@ -54,19 +55,23 @@ export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridPro
   const at = active === undefined ? -1 : sorted.findIndex((row) => id(row) === active);
 
   useLayoutEffect(() => {
-    const { current } = body;
+    const { current } = box;
     if (current === null) return;
-    const observer = new ResizeObserver(() => setSize({ width: current.clientWidth, height: current.clientHeight }));
+    const observer = new ResizeObserver(() => {
+      // The titles stay where they are, above the rows.
+      const head = titles.current?.offsetHeight ?? 0;
+      setSize({ width: current.clientWidth, height: current.clientHeight - head });
+    });
     observer.observe(current);
     return () => observer.disconnect();
   }, []);
   useEffect(() => {
     // A list that became shorter than where we were.
-    if (body.current !== null) setTop(body.current.scrollTop);
+    if (box.current !== null) setTop(box.current.scrollTop);
   }, [sorted.length]);
 
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.target !== event.currentTarget || body.current === null) return;
+    if (event.target !== event.currentTarget || box.current === null) return;
     const row = sorted[at];
     if (event.key === "Enter" && row !== undefined) {
       open?.(row);
@@ -77,7 +82,7 @@ export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridPro
     if (next === undefined || chosen === undefined) return;
     event.preventDefault();
     setActive(id(chosen));
-    body.current.scrollTop = scrollTo(extent, next, body.current.scrollTop, size.height);
+    box.current.scrollTop = scrollTo(extent, next, box.current.scrollTop, size.height);
   };
   const template = columns.map(({ width }) => width).join(" ");
   const idOf = (row: T) => `${name}-${id(row).replace(/[^\w-]/g, (c) => `.${c.charCodeAt(0)}`)}`;
@@ -92,11 +97,14 @@ export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridPro
       aria-colcount={narrow ? 1 : columns.length}
       aria-activedescendant={activeRow !== undefined && at >= first && at < end ? idOf(activeRow) : undefined}
       tabIndex={0}
+      ref={box}
       onKeyDown={onKeyDown}
+      onScroll={({ currentTarget }) => setTop(Math.floor(currentTarget.scrollTop / height) * height)}
     >
       <div
         class={narrow ? "hidden-text" : "row titles"}
         role="row"
+        ref={titles}
         aria-rowindex={1}
         style={narrow ? {} : { gridTemplateColumns: template }}
       >
@@ -113,12 +121,7 @@ export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridPro
           ))
         )}
       </div>
-      <div
-        class="rows"
-        role="rowgroup"
-        ref={body}
-        onScroll={({ currentTarget }) => setTop(Math.floor(currentTarget.scrollTop / height) * height)}
-      >
+      <div class="rows" role="rowgroup">
         {sorted.length === 0 && (
           <div role="row">
             <div role="gridcell">{empty}</div>

@@ -47,7 +47,8 @@ function QualityTable({ quality }: { quality: Quality }) {
     ["Sent", quality.sent],
   ] as const;
   return (
-    <div class="scroller">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is one that the keyboard must reach
+    <section class="scroller" tabIndex={0} aria-label="Both directions">
       <table>
         <thead>
           <tr>
@@ -82,7 +83,7 @@ function QualityTable({ quality }: { quality: Quality }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

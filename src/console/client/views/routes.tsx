@@ -15,7 +15,8 @@ export function Routes() {
       <DryRun tell={setTested} tested={tested} />
       {value?.length === 0 && <Empty hint="Write routes: into the configuration.">There are no routes.</Empty>}
       {value !== undefined && value.length > 0 && (
-        <section class="card scroller" aria-label="Routes">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is one that the keyboard must reach
+        <section class="card scroller" tabIndex={0} aria-label="Routes">
           <table class="routes">
             <thead>
               <tr>

@@ -21,7 +21,8 @@ export function Scripts() {
         <Empty hint="A route with script: or exec: names one.">No route has a handler.</Empty>
       )}
       {names.length > 0 && (
-        <section class="card scroller" aria-label="Handlers">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is one that the keyboard must reach
+        <section class="card scroller" tabIndex={0} aria-label="Handlers">
           <table>
             <thead>
               <tr>
