@@ -103,6 +103,14 @@ export async function siproc(options: ServerOptions): Promise<Server> {
     folder,
     command,
     program,
-    stop: () => program.stop(),
+    async stop() {
+      const code = await program.stop();
+      const leak = program.lines.find((line) => secret.test(line));
+      if (leak !== undefined) throw new ProgramError(`a secret is in the log: ${leak}`);
+      return code;
+    },
   };
 }
+
+/** What stands in no log, at whatever level, whatever a test has done (R10): what passwords, SRTP and ICE are keyed with. */
+const secret = /\bnonce=|\bresponse="?[0-9a-f]{16}|\binline:[\w+/]{10}|\ba=crypto|\bice-pwd\b|PRIVATE KEY/i;
