@@ -24,6 +24,7 @@ import type { Terminal } from "./terminal.ts";
 /** What `run` needs of a server. */
 export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop" | "up"> & {
   readonly feed?: Feed | undefined;
+  readonly keeping?: { reopen(): void } | undefined;
 };
 
 /** The world around `run`; tests bring their own. */

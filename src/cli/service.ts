@@ -56,8 +56,10 @@ export class Service implements Lifecycle {
   heard(signal: Signal): void {
     if (signal === "SIGHUP" && this.#server === undefined) this.#readAgain = true;
     else if (signal === "SIGHUP") void this.reload();
-    else if (signal === "SIGUSR1") this.#parts.reopenLog?.();
-    else this.stop();
+    else if (signal === "SIGUSR1") {
+      this.#parts.reopenLog?.();
+      this.#server?.keeping?.reopen();
+    } else this.stop();
   }
 
   stop(): void {

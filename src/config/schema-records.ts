@@ -26,7 +26,7 @@ export const captureType = mapOf({
   },
   packets: {
     type: size("0B", "1GB"),
-    doc: "Memory for the last RTP headers, for capture files: some 24 octets for each packet. By default 4MB where `control` is there, else none.",
+    doc: "Memory for the last RTP headers, for capture files: 32 octets for each packet. By default 4MB where `control` is there, else none.",
   },
 } as const) satisfies Type<CaptureSettings>;
 
