@@ -40,7 +40,7 @@ export interface DebOptions {
   readonly binary: string;
   /** The folder that the package is put into. */
   readonly into: string;
-  /** What dpkg-deb compresses with; none is quick. */
+  /** What dpkg-deb compresses with; none is quicker by far. */
   readonly compression?: "xz" | "none";
   /** Seconds since 1970: the time of all files. */
   readonly time: number;
@@ -72,7 +72,8 @@ export async function buildDeb({ arch, binary, into, compression = "xz", time }:
     put(join(folder, "DEBIAN/control"), control(arch, folder), 0o644);
     for (const path of everything(folder)) utimesSync(path, time, time);
     const file = join(into, `siproc_${version}_${arch}.deb`);
-    const done = Bun.spawnSync(["dpkg-deb", "--root-owner-group", `-Z${compression}`, "--build", folder, file], {
+    // The least of xz: more takes minutes for a twentieth less.
+    const done = Bun.spawnSync(["dpkg-deb", "--root-owner-group", `-Z${compression}`, "-z1", "--build", folder, file], {
       env: { ...process.env, SOURCE_DATE_EPOCH: String(time) },
     });
     if (!done.success) throw new PackageError(`dpkg-deb: ${done.stderr.toString().trim()}`);

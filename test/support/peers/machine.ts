@@ -2,10 +2,11 @@
  * A machine of its own for what changes one: this machine's files beneath, changes kept in memory, no network but its own, and
  * systemd as its first process. It is made of namespaces, by root, and is gone when it ends.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { temporaryFolder } from "./folder.ts";
 import { Program, ProgramError } from "./program.ts";
+import { until } from "./until.ts";
 
 /** Where control groups of version 2 are: systemd keeps its services in them. */
 function controlGroups(): string | undefined {
@@ -61,6 +62,9 @@ rmdir /.old
 exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=siproc-test.service --show-status=no
 `;
 
+/** The last line of what a machine prints. */
+const over = "(the script is over)";
+
 /** Runs the script; whatever it says to /dev/console goes nowhere, what it prints is read from a file. */
 const unit = `[Unit]
 Requires=sysinit.target dbus.socket
@@ -71,7 +75,7 @@ Type=oneshot
 ExecStart=/bin/bash /host/.test.sh
 StandardOutput=file:/host/.output
 StandardError=inherit
-ExecStopPost=/bin/systemctl --force exit 0
+ExecStopPost=/bin/sh -c "echo '${over}' >>/host/.output"
 `;
 
 /**
@@ -95,23 +99,33 @@ export async function onMachine(script: string, files: Readonly<Record<string, s
   mkdirSync(group, { recursive: true });
   const enter = `echo $$ >"${group}/cgroup.procs"; exec unshare --mount --pid --fork --kill-child --ipc --uts --cgroup --net bash "$0" "$1"`;
   const machine = new Program({ command: ["bash", "-c", enter, join(folder, "boot.sh"), folder] });
-  const timer = setTimeout(() => machine.signal("SIGKILL"), ms);
-  const code = await machine.exited;
-  clearTimeout(timer);
-  removeGroups(group);
-  const output = readFileSync(join(folder, "share/.output"), "utf8");
-  if (code !== 0) throw new ProgramError(`the machine ended with ${code}:\n${machine.lines.join("\n")}\n${output}`);
-  return output;
+  const output = () => readFileSync(join(folder, "share/.output"), "utf8");
+  try {
+    // Its end is not waited for: that is systemd's, not what is tested.
+    await until("end of the script", () => output().endsWith(`${over}\n`), ms);
+    return output().slice(0, -over.length - 1);
+  } catch (error) {
+    throw new ProgramError(`${String(error)}:\n${machine.lines.join("\n")}\n${output()}`);
+  } finally {
+    machine.signal("SIGKILL");
+    await machine.exited;
+    await removeGroups(group);
+  }
 }
 
-/** The groups that its services were in; the innermost first. */
-function removeGroups(group: string): void {
-  const inner = [...new Bun.Glob("**/").scanSync({ cwd: group, onlyFiles: false, absolute: true })];
-  for (const path of [...inner.sort().reverse(), group]) {
-    try {
-      rmdirSync(path);
-    } catch {
-      // A file of the group, or a process that has not quite ended.
-    }
+/** Ends who is left of the machine, and takes its groups away, the innermost first. */
+async function removeGroups(group: string): Promise<void> {
+  const groups = [...new Bun.Glob("**/cgroup.procs").scanSync({ cwd: group, absolute: true })].map(dirname);
+  if (existsSync(join(group, "cgroup.kill"))) writeFileSync(join(group, "cgroup.kill"), "1");
+  for (const path of groups.sort().reverse()) {
+    await until(`end of ${path}`, () => {
+      try {
+        rmdirSync(path);
+        return true;
+      } catch {
+        // Who was in it has not quite ended.
+        return false;
+      }
+    });
   }
 }
