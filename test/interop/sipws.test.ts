@@ -143,8 +143,15 @@ describe.skipIf(!has("curl", "chromium"))("siproc sipws", () => {
     const before = readFileSync(database(), "utf8");
     const second = new Program({ command: [binary, "sipws"], cwd: folder });
     expect([await second.exited, second.stderr.join()]).toEqual([3, expect.stringMatching(/use by another siproc/)]);
-    const third = new Program({ command: [binary, "sipws", "--skipconfig", ...optionsOf(at), "k"], cwd: folder });
-    expect([await third.exited, third.stderr.join()]).toEqual([3, expect.stringMatching(/address is in use/)]);
+    const others = await ports();
+    for (const same of ["http", "udp"] as const) {
+      const options = optionsOf({ ...others, [same]: at[same] });
+      const third = new Program({ command: [binary, "sipws", "--skipconfig", ...options, "k"], cwd: folder });
+      expect([await third.exited, third.stderr.join()]).toEqual([
+        3,
+        expect.stringMatching(/(port|address) is in use by/),
+      ]);
+    }
     expect(readFileSync(database(), "utf8")).toBe(before);
   });
 });

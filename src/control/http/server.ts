@@ -122,11 +122,15 @@ export function openHttp({ settings, mounts, log, now = () => performance.now() 
           maxRequestBodySize: mostBody,
           idleTimeout,
           development: false,
+          // Without development Bun would let a second server share the port, and the kernel deal requests out to both.
+          reusePort: false,
+          // Without `development` Bun shares the port with whoever opens it, too: half of the requests would go to another server.
+          reusePort: false,
         }),
       );
     } catch (error) {
       for (const open of servers) void open.stop(true);
-      throw new HttpError(`${shownAddress(host, port)} cannot be listened on for control: ${reasonOf(error)}`);
+      throw new HttpError(`${shownAddress(host, port)} cannot be listened on for HTTP: ${listenReason(error)}`);
     }
   }
   return {
@@ -205,6 +209,20 @@ function tlsOf({ tls }: ControlSettings) {
 
 function shownAddress(host: string, port: number): string {
   return host.includes(":") ? `[${host.replace(/^\[|\]$/g, "")}]:${port}` : `${host}:${port}`;
+}
+
+function listenReason(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "EADDRINUSE":
+      return "the port is in use by another program";
+    case "EADDRNOTAVAIL":
+      return "the address is none of this machine's";
+    case "EACCES":
+      return "this user may not listen on that port";
+    default:
+      return reasonOf(error);
+  }
 }
 
 function reasonOf(error: unknown): string {
