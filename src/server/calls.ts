@@ -42,6 +42,8 @@ export interface CallObserver {
   happened?(call: Call, event: CallEvent): void;
   /** Its audio may still tell its last counts. */
   ended?(call: Call, end: SessionEnd): void;
+  /** An INVITE got 503. */
+  turnedAway?(why: Refusal): void;
   /** How its packets stand, when that was asked for, and at its end: `last`. */
   counted?(call: Call, stats: RtpStats, last: boolean): void;
 }
@@ -57,13 +59,14 @@ interface Surroundings {
   log: Log;
 }
 
-/** Why a call is refused, but for overload. */
-type Refusal =
+/** Why a call is refused, but for overload of the main thread. The log tells of all but the last, which its overload tells. */
+export type Refusal =
   | "the server is stopping"
   | "the events are not read"
   | "too many calls are up"
   | "too many calls of one source are up"
-  | "no media ports are free";
+  | "no media ports are free"
+  | "its handler is late";
 
 export class Calls implements Peers {
   limits: CallLimits;
@@ -111,8 +114,10 @@ export class Calls implements Peers {
     const source = tx.flow.remote.host;
     const refusal = this.#refusal(source);
     if (refusal !== undefined) this.#note(refusal, source);
-    if (refusal !== undefined || admission.refusesAt(handler.delay?.(), request))
+    if (refusal !== undefined || admission.refusesAt(handler.delay?.(), request)) {
+      for (const observer of this.observers) observer.turnedAway?.(refusal ?? "its handler is late");
       return agent.reply(tx, 503, { headers: [["Retry-After", admission.retryAfter()]] });
+    }
     let call: Call | undefined;
     const serve = (session: Session) => {
       call = this.#adopt(session, incomingFacts(this.#id(), request), source);

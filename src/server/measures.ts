@@ -38,7 +38,7 @@ function overviewOf({ meters, status }: MeasureParts): Overview {
     calls: {
       begun: total(meters.begun),
       answered: total(meters.answered),
-      refused: meters.answers.get("INVITE", "503"),
+      refused: total(meters.turned),
     },
     packets: packetsOf(meters),
     sources: meters.busiest(),
@@ -118,6 +118,11 @@ function callFamilies(meters: Meters, now: Status): Family[] {
       byName(meters.begun, "direction"),
     ),
     counter("siproc_calls_answered_total", "Calls that were answered.", byName(meters.answered, "direction")),
+    counter(
+      "siproc_calls_refused_total",
+      "INVITEs that got 503 since we had too much to do, or were stopping.",
+      byName(meters.turned, "reason"),
+    ),
     counter(
       "siproc_calls_ended_total",
       "Calls of handlers that are over: who ended them, why, and the SIP status that tells it best.",

@@ -8,7 +8,7 @@ import type { Clock } from "../sip/clock.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { Request, Response } from "../sip/message.ts";
 import type { TransactionObserver } from "../sip/transaction/index.ts";
-import type { CallObserver } from "./calls.ts";
+import type { CallObserver, Refusal } from "./calls.ts";
 import { LoopLag } from "./loop-lag.ts";
 
 /** Seconds: from what a machine answers to what a caller bears. */
@@ -24,6 +24,16 @@ const methods: ReadonlySet<string> = new Set([
   ...["INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "UPDATE", "INFO"],
   ...["MESSAGE", "REFER", "SUBSCRIBE", "NOTIFY", "PUBLISH"],
 ]);
+
+/** As metrics have them. */
+const refusals: Readonly<Record<Refusal, string>> = {
+  "the server is stopping": "stopping",
+  "the events are not read": "events",
+  "too many calls are up": "calls",
+  "too many calls of one source are up": "source",
+  "no media ports are free": "ports",
+  "its handler is late": "handler",
+};
 
 export class Meters implements TransactionObserver, CallObserver {
   /** Requests that came, by method; responses that came, by code. */
@@ -41,6 +51,8 @@ export class Meters implements TransactionObserver, CallObserver {
   readonly endings = new Tally();
   /** By what became of them: `registered`, `refreshed`, `expired` and so on. */
   readonly registrations = new Tally();
+  /** INVITEs that got 503, by why in a word. */
+  readonly turned = new Tally();
   /** Calls that proxies forwarded: by how they ended, and the status of the INVITE. */
   readonly forwarded = new Tally();
   /** Seconds by direction. */
@@ -87,6 +99,14 @@ export class Meters implements TransactionObserver, CallObserver {
     const name = known(method);
     this.results.add(name, codeText(status));
     this.asking.observe(name, ms / 1000);
+  }
+
+  refused(method: string): void {
+    if (method === "INVITE") this.turned.add("overload");
+  }
+
+  turnedAway(why: Refusal): void {
+    this.turned.add(refusals[why]);
   }
 
   began(call: MeteredCall): void {

@@ -169,6 +169,7 @@ export class TransactionLayer {
     else if (this.#refuses(request)) {
       this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter()]] });
       this.#user.refused?.(request, flow);
+      this.#around.observer?.refused(request.method);
     } else {
       const handle = new Handle(this.#around, request, flow);
       try {
