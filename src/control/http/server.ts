@@ -122,8 +122,6 @@ export function openHttp({ settings, mounts, log, now = () => performance.now() 
           maxRequestBodySize: mostBody,
           idleTimeout,
           development: false,
-          // Without development Bun would let a second server share the port, and the kernel deal requests out to both.
-          reusePort: false,
           // Without `development` Bun shares the port with whoever opens it, too: half of the requests would go to another server.
           reusePort: false,
         }),
