@@ -34,6 +34,11 @@ export class CaptureRing {
     return this.#last;
   }
 
+  /** The number of the oldest message that is kept; of the next one, where none is. */
+  get oldest(): number {
+    return this.#entries[this.#first]?.id ?? this.#last + 1;
+  }
+
   get count(): number {
     return this.#entries.length - this.#first;
   }
@@ -74,11 +79,10 @@ export class CaptureRing {
 
   /** What is kept after the message of that number, the oldest first. */
   *after(id = 0): Iterable<KeptMessage> {
-    const oldest = this.#entries[this.#first];
-    const skipped = oldest === undefined ? 0 : Math.max(0, id + 1 - oldest.id);
-    for (let i = this.#first + skipped; i < this.#entries.length; i++) {
-      const entry = this.#entries[i];
-      if (entry !== undefined) yield entry;
+    // By number, since messages may come and go while somebody looks.
+    for (let next = Math.max(id + 1, this.oldest); next <= this.#last; next++) {
+      const entry = this.#entries[this.#first + next - this.oldest];
+      if (entry?.id === next) yield entry;
     }
   }
 

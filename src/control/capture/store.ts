@@ -13,6 +13,8 @@ import { summarize } from "./summary.ts";
 const passing = 4 * 1024 * 1024;
 /** Messages looked at in one turn of the event loop for those who follow. */
 const atOnce = 200;
+/** How long a capture file is made at a time, ms. */
+const mostAtOnce = 5;
 /** Octets of no message, but of a keep-alive. */
 const shortest = 16;
 
@@ -114,7 +116,13 @@ export class Capture implements CaptureControl {
   async pcap(filter: CaptureFilter): Promise<Uint8Array> {
     const datagrams: Datagram[] = [];
     const calls = new Map<string, string>();
+    let since = performance.now();
     for (const { at, direction, local, remote, text, callId } of this.#matching(filter, 0)) {
+      // A large ring takes longer to be looked through than calls may wait.
+      if (performance.now() - since > mostAtOnce) {
+        await new Promise((resolve) => setImmediate(resolve));
+        since = performance.now();
+      }
       if (callId !== "") calls.set(callId, local.host);
       const [from, to] = direction === "sent" ? [local, remote] : [remote, local];
       datagrams.push({ at, from, to, payload: Buffer.from(text, "latin1") });
@@ -163,12 +171,18 @@ export class Capture implements CaptureControl {
   *#matching(filter: CaptureFilter, after: number): Iterable<CapturedMessage> {
     const ring = this.#ring;
     if (ring === undefined) return;
-    const { callId, host } = filter;
-    const needle = callId === undefined ? undefined : Buffer.from(callId, "latin1");
+    const { callId, user, method, host } = filter;
+    const escaped = Buffer.from("%");
+    const named = user === undefined ? undefined : Buffer.from(user, "latin1");
+    const needles = [callId, method].filter((each) => each !== undefined).map((each) => Buffer.from(each, "latin1"));
     for (const kept of ring.after(after)) {
+      // Another may have been kept over it meanwhile.
+      if (kept.id < ring.oldest) continue;
       if (host !== undefined && kept.remote.host !== host) continue;
       // Most messages are told apart without being read.
-      if (needle !== undefined && !ring.bytes(kept).includes(needle)) continue;
+      const bytes = ring.bytes(kept);
+      if (!needles.every((needle) => bytes.includes(needle))) continue;
+      if (named !== undefined && !bytes.includes(named) && !bytes.includes(escaped)) continue;
       const message = look(ring, kept);
       if (matches(message, filter)) yield message;
     }
