@@ -24,14 +24,14 @@ export function topLines(before: Overview, now: Overview, view: View): string[] 
   const rate = (count: (of: Overview) => number) => Math.max(0, count(now) - count(before)) / seconds;
   const room = Math.max(1, view.height - (view.foot === undefined ? 0 : 1));
   const lines = [
-    ...summary(before, now, rate, seconds).map((line) => ({ text: line })),
+    ...summary(before, now, rate, seconds),
     ...section(
       ["FAILURES", "METHOD", "PER SECOND", "TOTAL"],
       failures(before, now, seconds, view.order),
       "no failures",
     ),
     ...section(["BUSIEST", "MESSAGES PER SECOND"], sources(now, view.order), "nobody sends anything"),
-    ...(now.status.trunks.length === 0 ? [] : section(["TRUNK", "STATE"], trunks(now.status.trunks), "")),
+    ...(now.status.trunks.length === 0 ? [] : trunkLines(now.status.trunks)),
   ];
   const shown = lines.slice(0, room).map(({ text, kind }: Line) => {
     const cut = fit(text, view.width);
@@ -50,7 +50,7 @@ function summary(
   now: Overview,
   rate: (count: (of: Overview) => number) => number,
   seconds: number,
-): string[] {
+): Line[] {
   const { status, packets } = now;
   const { version, pid, file, started, calls, registrations, store, process } = status;
   const lost = packets.lost - before.packets.lost;
@@ -61,7 +61,7 @@ function summary(
     const each = rate(({ requests }) => requests[method] ?? 0);
     return each > 0 ? ` ${method} ${figure(each)}` : "";
   });
-  const rows: [name: string, value: string][] = [
+  const rows: [name: string, value: string, bad?: boolean][] = [
     ["siproc", `${version}, process ${pid}, up ${spell((now.time - started) / 1000)}, ${file}`],
     [
       "machine",
@@ -83,9 +83,10 @@ function summary(
     [
       "open",
       `${status.transactions} transactions, ${status.connections} connections; store ${store.kind}${store.failure === undefined ? "" : ` (${store.failure})`}, ${store.waiting} waiting`,
+      store.failure !== undefined,
     ],
   ];
-  return rows.map(([name, value]) => `${name.padEnd(11)} ${value}`);
+  return rows.map(([name, value, bad]) => ({ text: `${name.padEnd(11)} ${value}`, kind: bad ? "bad" : undefined }));
 }
 
 /** Responses of 400 and more, given and got; a challenge is none, and 487 is how a cancelled call ends. */
@@ -112,11 +113,14 @@ function sources({ sources }: Overview, order: Order): string[][] {
   return sorted.slice(0, 8).map(({ source, rate }) => [source, figure(rate)]);
 }
 
-function trunks(of: readonly StatusTrunk[]): string[][] {
-  return of.map(({ name, state, failure, seconds }) => [
+function trunkLines(trunks: readonly StatusTrunk[]): Line[] {
+  const rows = trunks.map(({ name, state, failure, seconds }) => [
     name,
     failure === undefined ? `${state}, for ${spell(seconds)}` : `${state}: ${failure.reason}`,
   ]);
+  const [space, head, ...lines] = section(["TRUNK", "STATE"], rows, "");
+  const told = lines.map((line, i): Line => (trunks[i]?.failure === undefined ? line : { ...line, kind: "bad" }));
+  return [space, head, ...told].filter((line) => line !== undefined);
 }
 
 function section(head: readonly string[], rows: readonly (readonly string[])[], none: string): Line[] {

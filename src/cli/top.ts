@@ -27,7 +27,8 @@ async function watch(given: Arguments, terminal: Terminal): Promise<number> {
   let first: Overview;
   try {
     first = await look();
-    if (process.stdout.isTTY !== true || given.options.has("json") || given.options.has("once")) {
+    const drawn = process.stdout.isTTY === true && process.env.TERM !== "dumb";
+    if (!drawn || given.options.has("json") || given.options.has("once")) {
       await Bun.sleep(Math.max(100, interval ?? briefly));
       const now = await look();
       if (given.options.has("json")) terminal.print(json(now));
@@ -136,7 +137,7 @@ class Screen {
 
   #draw(): void {
     const { columns = plain.width, rows = 24 } = process.stdout;
-    const coloured = !process.env.NO_COLOR && process.env.TERM !== "dumb";
+    const coloured = !process.env.NO_COLOR;
     const marks = { head: "\x1b[7m", bad: "\x1b[1;31m" } as const;
     const mark = (kind: keyof typeof marks, text: string) => (coloured ? `${marks[kind]}${text}\x1b[0m` : text);
     const foot = this.#trouble === "" ? `${keys}   (by ${this.#order})` : this.#trouble;

@@ -91,6 +91,22 @@ describe("siproc top", () => {
   test("lists them by name", () => {
     expect(failures("name").map((line) => line.slice(0, 3))).toEqual(["404", "408", "486"]);
   });
+  test("marks headings, and what is broken", () => {
+    const marked: string[] = [];
+    topLines(first, second, {
+      ...view,
+      mark(kind, text) {
+        marked.push(`${kind} ${text}`);
+        return text;
+      },
+    });
+    expect(marked.map((line) => line.split(/ +/, 2).join(" "))).toEqual([
+      "head FAILURES",
+      "head BUSIEST",
+      "head TRUNK",
+      "bad provider",
+    ]);
+  });
   test("lists senders in the order that is wanted", () => {
     const senders = (order: View["order"]) =>
       topLines(first, second, { ...view, order }).filter((line) => line.startsWith("192"));
