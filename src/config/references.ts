@@ -4,6 +4,7 @@ import { access, stat } from "node:fs/promises";
 import { basename, delimiter, join } from "node:path";
 import { faultOfTls } from "../transport/index.ts";
 import type { Config, Route } from "./config.ts";
+import { checkControl, overlaps } from "./references-control.ts";
 import { entryOf } from "./routes.ts";
 import { checkTrunkRoutes } from "./trunks.ts";
 import type { Context } from "./types.ts";
@@ -21,6 +22,7 @@ export async function checkReferences(config: Config, root: Node, context: Conte
     const fault = faultOfTls(config.tls);
     if (fault !== undefined) context.problem(entryOf(root, "tls")?.value.at ?? root.at, fault);
   }
+  await checkControl(config, root, context, (path, at) => checkFile(path, at, context));
   await Promise.all(config.routes.map((route, i) => checkHandler(route, routeEntry(root, i), context)));
   const allow = entryOf(entryOf(root, "scripts")?.value, "allow")?.value;
   // What scripts may write is made when the first of them writes there.
@@ -80,13 +82,6 @@ function checkAccounts(config: Config, root: Node, context: Context): void {
         (node?.kind === "list" ? node.items[i]?.at : node?.at) ?? root.at,
         `${transport} needs a certificate; add tls: { cert: FILE, key: FILE }, or for first steps tls: self-signed`,
       );
-}
-
-/** 0.0.0.0 takes every IPv4 address; :: is bound for IPv6 alone. */
-function overlaps(a: string, b: string): boolean {
-  if (a === b) return true;
-  if (a.includes(":") !== b.includes(":")) return false;
-  return a === "0.0.0.0" || b === "0.0.0.0" || a === "::" || b === "::";
 }
 
 export async function checkHandler(route: Route, node: Node | undefined, context: Context): Promise<void> {
