@@ -21,6 +21,7 @@ import {
 import { commandNames, commandOf, exitCodeMeanings } from "../src/cli/commands.ts";
 import { commandHelp } from "../src/cli/help.ts";
 import { configReference } from "../src/config/describe.ts";
+import { feedRows, operationRows } from "./docs-api.ts";
 
 const docs = resolve(import.meta.dir, "../docs");
 
@@ -36,6 +37,8 @@ const parts: Readonly<Record<string, () => string>> = {
       .join("\n\n"),
   keys: configReference,
   cli: () => commandNames.map(cliPart).join("\n\n"),
+  operations: () => table(["Request", "What for", "Who may"], operationRows()),
+  "feed events": () => table(["Event", "When", "`data`"], feedRows()),
   "exit codes": () =>
     table(
       ["Code", "Meaning"],
@@ -44,7 +47,7 @@ const parts: Readonly<Record<string, () => string>> = {
 };
 
 /** The documents that have generated parts. */
-export const generatedDocuments = ["calls.md", "configuration.md", "cli.md"] as const;
+export const generatedDocuments = ["calls.md", "configuration.md", "cli.md", "api.md"] as const;
 
 /** A document of docs/ as it stands and as it should. */
 export function documentText(name: (typeof generatedDocuments)[number]): { current: string; fresh: string } {

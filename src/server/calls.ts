@@ -82,6 +82,8 @@ export class Calls implements Peers {
   /** Told of each call that begins (without an event), and of all that happens in it. */
   watch: ((call: Call, event: CallEvent | undefined) => void) | undefined;
   readonly observers = new Set<CallObserver>();
+  /** Whether somebody follows what happens in calls and may tell them what to do, besides `watch`. */
+  followed: () => boolean = () => false;
   /** Whether those who watch cannot keep up: then no call begins. */
   crowded: () => boolean = () => false;
   readonly #calls = new Set<Call>();

@@ -22,6 +22,7 @@ export function operator(parts: OperatorParts): OperatorControl {
   const desk = new CallDesk(parts);
   // Where nobody can ask, nothing is noted.
   if (config().control !== undefined) calls.observers.add(desk);
+  calls.followed = () => parts.feed.listeners > 0;
   return {
     calls: desk,
     routes: routeDesk({ config, domainOf: () => services.domainOf, registers: () => services.takesRegistrations }),

@@ -67,7 +67,7 @@ interface Known {
 const driven: Handler = { name: "api", start: (control) => control.listen(() => {}) };
 
 export class CallDesk implements CallsControl, CallObserver {
-  readonly vocabulary: readonly CommandWord[] = Object.entries(commands).map(([name, entry]) => wordOf(name, entry));
+  readonly vocabulary = commandWords();
   readonly #parts: CallDeskParts;
   readonly #known = new Map<string, Known>();
   readonly #byCallId = new Map<string, Known>();
@@ -257,6 +257,11 @@ function withVariables(handler: Handler, variables: Readonly<Record<string, stri
 export function nameOf(path: string, folder: string): string {
   const name = relative(folder, path);
   return name === ".." || name.startsWith(`..${sep}`) ? path : name;
+}
+
+/** Every command, for the API's document. */
+export function commandWords(): readonly CommandWord[] {
+  return Object.entries(commands).map(([name, entry]) => wordOf(name, entry));
 }
 
 function wordOf(name: string, entry: CommandEntry): CommandWord {

@@ -44,7 +44,7 @@ export interface RouteTargets {
 }
 
 /** A call that whoever watches it tells what to do. */
-const driven: Handler = { start: (control) => control.listen(() => {}) };
+const driven: Handler = { name: "events", start: (control) => control.listen(() => {}) };
 
 type Act = (incoming: Incoming, groups: PatternMatch) => void;
 
@@ -135,7 +135,7 @@ function actOf({ action, srtp }: Route, targets: RouteTargets): Act {
     case "events":
       return asUserAgent(targets, ({ tx, request }) => {
         if (request.method !== "INVITE") answerAsUserAgent(agent, tx);
-        else if (calls.watch === undefined) agent.reply(tx, 480);
+        else if (calls.watch === undefined && !calls.followed()) agent.reply(tx, 480);
         else calls.receive(tx, request, driven, srtp);
       });
     case "reply": {

@@ -18,8 +18,12 @@ test("each example has a notation that is tested; plain ones are listings and ot
 const everySet = new Proxy<Record<string, string>>(
   {},
   {
-    get: () => "xxxxxxxx",
-    getOwnPropertyDescriptor: () => ({ value: "xxxxxxxx", configurable: true, enumerable: true }),
+    get: (_, name) => `xxxxxxxx-${String(name)}`,
+    getOwnPropertyDescriptor: (_, name) => ({
+      value: `xxxxxxxx-${String(name)}`,
+      configurable: true,
+      enumerable: true,
+    }),
   },
 );
 

@@ -10,6 +10,7 @@ routes:
   - { to: "echo@*", script: scripts/echo.js }
   - { to: "/^00(\\\\d+)@/", method: INVITE, auth: true, script: scripts/echo.js }
   - { to: "ivr@*", exec: [./ivr.sh, --fast] }
+  - { to: "desk@*", events: true }
   - { to: "*@elsewhere.example", proxy: "sip:192.0.2.1" }
   - { to: "*", method: OPTIONS, reply: 200 }
   - { to: "*@example.com", from: "alice@*", location: true }
@@ -185,6 +186,38 @@ describe("calls", () => {
     );
   });
 
+  test("that come in by a route for events are told what to do by who follows these", async () => {
+    const desk = { ...order(), to: `sip:desk@127.0.0.1:${api.port}` };
+    const before = api.server.feed.last;
+    await api.ask("POST", "/v1/calls", desk);
+    const ends = () => api.server.feed.read(before, 100).filter(({ type }) => type === "call.ended");
+    await eventually(
+      () => api.ask("GET", "/v1/status"),
+      () => ends().length === 1,
+    );
+    // Nobody follows.
+    expect(JSON.parse(ends()[0]?.json ?? "").data.code).toBe(480);
+    const stop = api.server.feed.subscribe({ heard() {} });
+    const placed = await api.ask("POST", "/v1/calls", desk);
+    const incoming = (body: Answered["body"]) => body.find(({ handler }) => handler === "events");
+    const both = await eventually(
+      () => api.ask("GET", "/v1/calls"),
+      ({ body }) => incoming(body) !== undefined,
+    );
+    const told = await api.ask("POST", `/v1/calls/${incoming(both.body)?.id}/commands`, { command: "ANSWER" });
+    expect(told.body).toMatchObject({ done: true, ok: true });
+    await eventually(
+      () => api.ask("GET", `/v1/calls/${placed.body.id}`),
+      ({ body }) => body.state === "answered",
+    );
+    expect((await api.ask("DELETE", `/v1/calls/${placed.body.id}`)).body).toMatchObject({ ok: true });
+    stop();
+    await eventually(
+      () => api.ask("GET", "/v1/calls"),
+      ({ body }) => body.length === 0,
+    );
+  });
+
   test("are nobody's to place who may only read", async () => {
     expect((await api.ask("POST", "/v1/calls", order(), as("only-for-reading"))).status).toBe(403);
     expect((await api.ask("GET", "/v1/calls", undefined, as("only-for-accounts"))).status).toBe(403);
@@ -197,9 +230,9 @@ describe("a dry run of the routes", () => {
     ["a number, with groups", { to: "0049123" }, "route", 1],
     ["a number, by another method", { to: "0049123", method: "MESSAGE" }, "refuse", undefined],
     ["a user at another domain", { to: "echo@other.example" }, "refuse", undefined],
-    ["a domain that is proxied", { to: "sip:x@elsewhere.example" }, "route", 3],
-    ["a method", { to: "x", method: "OPTIONS" }, "route", 4],
-    ["a caller", { to: "bob", from: "alice" }, "route", 5],
+    ["a domain that is proxied", { to: "sip:x@elsewhere.example" }, "route", 4],
+    ["a method", { to: "x", method: "OPTIONS" }, "route", 5],
+    ["a caller", { to: "bob", from: "alice" }, "route", 6],
     ["another caller", { to: "bob", from: "eve" }, "refuse", undefined],
     ["a registration", { to: "sip:example.com", method: "REGISTER" }, "register", undefined],
   ] as const)("of %s", async (_, question, outcome, index) => {
@@ -225,6 +258,7 @@ describe("a dry run of the routes", () => {
       ["script", "scripts/echo.js"],
       ["script", "scripts/echo.js"],
       ["exec", "ivr.sh --fast"],
+      ["events", ""],
       ["proxy", "sip:192.0.2.1"],
       ["reply", "200"],
       ["location", ""],

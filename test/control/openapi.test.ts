@@ -22,7 +22,10 @@ let operations: readonly Operation[];
 beforeAll(async () => {
   api = await openApiServer(
     `accounts: store\nroutes: [{ to: "echo@*", script: echo.js }, { to: "*", reply: 486 }]\nscripts: { allow: { write: [recordings] } }\ndns: { servers: ["127.0.0.1:1"], timeout: 100ms }\n${control}`,
-    { "echo.js": "export default async (call) => { await call.hangup(); };", "recordings/a.wav": "RIFF" },
+    {
+      "echo.js": "export default async (call) => { await call.answer(); for await (const event of call); };",
+      "recordings/a.wav": "RIFF",
+    },
   );
   document = (await api.ask("GET", "/v1/openapi.json")).body;
   const history = { view: () => ({}) };
@@ -79,7 +82,8 @@ test("what the feed tells has the shapes of the document", async () => {
   await api.ask("DELETE", "/v1/bans/203.0.113.77");
   await api.ask("POST", "/v1/accounts", { user: "dora", password: "x" });
   await api.ask("DELETE", "/v1/accounts/dora");
-  await api.ask("POST", "/v1/calls", { to: `sip:echo@127.0.0.1:${api.port}`, ref: "r" });
+  const { body } = await api.ask("POST", "/v1/calls", { to: `sip:echo@127.0.0.1:${api.port}`, ref: "r" });
+  await api.ask("DELETE", `/v1/calls/${body.id}`);
   for (let i = 0; i < 500 && api.server.calls.size > 0; i++) await new Promise((r) => setTimeout(r, 5));
   stop();
   const stream = operations.find(({ id }) => id === "streamEvents")?.answers[200]?.schema;
@@ -91,20 +95,29 @@ describe("requests made from the document get an answer that it names", () => {
   const rounds = 25;
   const tried = () => operations.filter(({ id }) => id !== "stopServer");
 
-  test.each([1, 2, 3])("with seed %d", async (seed) => {
-    const random = seeded(seed);
-    const wrong: string[] = [];
-    for (const operation of tried())
-      await Promise.all(
-        Array.from({ length: rounds }, async () => {
-          const { path, body } = requestFor(operation, random);
-          const fault = await faultOfAnswer(operation, path, body);
-          if (fault !== undefined) wrong.push(`${operation.id} ${path} ${JSON.stringify(body)}: ${fault}`);
-        }),
-      );
-    expect(wrong).toEqual([]);
-    api.server.calls.endAll();
-  });
+  test.each([1, 2])(
+    "with seed %d",
+    async (seed) => {
+      const random = seeded(seed);
+      const wrong: string[] = [];
+      const { body } = await api.ask("POST", "/v1/calls", { to: `sip:echo@127.0.0.1:${api.port}` });
+      likely.id = String(body.id);
+      likely.to = `sip:echo@127.0.0.1:${api.port}`;
+      // What ends calls comes last: the others are to find one.
+      const inOrder = [...tried()].sort((a, b) => Number(a.id === "hangUp") - Number(b.id === "hangUp"));
+      for (const operation of inOrder)
+        await Promise.all(
+          Array.from({ length: rounds }, async () => {
+            const { path, body } = requestFor(operation, random);
+            const fault = await faultOfAnswer(operation, path, body);
+            if (fault !== undefined) wrong.push(`${operation.id} ${path} ${JSON.stringify(body)}: ${fault}`);
+          }),
+        );
+      expect(wrong).toEqual([]);
+      api.server.calls.endAll();
+    },
+    60_000,
+  );
 });
 
 async function faultOfAnswer(operation: Operation, path: string, body: unknown): Promise<string | undefined> {
@@ -116,7 +129,7 @@ async function faultOfAnswer(operation: Operation, path: string, body: unknown):
       ...(body !== undefined && { "Content-Type": "application/json" }),
     },
     ...(body !== undefined && {
-      body: (typeof body === "string" ? body : JSON.stringify(body)).replaceAll("PORT", String(api.port)),
+      body: typeof body === "string" ? body : JSON.stringify(body),
     }),
     signal: abort.signal,
   });
@@ -144,10 +157,14 @@ function faultOf(schema: TSchema | undefined, value: unknown): string | undefine
 /** A request that is right but for what chance does to it. */
 function requestFor(operation: Operation, random: () => number): { path: string; body: unknown } {
   const params = operation.path.replace(/\{(\w+)\+?\}/g, (_, name: string) =>
-    encodeURIComponent(String(valueFor(operation.params?.properties[name], random))),
+    encodeURIComponent(String(memberFor(name, operation.params?.properties[name], random))),
   );
   const query = Object.entries(operation.query?.properties ?? {}).flatMap(([name, schema]) =>
-    random() < 0.5 ? [] : [[name, String(valueFor(schema, random))] as [string, string]],
+    name === "wait"
+      ? [[name, String(shortest)] as [string, string]]
+      : random() < 0.5
+        ? []
+        : [[name, String(valueFor(schema, random))] as [string, string]],
   );
   const path = `${params}${query.length > 0 ? `?${new URLSearchParams(query)}` : ""}`;
   if (operation.body === undefined) return { path, body: undefined };
@@ -156,11 +173,14 @@ function requestFor(operation: Operation, random: () => number): { path: string;
   return { path, body: valueFor(operation.body, random) };
 }
 
+/** ms: nobody waits here for a command to end. */
+const shortest = 20;
+
 const words = [
   ...[
     "echo",
     "alice",
-    "sip:echo@127.0.0.1:PORT",
+    "sip:echo@127.0.0.1",
     "example.com",
     "203.0.113.5",
     "recordings/a.wav",
@@ -185,6 +205,14 @@ const words = [
 ];
 const values: readonly unknown[] = [null, true, -1, 0.5, 1e300, "", [], {}, [[]], { a: { b: [] } }, ...words];
 
+/** What members of these names are to be, more often than chance would have it. */
+const likely: Record<string, string> = {};
+
+function memberFor(name: string, schema: TSchema | undefined, random: () => number, depth = 0): unknown {
+  const good = Object.hasOwn(likely, name) ? likely[name] : undefined;
+  return good !== undefined && random() < 0.7 ? good : valueFor(schema, random, depth);
+}
+
 function valueFor(schema: TSchema | undefined, random: () => number, depth = 0): unknown {
   if (schema === undefined || random() < 0.1 || depth > 6) return pick(random, values);
   if (Array.isArray(schema.enum)) return pick(random, schema.enum);
@@ -204,7 +232,7 @@ function valueFor(schema: TSchema | undefined, random: () => number, depth = 0):
       const required = new Set<string>(schema.required ?? []);
       const members = Object.entries<TSchema>(schema.properties ?? {}).flatMap(([name, member]) => {
         if (random() > (required.has(name) ? 0.95 : 0.4)) return [];
-        return [[name, valueFor(member, random, depth + 1)]];
+        return [[name, memberFor(name, member, random, depth + 1)]];
       });
       return Object.fromEntries(random() < 0.1 ? [...members, [pick(random, words), 1]] : members);
     }
