@@ -62,7 +62,7 @@ export function Ladder({ messages, chosen, choose }: LadderProps) {
         tabindex={0}
         onKeyDown={onKeyDown}
       >
-        <Lifelines ladder={ladder} at={at} head={head} height={height} unit={unit} />
+        <Lifelines ladder={ladder} at={at} head={head} height={height} unit={unit} narrow={narrow} />
         {ladder.steps.map((step, n) => (
           <Arrow
             key={step.message.id}
@@ -77,6 +77,7 @@ export function Ladder({ messages, chosen, choose }: LadderProps) {
             time={narrow ? elapsed(step, ladder) : preciseTime(step.message.at)}
             chosen={step.message.id === chosen}
             choose={() => choose(step.message.id)}
+            least={left}
             parties={[ladder.parties[step.from]?.label ?? "", ladder.parties[step.to]?.label ?? ""]}
           />
         ))}
@@ -91,16 +92,17 @@ interface LifelinesProps {
   readonly head: number;
   readonly height: number;
   readonly unit: number;
+  readonly narrow: boolean;
 }
 
-function Lifelines({ ladder, at, head, height, unit }: LifelinesProps) {
+function Lifelines({ ladder, at, head, height, unit, narrow }: LifelinesProps) {
   return (
     <g role="presentation">
       {ladder.parties.map(({ key, label, detail }, index) => (
         <g key={key} class={key === "siproc" ? "party us" : "party"} role="presentation">
           <line x1={at[index]} x2={at[index]} y1={head - unit * 0.4} y2={height} />
           <text x={at[index]} y={unit * 1.15} class="name" text-anchor="middle">
-            {label}
+            {narrow ? label.replace(/:\d+$/, "") : label}
           </text>
           <text x={at[index]} y={unit * 2.2} class="detail" text-anchor="middle">
             {detail}
@@ -123,12 +125,16 @@ interface ArrowProps {
   readonly time: string;
   readonly chosen: boolean;
   readonly choose: () => void;
+  /** The label begins no farther to the left. */
+  readonly least: number;
   readonly parties: readonly [string, string];
 }
 
-function Arrow({ id, step, x1, x2, y, row, width, unit, time, chosen, choose, parties }: ArrowProps) {
+function Arrow({ id, step, x1, x2, y, row, width, unit, time, chosen, choose, least, parties }: ArrowProps) {
   const { label, kind, again, sdp } = step;
   const line = y + row * 0.74;
+  // Half a rem is about what a character takes.
+  const middle = Math.max((x1 + x2) / 2, least + (label.length + (sdp ? 4 : 0) + (again ? 6 : 0)) * unit * 0.25);
   const tip = Math.sign(x2 - x1) * unit * 0.55;
   return (
     <g
@@ -142,7 +148,7 @@ function Arrow({ id, step, x1, x2, y, row, width, unit, time, chosen, choose, pa
       <text x={unit * 0.5} y={line - unit * 0.1} class="time">
         {`${time} `}
       </text>
-      <text x={(x1 + x2) / 2} y={line - unit * 0.4} class="label" text-anchor="middle">
+      <text x={middle} y={line - unit * 0.4} class="label" text-anchor="middle">
         {label}
         {sdp && <tspan class="sdp"> SDP</tspan>}
         {again && <tspan class="sdp"> again</tspan>}

@@ -21,8 +21,8 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly series: readonly Series[];
   readonly show: (value: number) => string;
-  /** rem */
-  readonly height?: number;
+  /** Takes more of a wall's height than others. */
+  readonly tall?: boolean;
   /** The axis reaches at least so high, and begins at so much: 0 by default. */
   readonly atLeast?: number;
   readonly from?: number;
@@ -33,7 +33,8 @@ export interface ChartProps {
 }
 
 export function Chart(props: ChartProps) {
-  const { label, times, series, show, height = 7.5, range } = props;
+  const { label, times, series, show, tall = false, range } = props;
+  const height = heightHere(tall);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(props);
@@ -101,7 +102,8 @@ function optionsOf(
   latest: { readonly current: ChartProps },
   point: (index: number | undefined) => void,
 ): uPlot.Options {
-  const { series, height = 7.5, sync } = latest.current;
+  const { series, tall = false, sync } = latest.current;
+  const height = heightHere(tall);
   const unit = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
   const color = (name: string) => colorOf(place, name);
   const font = `${Math.round(unit * 0.8)}px ${getComputedStyle(document.body).fontFamily}`;
@@ -164,6 +166,11 @@ function optionsOf(
       setCursor: [(self) => point(self.cursor.idx ?? undefined)],
     },
   };
+}
+
+/** rem: on a wall there is room for taller ones. */
+function heightHere(tall: boolean): number {
+  return matchMedia("(min-width: 160rem)").matches ? (tall ? 18 : 12) : 7.5;
 }
 
 function splitsNeedSeconds(splits: readonly number[]): boolean {

@@ -78,7 +78,7 @@ function Figures({ server, history, seconds }: { server: Status; history: Histor
     label: string,
     series: readonly Series[],
     more: { show: (value: number) => string; atLeast?: number },
-  ) => <Chart label={label} times={times} series={series} range={[begin, end]} sync="overview" {...more} />;
+  ) => <Chart label={label} times={times} series={series} range={[begin, end]} sync="overview" tall {...more} />;
   const calls = server.calls.handled + server.calls.relayed;
   const [answered, failed] = [sum(history.answered), sum(history.failed)];
   const [packets, lost] = [sum(history.packets), sum(history.lost)];
