@@ -22,7 +22,7 @@ import { Service } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `run` needs of a server. */
-export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop" | "up"> & {
+export type Running = Pick<Server, "listening" | "reload" | "drain" | "stop" | "up" | "alive"> & {
   readonly feed?: Feed | undefined;
   readonly keeping?: { reopen(): void } | undefined;
 };

@@ -15,6 +15,8 @@ export interface ServiceParts {
   readonly manager?: ServiceManager | undefined;
   /** Opens files of the log anew, after they were rotated away. */
   readonly reopenLog?: (() => void) | undefined;
+  /** Does something every so many ms until the returned function is called; setInterval by default. */
+  readonly every?: ((ms: number, work: () => void) => () => void) | undefined;
 }
 
 /** Keys that count from the next start on. */
@@ -92,7 +94,7 @@ export class Service implements Lifecycle {
     const ended = await Promise.race([server.drain(drain), this.#atOnce.promise.then(() => false)]);
     if (!ended) log.warn(`ending ${counted(server.up())} that are still up`);
     await server.stop();
-    for (const beat of beats) clearInterval(beat);
+    for (const end of beats) end();
   }
 
   reload(): Promise<Reloaded> {
@@ -149,18 +151,31 @@ export class Service implements Lifecycle {
     return { taken: false, problems: [problem], warnings: [], restart: [] };
   }
 
-  /** Signs of life, by timers of the thread that all signalling goes through: who is stuck gives none. */
-  #watch(server: Running): NodeJS.Timeout[] {
-    const { manager } = this.#parts;
+  /** Signs of life, when the threads of signalling and of media give them: who is stuck is started anew. */
+  #watch(server: Running): (() => void)[] {
+    const { manager, every = everyMilliseconds } = this.#parts;
     if (manager === undefined) return [];
-    const status = setInterval(() => {
+    const status = every(statusTime, () => {
       if (this.#stage !== "draining") manager.status(standing(server));
       else manager.status(`stopping: ${counted(server.up())} up`);
-    }, statusTime);
+    });
     if (manager.watchdog === undefined) return [status];
+    let asked = false;
+    const alive = async () => {
+      if (asked) return;
+      asked = true;
+      await server.alive();
+      asked = false;
+      manager.alive();
+    };
     // Half of the time, as sd_watchdog_enabled(3) recommends, and some for a machine that is busy.
-    return [status, setInterval(() => manager.alive(), manager.watchdog / 3)];
+    return [status, every(manager.watchdog / 3, () => void alive())];
   }
+}
+
+function everyMilliseconds(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms);
+  return () => clearInterval(timer);
 }
 
 /** How things stand, on a line for people. */

@@ -91,9 +91,6 @@ async function answer(
       return Response.json(healthOf(control.status(), lifecycle.stage));
     case "POST /reload":
       return Response.json(await lifecycle.reload());
-    case "POST /stop":
-      lifecycle.stop();
-      return Response.json(true);
     case "GET /contacts":
       return Response.json(control.contacts(limit));
     case "GET /bans":

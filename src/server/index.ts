@@ -178,7 +178,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   calls.observers.add(callFeed).add(meters);
   feedRegistrations(feed, services.location);
   services.location.listen((event) => meters.registrations.add(event));
-  const keeping = await keep(config, { clock, log, store, calls, relay, transport, media, feed }).catch(closeAll);
+  const keeping = await keep(config, { clock, log, store, calls, relay, gateway, transport, media, feed }).catch(
+    closeAll,
+  );
   keeping.made.listeners.add((record) => meters.recorded(record));
   const elsewhere = new Trunks({
     context: agent.context,
@@ -302,6 +304,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     call: (request, handler, ended) => calls.place(request, handler, ended),
     handler,
     up: () => calls.size + services.relayed,
+    // Packets of nobody: what matters is that somebody answers.
+    alive: async () => void (await media.packets?.(new Set([0]))),
     async drain(graceMs) {
       calls.draining = true;
       services.stateful.draining = true;

@@ -71,6 +71,8 @@ export interface Server {
   drain(graceMs: number): Promise<boolean>;
   /** Calls that would be cut if the server ended now: those that handlers have, and those whose media goes through us. */
   up(): number;
+  /** Resolves when the thread of media has answered, too: while it is stuck, never. */
+  alive(): Promise<void>;
   /** Ends what is still up, completes recordings, closes the sockets. */
   stop(): Promise<void>;
 }

@@ -60,6 +60,7 @@ class Service {
         { transport: "udp", local: { host: "127.0.0.1", port: 5070 }, advertised: { host: "127.0.0.1", port: 5070 } },
       ],
       up: () => this.calls,
+      alive: async () => {},
       reload: (config) => {
         this.told.push("reload");
         this.configs.push(config);
