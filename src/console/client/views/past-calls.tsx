@@ -20,7 +20,10 @@ const pageSize = 200;
 export function PastCalls() {
   const query = queryOf(user.value.trim(), outcome.value);
   const path = paths.records({ ...query, limit: pageSize });
-  const { value, error } = useLive<readonly KeptRecord[]>(path, { every: 15_000, on: of("call.ended") });
+  const { value, error } = useLive<readonly KeptRecord[]>(path, {
+    every: 15_000,
+    on: of("call.ended", "call.recorded"),
+  });
   const [older, setOlder] = useState<readonly KeptRecord[]>([]);
   useEffect(() => setOlder([]), [path]);
   const rows = useMemo(() => joined(value ?? [], older), [value, older]);
