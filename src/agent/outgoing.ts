@@ -363,13 +363,14 @@ class Invitation {
 
 function newOfferAnswer(context: AgentContext, flow: Flow, { prefer, srtp }: InviteOptions): OfferAnswer {
   const { codecs } = context.settings;
+  const keys = srtpOptions(context, flow, srtp);
   return new OfferAnswer({
     codecs: codecs.toSorted((a, b) => Number(b === prefer) - Number(a === prefer)),
     telephoneEvent: context.settings.telephoneEvent ?? true,
     sessionId: sessionId(context),
     families: [familyOf(flow.local.host)],
-    srtp: srtpOptions(context, flow, srtp),
-    webRtc: webRtcOn(context, flow),
+    srtp: keys,
+    webRtc: webRtcOn(context, flow, keys.policy),
   });
 }
 

@@ -102,14 +102,15 @@ export class UserAgent {
     const localTag = newTag(this.context.random);
     const dialog = Dialog.fromRequest(request, { localTag, tls: isSecure(tx.flow) });
     if (!(dialog instanceof Dialog)) return this.reply(tx, dialog.status, { reason: dialog.reason });
+    const keys = srtpOptions(this.context, tx.flow, srtp);
     const offerAnswer = new OfferAnswer({
       codecs: this.context.settings.codecs,
       telephoneEvent: this.context.settings.telephoneEvent ?? true,
-      srtp: srtpOptions(this.context, tx.flow, srtp),
+      srtp: keys,
       sessionId: sessionId(this.context),
       // A phone that called us directly can be heard where it called from, whatever address its SDP names.
       families: request.values("via").length === 1 ? ["ipv4", "ipv6"] : [familyOf(tx.flow.local.host)],
-      webRtc: webRtcOn(this.context, tx.flow),
+      webRtc: webRtcOn(this.context, tx.flow, keys.policy),
     });
     const offered = sessionDescription(request);
     if (offered.length > 0) {

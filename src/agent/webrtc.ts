@@ -1,7 +1,7 @@
 /** How a user agent speaks WebRTC: with its certificate, to whom, and whether its address is one that all can reach. */
 import { isLoopback, isPrivate, isUnspecified } from "../ip.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { LocalMedia } from "../sip/offer-answer.ts";
+import type { LocalMedia, SrtpPolicy } from "../sip/offer-answer.ts";
 import type { WebRtcOptions } from "../sip/webrtc.ts";
 import type { AgentContext } from "./context.ts";
 
@@ -23,15 +23,20 @@ export function localMediaOn(context: AgentContext, flow: Flow, { rtpPort, rtcpP
   return { ...local, reflexive: { host: mapped.host, port: mapped.rtpPort, rtcpPort: mapped.rtcpPort, far } };
 }
 
-/** Over WebSocket come browsers: they are offered WebRTC, and nothing else. Undefined: this agent has no certificate. */
-export function webRtcOn(context: AgentContext, flow: Flow): WebRtcOptions | undefined {
+/**
+ * Over WebSocket come browsers: they are offered WebRTC, and nothing else. Others are offered keys by DTLS, without ICE, where
+ * the policy says so. Undefined: this agent has no certificate.
+ */
+export function webRtcOn(context: AgentContext, flow: Flow, policy?: SrtpPolicy): WebRtcOptions | undefined {
   const { dtlsFingerprint: fingerprint } = context.settings;
   if (fingerprint === undefined) return undefined;
+  const overWebSocket = flow.transport === "ws" || flow.transport === "wss";
   return {
     fingerprint,
     // Hexadecimal digits are ice-chars: 32 and 128 bits (RFC 8445 §5.3).
     credentials: () => ({ ufrag: context.random.token(4), pwd: context.random.token(16) }),
-    offer: flow.transport === "ws" || flow.transport === "wss",
+    offer: overWebSocket || policy === "dtls",
+    iceless: !overWebSocket && policy === "dtls",
   };
 }
 

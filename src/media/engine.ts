@@ -177,6 +177,7 @@ export class Engine {
     };
     const transport: ChosenTransport = new ChosenTransport(wire, {
       ipv6: family === "ipv6",
+      latch: this.#world.latch,
       clock: this.#guarded(() => transport),
       ready: () => this.#pace(id),
       gone: (reason) => this.#post({ type: "event", session: id, event: { type: "gone", reason } }),

@@ -111,6 +111,8 @@ export interface Configuration {
 
 /** What offer and answer of WebRTC have agreed on. Its credentials are never logged. */
 export interface WebRtcAgreement {
+  /** No ICE: the peer is at `remote`, which with `rtcpMux` and `latch` means what it does without keys. */
+  readonly iceless?: boolean | undefined;
   readonly local: { readonly ufrag: string; readonly pwd: string };
   readonly remote: { readonly ufrag: string; readonly pwd: string };
   /** The peer's, as values of `a=candidate`. */

@@ -71,6 +71,7 @@ const transports: Readonly<Record<SrtpPolicy, string>> = {
   off: "RTP/AVP and RTP/AVPF are accepted",
   optional: "RTP/AVP, and RTP/SAVP with a usable a=crypto are accepted",
   required: "RTP/SAVP with a usable a=crypto is required",
+  dtls: "RTP/SAVP with a usable a=crypto is required",
 };
 
 /** The warning with the codecs and transports that this side takes. */
@@ -80,7 +81,7 @@ export function warningOf(
   srtp: SrtpPolicy,
   webRtc: boolean,
 ): { code: number; text: string } {
-  const more = webRtc ? ", and UDP/TLS/RTP/SAVPF with ICE, a=fingerprint and a=rtcp-mux" : "";
+  const more = webRtc ? ", and UDP/TLS/RTP/SAVPF with a=fingerprint, with or without ICE" : "";
   if (unfit === "transport") return { code: 302, text: `Incompatible transport protocol: ${transports[srtp]}${more}` };
   if (unfit !== "format") return warnings[unfit];
   const names = codecs.map((codec) => `${codec} at ${audioCodecs[codec].clockRate} Hz`);
@@ -112,7 +113,7 @@ export function meet(wanted: Direction, theirs: Direction): Direction {
 /** The direction of an m-line, where RFC 2543's way to hold, the address 0.0.0.0, says that the peer receives nothing. */
 export function directionOf(media: MediaDescription): Direction {
   // Browsers write it before they know their address.
-  if (media.iceDtls !== undefined) return media.direction;
+  if (media.iceDtls !== undefined && media.iceDtls.ufrag !== "") return media.direction;
   return isUnspecified(media.connection) ? directionFrom(sends(media.direction), false) : media.direction;
 }
 

@@ -5,8 +5,8 @@
 import { type CryptoLine, type CryptoSuite, formatCrypto, keyLength, parseCrypto } from "./crypto-attribute.ts";
 import type { MediaDescription } from "./sdp.ts";
 
-/** Whether streams are encrypted: always; where the other side does so; never. */
-export const srtpPolicies = ["required", "optional", "off"] as const;
+/** Whether streams are encrypted: always; where the other side does so; never; always, and our own offers have keys by DTLS. */
+export const srtpPolicies = ["required", "optional", "off", "dtls"] as const;
 export type SrtpPolicy = (typeof srtpPolicies)[number];
 
 export interface SrtpOptions {
@@ -54,9 +54,13 @@ export class KeyExchange {
     return this.#options?.policy ?? "off";
   }
 
+  get #required(): boolean {
+    return this.policy === "required" || this.policy === "dtls";
+  }
+
   /** The transport of our first offer. */
   get protocol(): string {
-    return this.policy === "required" ? "RTP/SAVP" : "RTP/AVP";
+    return this.#required ? "RTP/SAVP" : "RTP/AVP";
   }
 
   /** The a=crypto lines of our first offer. */
@@ -70,7 +74,7 @@ export class KeyExchange {
   takes(media: MediaDescription, agreed: Security | undefined): boolean {
     if (!secureProtocol.test(media.protocol) && !plainProtocol.test(media.protocol)) return false;
     if (this.policy === "off") return !secureProtocol.test(media.protocol);
-    const needed = secureProtocol.test(media.protocol) || this.policy === "required" || agreed !== undefined;
+    const needed = secureProtocol.test(media.protocol) || this.#required || agreed !== undefined;
     return !needed || usable(media.crypto) !== undefined;
   }
 
@@ -101,7 +105,7 @@ export class KeyExchange {
     const [answered, ...more] = media.crypto.map(parseCrypto);
     // A key that nobody asked for means nothing.
     if (media.crypto.length === 0 || own.length === 0) {
-      const needed = secure || this.policy === "required" || agreed !== undefined;
+      const needed = secure || this.#required || agreed !== undefined;
       return needed ? "the answer has no key for SRTP" : plain;
     }
     const ours = own.find(({ tag, suite }) => tag === answered?.tag && suite === answered.suite);

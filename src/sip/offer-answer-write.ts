@@ -64,7 +64,8 @@ export class OwnDescriptions {
 
   describe({ lines, audio }: Layout, line: OwnLine): string {
     const { reflexive } = line.local;
-    const moved = line.webRtc === undefined && reflexive?.far === true ? reflexive : undefined;
+    const hasIce = line.webRtc !== undefined && !line.webRtc.iceless;
+    const moved = !hasIce && reflexive?.far === true ? reflexive : undefined;
     const own = moved === undefined ? line : { ...line, local: { ...line.local, ...moved } };
     const { host } = own.local;
     const connection: Connection = { family: isIPv6(host) ? "ipv6" : "ipv4", host };
@@ -102,7 +103,7 @@ export class OwnDescriptions {
     if (rtcpMux) attributes += "a=rtcp-mux\r\n";
     if (webRtc !== undefined) attributes += webRtcLines(webRtc, local);
     // In an offer with rtcp-mux it is for the peer that cannot multiplex (RFC 5761 §5.1.1).
-    if (local.rtcpPort !== local.port + 1 && webRtc === undefined)
+    if (local.rtcpPort !== local.port + 1 && (webRtc === undefined || webRtc.iceless))
       attributes += `a=rtcp:${local.rtcpPort} ${address}\r\n`;
     return `${line}\r\n${attributes}${cryptoAttributes(crypto)}a=${direction}\r\n`;
   }

@@ -39,7 +39,7 @@ import type {
 import { type Layout, type LocalMedia, OwnDescriptions, type OwnLine } from "./offer-answer-write.ts";
 import { namedAsOffered, PayloadTypes } from "./payload-types.ts";
 import { type Direction, type Family, type MediaDescription, parseSdp, type SessionDescription } from "./sdp.ts";
-import { answerWebRtc, isBundled, isWebRtc, offerWebRtc, takeWebRtcAnswer } from "./webrtc.ts";
+import { answerWebRtc, isBundled, isIcelessDtls, isWebRtc, offerWebRtc, takeWebRtcAnswer } from "./webrtc.ts";
 
 export type { AudioCodec, Negotiated } from "./offer-answer-media.ts";
 export type { Security, SrtpOptions, SrtpPolicy } from "./offer-answer-srtp.ts";
@@ -112,8 +112,10 @@ export class OfferAnswer {
     if (busy !== undefined) return busy;
     const codecs = [...first, ...this.#options.codecs.filter((codec) => !first.includes(codec))];
     const browser = this.#offersWebRtc;
-    const protocol = browser === undefined ? this.#keys.protocol : "UDP/TLS/RTP/SAVPF";
-    const mid = browser && "0";
+    // Browsers know nothing without feedback; phones that know DTLS know this.
+    const overDtls = browser?.iceless ? "UDP/TLS/RTP/SAVP" : "UDP/TLS/RTP/SAVPF";
+    const protocol = browser === undefined ? this.#keys.protocol : overDtls;
+    const mid = browser?.iceless ? undefined : browser && "0";
     const layout = this.#agreed?.layout ?? { lines: [{ kind: "audio", protocol, formats: [], mid }], audio: 0 };
     const before = this.#agreed?.own.webRtc;
     const own: OwnLine = {
@@ -284,6 +286,7 @@ export class OfferAnswer {
   #unfitTransport(media: MediaDescription): Unfit | undefined {
     if (media.kind !== "audio" || media.port === 0) return "media";
     if (this.#options.webRtc !== undefined && isWebRtc(media)) return undefined;
+    if (this.#options.webRtc !== undefined && isIcelessDtls(media)) return unfitAddress(media, this.#families);
     // Who spoke DTLS goes on to: its encryption is not taken back.
     const taken = this.#agreed?.own.webRtc === undefined && this.#keys.takes(media, this.#security);
     return unfitAddress(media, this.#families) ?? (taken ? undefined : "transport");
@@ -312,7 +315,7 @@ export class OfferAnswer {
     };
     const layout: Layout = { lines: offer.media, audio };
     const negotiated: Negotiated = {
-      remote: webRtc === undefined ? remoteOf(media, rtcpMux) : undefined,
+      remote: webRtc === undefined || webRtc.agreed.iceless ? remoteOf(media, rtcpMux) : undefined,
       ...(webRtc !== undefined && { webRtc: webRtc.agreed }),
       codec: chosen.codec,
       payloadType: chosen.payloadType,
@@ -333,7 +336,7 @@ export class OfferAnswer {
 
   #answerWebRtc(local: LocalMedia, offer: SessionDescription, media: MediaDescription) {
     const { webRtc } = this.#options;
-    if (webRtc === undefined || !isWebRtc(media)) return undefined;
+    if (webRtc === undefined || !(isWebRtc(media) || isIcelessDtls(media))) return undefined;
     const agreed = this.#agreed?.negotiated.webRtc;
     const bundle = isBundled(offer.groups ?? [], media.mid);
     return answerWebRtc(media, bundle, webRtc, agreed && { agreed }, { public: local.public === true });
@@ -352,7 +355,7 @@ export class OfferAnswer {
     if (media.port === 0) return "the answer refuses the audio";
     const webRtc = own.webRtc && takeWebRtcAnswer(media, own.webRtc);
     if (own.webRtc !== undefined && webRtc === undefined) return "the answer has another transport than the offer";
-    if (webRtc === undefined && unfitAddress(media, this.#families) !== undefined)
+    if ((webRtc === undefined || webRtc.iceless) && unfitAddress(media, this.#families) !== undefined)
       return "the answer has no address that we can send to";
     const secured = webRtc === undefined ? this.#keys.judge(media, own.protocol, own.crypto, this.#security) : keyless;
     if (typeof secured === "string") return secured;
@@ -365,7 +368,7 @@ export class OfferAnswer {
     const theirs = directionOf(media);
     const rtcpMux = own.rtcpMux && media.rtcpMux;
     const negotiated: Negotiated = {
-      remote: webRtc === undefined ? remoteOf(media, rtcpMux) : undefined,
+      remote: webRtc === undefined || webRtc.iceless ? remoteOf(media, rtcpMux) : undefined,
       ...(webRtc !== undefined && { webRtc }),
       codec: chosen.codec,
       payloadType: chosen.payloadType,

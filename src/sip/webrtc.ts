@@ -32,10 +32,14 @@ export interface WebRtcOptions {
   credentials(): IceCredentials;
   /** Our own offers are WebRTC; else only the peer's are answered so. */
   readonly offer: boolean;
+  /** Our own offers have keys by DTLS and no ICE (RFC 5764), as phones take them that are no browsers. */
+  readonly iceless?: boolean | undefined;
 }
 
 /** Our side of an m-line. */
 export interface OwnWebRtc {
+  /** Keys by DTLS alone: the peer is where its description says. */
+  readonly iceless?: boolean | undefined;
   readonly local: IceCredentials;
   readonly fingerprint: string;
   readonly setup: "actpass" | "active" | "passive";
@@ -48,6 +52,8 @@ export interface OwnWebRtc {
 
 /** What both sides agreed on. Its credentials are never logged. */
 export interface AgreedWebRtc {
+  /** Without ICE: the peer is at the address of its description, and all that is said of ICE here means nothing. */
+  readonly iceless?: boolean | undefined;
   readonly local: IceCredentials;
   readonly remote: IceCredentials;
   readonly candidates: readonly string[];
@@ -82,6 +88,21 @@ export function isWebRtc({ protocol, iceDtls, rtcpMux }: MediaDescription): bool
   );
 }
 
+/** Whether an m-line is SRTP with keys by DTLS whose peer is where it says, with or without one port for RTP and RTCP. */
+export function isIcelessDtls(media: MediaDescription): boolean {
+  const { protocol, iceDtls, connection } = media;
+  return (
+    /^UDP\/TLS\/RTP\/SAVPF?$/i.test(protocol) &&
+    !isWebRtc(media) &&
+    iceDtls !== undefined &&
+    connection !== undefined &&
+    // Browsers that leave their address to ICE have none.
+    !/^(?:0\.0\.0\.0|[0:]+)$/.test(connection.host) &&
+    setups.has(iceDtls.setup) &&
+    iceDtls.fingerprints.some((print) => hashes.test(print))
+  );
+}
+
 const sameList = (one: readonly string[], other: readonly string[]) =>
   one.length === other.length && one.every((each, at) => each === other[at]);
 
@@ -101,10 +122,14 @@ export function answerWebRtc(
   const local = agreed?.remote.ufrag === theirs.ufrag ? agreed.local : options.credentials();
   const kept = agreed !== undefined && sameList(agreed.fingerprints, theirs.fingerprints) ? agreed.role : undefined;
   // Active where the offer leaves it to us: media flows half a round trip sooner (RFC 5763 §5).
-  const role = theirs.setup === "active" ? "server" : theirs.setup === "passive" ? "client" : (kept ?? "client");
+  const iceless = isIcelessDtls(media);
+  // Without ICE, whom everybody can reach waits: the peer may be behind a NAT, where no hello gets in.
+  const usual = iceless && host.public ? "server" : "client";
+  const role = theirs.setup === "active" ? "server" : theirs.setup === "passive" ? "client" : (kept ?? usual);
   const setup = role === "client" ? "active" : "passive";
   const own = {
     local,
+    ...(iceless && { iceless }),
     fingerprint: options.fingerprint,
     setup,
     lite: host.public,
@@ -120,8 +145,10 @@ export function offerWebRtc(
   before: { readonly own: OwnWebRtc } | undefined,
   host: { readonly public: boolean },
 ): OwnWebRtc {
+  const iceless = before === undefined ? options.iceless : before.own.iceless;
   return {
     local: before?.own.local ?? options.credentials(),
+    ...(iceless && { iceless }),
     fingerprint: options.fingerprint,
     setup: "actpass",
     lite: host.public,
@@ -133,12 +160,14 @@ export function offerWebRtc(
 /** What the answer to our offer settles; undefined where it is none to it. */
 export function takeWebRtcAnswer(media: MediaDescription, own: OwnWebRtc): AgreedWebRtc | undefined {
   const theirs = media.iceDtls;
-  if (theirs === undefined || !isWebRtc(media) || theirs.setup === "actpass") return undefined;
+  const fits = own.iceless ? isIcelessDtls(media) : isWebRtc(media);
+  if (theirs === undefined || !fits || theirs.setup === "actpass") return undefined;
   return agreedOn(own, theirs, theirs.setup === "active" ? "server" : "client", true);
 }
 
 function agreedOn(own: OwnWebRtc, theirs: IceDtls, role: AgreedWebRtc["role"], controlling: boolean): AgreedWebRtc {
   return {
+    ...(own.iceless && { iceless: true }),
     local: own.local,
     remote: { ufrag: theirs.ufrag, pwd: theirs.pwd },
     candidates: theirs.candidates,
@@ -159,9 +188,10 @@ const reflexivePriority = 100 * 0x1000000 + 0xffff * 0x100 + 255;
 
 /** The lines of an m-line of ours. */
 export function webRtcLines(
-  { local, fingerprint, setup, mid }: OwnWebRtc,
+  { local, fingerprint, setup, mid, iceless }: OwnWebRtc,
   { host, port, inside, reflexive }: Pick<LocalMedia, "host" | "port" | "inside" | "reflexive">,
 ): string {
+  if (iceless) return `a=fingerprint:${fingerprint}\r\na=setup:${setup}\r\n`;
   const candidate = (address: string, n: number) =>
     `a=candidate:${n} 1 udp ${priorityOf(0x10000 - n)} ${address} ${port} typ host\r\n`;
   const candidates = [host, ...(inside === undefined ? [] : [inside])].map((address, i) => candidate(address, i + 1));
@@ -176,7 +206,8 @@ export function webRtcLines(
 }
 
 /** The lines of our session level. */
-export function webRtcSessionLines({ bundle, mid, lite }: OwnWebRtc): string {
+export function webRtcSessionLines({ bundle, mid, lite, iceless }: OwnWebRtc): string {
+  if (iceless) return "";
   return `${bundle ? `a=group:BUNDLE ${mid}\r\n` : ""}${lite ? "a=ice-lite\r\n" : ""}`;
 }
 

@@ -8,14 +8,14 @@ const fingerprint = `sha-256 ${Array.from({ length: 32 }, () => "AB").join(":")}
 const theirPrint = `sha-256 ${Array.from({ length: 32 }, () => "CD").join(":")}`;
 const local = { host: "203.0.113.1", port: 10_000, rtcpPort: 10_001, public: true };
 
-function agent(offer = false) {
+function agent(offer = false, iceless = false) {
   let count = 0;
   const credentials = (): IceCredentials => ({ ufrag: `ours${++count}`, pwd: `${count}`.padStart(32, "p") });
   return new OfferAnswer({
     codecs: ["opus", "PCMU", "PCMA"],
     telephoneEvent: true,
     sessionId: "7",
-    webRtc: { fingerprint, credentials, offer },
+    webRtc: { fingerprint, credentials, offer, iceless },
   });
 }
 
@@ -198,6 +198,69 @@ describe("later offers of a browser", () => {
       "m=audio 4000 RTP/AVP 0",
     );
     expect(us.receiveOffer(plain)).toMatchObject({ ok: false, status: 488 });
+  });
+});
+
+describe("keys by DTLS without ICE", () => {
+  const phone = (more: readonly string[] = ["a=rtcp-mux"], setup = "actpass") =>
+    lines(
+      ...["v=0", "o=- 1 1 IN IP4 198.51.100.7", "s=-", "c=IN IP4 198.51.100.7", "t=0 0"],
+      ...["m=audio 4000 UDP/TLS/RTP/SAVP 0 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"],
+      ...[`a=fingerprint:${theirPrint}`, `a=setup:${setup}`, ...more, "a=sendrecv"],
+    );
+
+  test.each([
+    ["everybody can reach", true, "passive", "server"],
+    ["is in our own network", false, "active", "client"],
+  ] as const)("an offer is answered in its words; who %s is %p", (_, isPublic, setup, role) => {
+    const us = agent();
+    expect(us.receiveOffer(phone())).toMatchObject({ ok: true });
+    const { sdp = "", negotiated } = us.answer({ ...local, public: isPublic }) ?? {};
+    expect(sdp).toContain("m=audio 10000 UDP/TLS/RTP/SAVP 0 101\r\n");
+    expect(sdp).toContain(`a=fingerprint:${fingerprint}\r\na=setup:${setup}\r\n`);
+    expect(sdp).toContain("a=rtcp-mux");
+    expect(sdp).not.toMatch(/ice-|candidate|mid:|BUNDLE/);
+    expect(negotiated).toMatchObject({
+      remote: { host: "198.51.100.7", port: 4000, rtcpPort: 4000 },
+      webRtc: { iceless: true, role, fingerprints: [theirPrint] },
+      rtcpMux: true,
+    });
+  });
+
+  test("without one port for both, RTCP has its own", () => {
+    const us = agent();
+    us.receiveOffer(phone([]));
+    const { negotiated } = us.answer(local) ?? {};
+    expect(negotiated).toMatchObject({ rtcpMux: false, remote: { port: 4000, rtcpPort: 4001 } });
+  });
+
+  test("an offer with ICE and without one port for both is answered without ICE", () => {
+    const us = agent();
+    us.receiveOffer(phone(["a=ice-ufrag:abcd", "a=ice-pwd:by5GZGG1lw+040DWA6hXM5Bz"]));
+    const { sdp = "", negotiated } = us.answer(local) ?? {};
+    expect(sdp).not.toContain("ice-");
+    expect(negotiated?.webRtc?.iceless).toBe(true);
+  });
+
+  test("goes on over a hold, in the same role, and is not taken back", () => {
+    const us = agent();
+    us.receiveOffer(phone());
+    us.answer(local);
+    us.receiveOffer(phone().replace("a=sendrecv", "a=sendonly"));
+    expect(us.answer(local)?.negotiated).toMatchObject({ direction: "recvonly", webRtc: { role: "server" } });
+    expect(us.receiveOffer(phone().replace("UDP/TLS/RTP/SAVP", "RTP/AVP"))).toMatchObject({ ok: false, status: 488 });
+  });
+
+  test("is offered where the policy says so, and nothing in clear is taken for an answer", () => {
+    const us = agent(true, true);
+    const offer = us.offer(local);
+    const text = offer.ok ? offer.sdp : "";
+    expect(text).toContain("UDP/TLS/RTP/SAVP ");
+    expect(text).toContain("a=setup:actpass");
+    expect(text).not.toMatch(/ice-|candidate|mid:|BUNDLE/);
+    expect(us.receiveAnswer(phone(["a=rtcp-mux"], "active").replace("UDP/TLS/RTP/SAVP", "RTP/AVP")).ok).toBe(false);
+    expect(us.receiveAnswer(phone([], "active")).ok).toBe(true);
+    expect(us.negotiated).toMatchObject({ remote: { port: 4000, rtcpPort: 4001 }, webRtc: { role: "server" } });
   });
 });
 

@@ -1,15 +1,18 @@
-/** The transport that offer and answer have agreed on: RTP with or without keys of the signalling, or WebRTC. */
+/** The transport that offer and answer have agreed on: RTP with or without keys of the signalling or of DTLS, or WebRTC. */
 import type { OwnCertificate } from "../dtls/certificate.ts";
 import type { Configuration } from "../types.ts";
+import { DtlsTransport } from "./dtls-transport.ts";
 import { RtpTransport } from "./rtp-transport.ts";
 import type { MediaTransport, TransportUser, TransportWorld, Wire } from "./transport.ts";
 import { WebRtcTransport } from "./webrtc-transport.ts";
+
+type Kind = "rtp" | "dtls" | "webrtc";
 
 export class ChosenTransport implements MediaTransport {
   readonly #ports: Wire;
   readonly #world: TransportWorld;
   #chosen: MediaTransport;
-  #isWebRtc = false;
+  #kind: Kind = "rtp";
   #user: TransportUser | undefined;
 
   constructor(ports: Wire, world: TransportWorld) {
@@ -28,16 +31,29 @@ export class ChosenTransport implements MediaTransport {
   }
 
   configure(configuration: Configuration, certificate?: OwnCertificate): void {
-    if ((configuration.webRtc !== undefined) !== this.#isWebRtc) this.#change();
+    const { webRtc } = configuration;
+    this.#change(webRtc === undefined ? "rtp" : webRtc.iceless ? "dtls" : "webrtc");
     this.#chosen.configure(configuration, certificate);
-    if (!this.#isWebRtc) this.#world.ready();
+    if (this.#kind === "rtp") this.#world.ready();
   }
 
-  #change(): void {
+  #change(kind: Kind): void {
+    if (kind === this.#kind) return;
     this.#chosen.close();
-    this.#isWebRtc = !this.#isWebRtc;
-    this.#chosen = this.#isWebRtc ? new WebRtcTransport(this.#ports, this.#world) : new RtpTransport(this.#ports);
+    this.#kind = kind;
+    this.#chosen = this.#made(kind);
     this.#chosen.user = this.#user;
+  }
+
+  #made(kind: Kind): MediaTransport {
+    switch (kind) {
+      case "rtp":
+        return new RtpTransport(this.#ports);
+      case "dtls":
+        return new DtlsTransport(this.#ports, this.#world);
+      case "webrtc":
+        return new WebRtcTransport(this.#ports, this.#world);
+    }
   }
 
   rtp(packet: Uint8Array, port: number, host: string): void {

@@ -4,7 +4,7 @@
  */
 import type { OwnCertificate } from "../dtls/certificate.ts";
 import type { PacerClock } from "../pacer.ts";
-import type { Configuration, RemoteAddress } from "../types.ts";
+import type { Configuration, LatchRule, RemoteAddress } from "../types.ts";
 
 /** Takes what comes from the network. Packets may be changed in place by who takes them. */
 export interface Receiving {
@@ -38,6 +38,8 @@ export interface TransportWorld {
   /** The family of our address. */
   readonly ipv6: boolean;
   readonly clock: PacerClock;
+  /** Whose hellos are answered that do not come from the signalled address, unless the configuration says it. */
+  readonly latch?: LatchRule | undefined;
   /** The peer can hear from now on. May come again. */
   ready(): void;
   /** The peer was not reached, or is gone. Once, last. */
@@ -49,6 +51,6 @@ export const behindIce: RemoteAddress = { host: "192.0.2.1", port: 9, rtcpPort: 
 
 /** The configuration as the session above the transport sees it. */
 export function seenAbove(configuration: Configuration): Configuration {
-  if (configuration.webRtc === undefined) return configuration;
+  if (configuration.webRtc === undefined || configuration.webRtc.iceless) return configuration;
   return { ...configuration, remote: behindIce, rtcpMux: true, latch: false };
 }

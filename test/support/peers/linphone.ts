@@ -17,8 +17,8 @@ export interface LinphoneOptions {
   autoAnswer?: boolean;
   /** Offer an IPv6 address for the audio where the machine has one, as it does unless told otherwise. */
   ipv6?: boolean;
-  /** Calls with SRTP and keys in the signalling, and takes no others. */
-  srtp?: boolean;
+  /** Calls with SRTP, and takes no others: with keys in the signalling, or by DTLS. */
+  srtp?: boolean | "dtls";
 }
 
 function account({ user, domain, password, server, transport }: NonNullable<LinphoneOptions["registers"]>): string[] {
@@ -62,8 +62,8 @@ export class Linphone {
       // Without the second line the first is overruled.
       `use_ipv6=${options.ipv6 === true ? 1 : 0}`,
       "ipv6_migration_done=1",
-      `media_encryption=${options.srtp === true ? "srtp" : "none"}`,
-      `media_encryption_mandatory=${options.srtp === true ? 1 : 0}`,
+      `media_encryption=${options.srtp === true ? "srtp" : options.srtp || "none"}`,
+      `media_encryption_mandatory=${options.srtp ? 1 : 0}`,
       ...(home === undefined ? [] : ["default_proxy=0"]),
       // A name that is an address, and a server of this test only: what is checked is that its certificate is signed by `ca`.
       ...(home?.ca === undefined ? [] : [`root_ca=${home.ca}`, "verify_server_certs=1", "verify_server_cn=0"]),
