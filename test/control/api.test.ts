@@ -76,6 +76,12 @@ describe("accounts", () => {
     expect((await api.ask("GET", "/v1/accounts")).body).toHaveLength(0);
     const done = await api.ask("POST", "/v1/accounts/changes", [put("bob", "b"), put("carol", "c")]);
     expect(done.body).toMatchObject({ added: 2, changed: 0, removed: 0 });
+    const edited = await api.ask("POST", "/v1/accounts/changes", [
+      { change: "edit", user: "bob", account: { name: "Bob", disabled: true } },
+      { change: "remove", user: "carol" },
+    ]);
+    expect(edited.body).toEqual({ added: 0, changed: 1, removed: 1 } as never);
+    expect((await api.ask("GET", "/v1/accounts/bob")).body).toMatchObject({ name: "Bob", disabled: true });
   });
 
   test.each([

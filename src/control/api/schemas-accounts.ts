@@ -2,6 +2,10 @@
 import { Type } from "@sinclair/typebox";
 import { choice, count, given, line, named, optional, text } from "./shapes.ts";
 
+const unwritten = optional(
+  text("Only where a change was made: it holds, but could not be written to the store yet, for this reason."),
+);
+
 export const Account = named("Account", {
   user: text(),
   domain: optional(text("Missing: good for all domains that are served.")),
@@ -10,6 +14,7 @@ export const Account = named("Account", {
   image: optional(text("The URL of a picture.")),
   disabled: Type.Boolean({ description: "Nobody gets in with it." }),
   kept: choice(["configuration", "store"], "Those of the configuration are changed there."),
+  unwritten,
 });
 
 const secrets = {
@@ -46,6 +51,7 @@ export const AccountEdit = given(
 export const AccountChanges = Type.Array(
   Type.Union([
     given({ change: Type.Literal("put"), account: AccountFields }),
+    given({ change: Type.Literal("edit"), user, domain, account: AccountEdit }),
     given({ change: Type.Literal("remove"), user, domain }),
   ]),
   { minItems: 1, maxItems: 10_000 },
@@ -53,6 +59,11 @@ export const AccountChanges = Type.Array(
 
 export const AccountNames = { user, domain };
 
-export const AccountsChanged = named("AccountsChanged", { added: count(), changed: count(), removed: count() });
+export const AccountsChanged = named("AccountsChanged", {
+  added: count(),
+  changed: count(),
+  removed: count(),
+  unwritten,
+});
 
 export const accountSchemas = { Account, AccountsChanged };

@@ -74,7 +74,7 @@ export function accountOperations({ server: { accounts } }: ApiParts): readonly 
       method: "POST",
       path: "/v1/accounts",
       summary: "Adds an account to the store, or puts it in the place of the one of that name.",
-      doc: "It can register and call at once; the answer comes when it is written.",
+      doc: "It can register and call at once; the answer comes when it is written, or says why it is not.",
       scopes: ["accounts"],
       body: AccountFields,
       example: { user: "alice", password: "wonderland", name: "Alice" },
@@ -86,7 +86,8 @@ export function accountOperations({ server: { accounts } }: ApiParts): readonly 
       async run({ body }) {
         const { response, outcome } = await change([{ type: "put", fields: body }], () => "/");
         if (response !== undefined) return response;
-        return json(shown(body.user, body.domain), outcome.added > 0 ? 201 : 200);
+        const { added, unwritten } = outcome;
+        return json({ ...shown(body.user, body.domain), unwritten }, added > 0 ? 201 : 200);
       },
     }),
     operation({
@@ -106,16 +107,17 @@ export function accountOperations({ server: { accounts } }: ApiParts): readonly 
       },
       problems: faults,
       async run({ body }) {
-        const changes = body.map(
-          (one): AccountChange =>
-            one.change === "put"
-              ? { type: "put", fields: one.account }
-              : { type: "remove", user: one.user, domain: one.domain },
-        );
+        const changes = body.map((one): AccountChange => {
+          if (one.change === "put") return { type: "put", fields: one.account };
+          const { user, domain } = one;
+          return one.change === "edit"
+            ? { type: "edit", user, domain, fields: one.account }
+            : { type: "remove", user, domain };
+        });
         const { response, outcome } = await change(changes, ({ index }) => `/${index}`);
         if (response !== undefined) return response;
-        const { added, changed, removed } = outcome;
-        return json({ added, changed, removed });
+        const { added, changed, removed, unwritten } = outcome;
+        return json({ added, changed, removed, unwritten });
       },
     }),
     operation({
@@ -150,8 +152,8 @@ export function accountOperations({ server: { accounts } }: ApiParts): readonly 
       answers: { 200: { doc: "As it is now.", schema: Account } },
       problems: faults,
       async run({ params: { user }, query: { domain }, body }) {
-        const { response } = await change([{ type: "edit", user, domain, fields: body }], () => "/");
-        return response ?? json(shown(user, domain));
+        const { response, outcome } = await change([{ type: "edit", user, domain, fields: body }], () => "/");
+        return response ?? json({ ...shown(user, domain), unwritten: outcome.unwritten });
       },
     }),
     operation({
