@@ -192,8 +192,9 @@ export class Session implements TransportUser {
   set partner(partner: Session | undefined) {
     const to = partner === undefined ? undefined : partner.#passing;
     this.#passing.partner = to;
-    this.#receiver.onward =
-      to && ((packet, header, codec) => void (this.#seat?.heard && to.take(packet, header, codec)));
+    // A packet in another codec than its sender gets is mixed: else what he gets would not be.
+    const whole = (codec: Codec) => this.#seat?.heard === true && codec === this.#line?.codec;
+    this.#receiver.onward = to && ((packet, header, codec) => void (whole(codec) && to.take(packet, header, codec)));
     this.#listen();
   }
 

@@ -373,7 +373,8 @@ export class OfferAnswer {
       codec: chosen.codec,
       payloadType: chosen.payloadType,
       ...(chosen.fmtp !== undefined && { fmtp: chosen.fmtp }),
-      receivePayloadTypes: types,
+      // Chromium sends what we offered first, though its answer, after setCodecPreferences, leaves it out.
+      receivePayloadTypes: webRtc === undefined ? types : [...new Set([...types, ...own.codecs])],
       dtmfPayloadType: theirDtmf?.payloadType,
       dtmfReceivePayloadType:
         theirDtmf && own.dtmf.find(({ clockRate }) => clockRate === theirDtmf.clockRate)?.payloadType,

@@ -159,3 +159,24 @@ test("of two codecs nothing is passed on as it is", () => {
   alice.receive(minusZero);
   expect(bob.sent).toEqual([]);
 });
+
+test("who sends in the other's codec, and gets one of his own, is mixed both ways", () => {
+  const { alice, bob } = joined(
+    {
+      ...plain,
+      receivePayloadTypes: [
+        { payloadType: 0, codec: "PCMU" },
+        { payloadType: 8, codec: "PCMA" },
+      ],
+    },
+    alaw,
+  );
+  for (let n = 0; n < 20; n++) {
+    alice.receive(minusZero, { payloadType: 8 });
+    bob.receive(new Uint8Array(160).fill(octetOf(8000, g711.PCMA)), { payloadType: 8 });
+    alice.tick();
+    bob.tick();
+  }
+  // A-law and µ-law round it differently.
+  expect(alice.heard().at(-1)).toBeWithin(octetOf(8000) - 2, octetOf(8000) + 3);
+});

@@ -327,6 +327,14 @@ describe("an offer of ours", () => {
     expect(us.negotiated?.webRtc).toMatchObject({ role: "server", controlling: true, lite: false });
   });
 
+  test("takes what it has offered, whichever of it the answer takes: Chromium sends the first after setCodecPreferences", () => {
+    const us = agent(true);
+    us.offer(local, "sendrecv", ["PCMA"]);
+    us.receiveAnswer(chromiumAnswer.replace(/SAVPF .*/, "SAVPF 111 110"));
+    expect(us.negotiated?.codec).toBe("opus");
+    expect(us.negotiated?.receivePayloadTypes.map(({ codec }) => codec)).toEqual(["opus", "PCMA", "PCMU"]);
+  });
+
   test.each([
     ["leaves the role open", chromiumAnswer.replace("setup:active", "setup:actpass")],
     ["is in clear", lines("v=0", "s=-", "c=IN IP4 198.51.100.2", "t=0 0", "m=audio 4000 RTP/AVP 0")],

@@ -6,6 +6,7 @@ const events = [];
 let agent;
 let session;
 let tone = 0;
+let only;
 const media = () => ({ mediaStream: voice(tone), pcConfig: { iceServers: [] } });
 
 function follow(started) {
@@ -18,8 +19,28 @@ function follow(started) {
   started.on("failed", ({ cause }) => events.push(`failed ${cause}`));
 }
 
+/** Has a connection offer and answer but the codec `only`, and keys. */
+function narrow(connection) {
+  if (!only) return;
+  const { codecs } = RTCRtpReceiver.getCapabilities("audio");
+  const wanted = [`audio/${only}`, "audio/telephone-event"];
+  const kept = codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
+  for (const transceiver of connection.getTransceivers()) transceiver.setCodecPreferences(kept);
+}
+
+for (const name of ["createOffer", "createAnswer"]) {
+  const create = RTCPeerConnection.prototype[name];
+  RTCPeerConnection.prototype[name] = function (...parameters) {
+    narrow(this);
+    return create.apply(this, parameters);
+  };
+}
+
 window.phone = {
   events,
+  only: (codec) => {
+    only = codec;
+  },
   heard,
   register({ url, user, domain, password, hertz }) {
     tone = hertz;
