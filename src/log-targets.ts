@@ -31,6 +31,8 @@ export interface OpenLog {
   readonly tail: LogTail;
   /** Opens files anew, which were renamed away. */
   reopen(): void;
+  /** Writes from this level on. */
+  setLevel(level: Level): void;
   /** Resolves when all is written. What comes later is lost. */
   close(): Promise<void>;
 }
@@ -46,7 +48,8 @@ export class LogError extends Error {
 
 /** @throws LogError */
 export function openLog(settings: LogSettings): OpenLog {
-  const { level, format, to = [{ type: "stderr" }], facility, rotate } = settings;
+  const { format, to = [{ type: "stderr" }], facility, rotate } = settings;
+  let { level } = settings;
   const tail = new LogTail();
   const files: LogFile[] = [];
   const sinks: LogSink[] = [tail];
@@ -59,10 +62,13 @@ export function openLog(settings: LogSettings): OpenLog {
       sinks.push(file);
     }
   return {
-    log: createLog({ level, format, sinks }),
+    log: createLog({ level: () => level, format, sinks }),
     tail,
     reopen() {
       for (const file of files) file.reopen();
+    },
+    setLevel(next) {
+      level = next;
     },
     async close() {
       await Promise.all(files.map((file) => file.close()));

@@ -40,7 +40,8 @@ export interface LogSink {
 }
 
 export interface LogOptions {
-  level: Level;
+  /** The least level that is written; a function where it may change. */
+  level: Level | (() => Level);
   format: LogFormat;
   /** Takes one line without its line end; stderr by default. */
   write?: (line: string) => void;
@@ -51,14 +52,16 @@ export interface LogOptions {
 }
 
 export function createLog(options: LogOptions): Log {
-  const threshold = levels.indexOf(options.level);
+  const { level: least } = options;
   const sinks = options.sinks ?? [linesTo(options.write ?? toStderr, options.format)];
   const now = options.now ?? (() => new Date());
 
   const make = (bound: Fields): Log => {
     const at = (level: Level) => {
-      if (levels.indexOf(level) < threshold) return () => {};
+      const rank = levels.indexOf(level);
+      if (typeof least === "string" && rank < levels.indexOf(least)) return () => {};
       return (message: string, fields?: Fields) => {
+        if (typeof least === "function" && rank < levels.indexOf(least())) return;
         const record = { time: now(), level, message, fields: { ...bound, ...fields } };
         for (const sink of sinks) sink.take(record);
       };

@@ -81,6 +81,7 @@ export async function run(
     log,
     override: (read) => overridden(read, given, listen),
     manager: around.manager?.(log),
+    setLogLevel: (level) => opened.setLevel(level),
     reopenLog: () => opened.reopen(),
   });
   const ignore = around.onSignal((name) => service.heard(name));

@@ -1,7 +1,7 @@
 /** The life of a server in `siproc run`, from listening to its end: signals, reload, drain, and what the service manager is told. */
 import { type Config, loadConfig, type Problem } from "../config/index.ts";
 import type { Lifecycle, Reloaded, Stage } from "../control/lifecycle.ts";
-import type { Log } from "../log.ts";
+import type { Level, Log } from "../log.ts";
 import type { ServiceManager } from "../service-manager.ts";
 import { placeOf } from "./problems.ts";
 import type { Running, Signal } from "./run.ts";
@@ -15,6 +15,7 @@ export interface ServiceParts {
   readonly manager?: ServiceManager | undefined;
   /** Opens files of the log anew, after they were rotated away. */
   readonly reopenLog?: (() => void) | undefined;
+  readonly setLogLevel?: ((level: Level) => void) | undefined;
   /** Does something every so many ms until the returned function is called; setInterval by default. */
   readonly every?: ((ms: number, work: () => void) => () => void) | undefined;
 }
@@ -24,6 +25,7 @@ const fixedKeys = ["listen", "advertise", "store", "dns", "media", "page", "log"
 
 /** What of a key counts from the next start on, to be compared. */
 function fixedPart(config: Config, key: (typeof fixedKeys)[number]): string | undefined {
+  if (key === "log") return JSON.stringify({ ...config.log, level: undefined });
   if (key !== "control" || config.control === undefined) return JSON.stringify(config[key]);
   const { keys: _, webhooks: __, requestsPerSecond: ___, ...fixed } = config.control;
   return JSON.stringify(fixed);
@@ -138,6 +140,7 @@ export class Service implements Lifecycle {
     const restart = fixedKeys.filter((key) => fixedPart(next, key) !== fixedPart(current, key));
     for (const key of restart) log.warn(`${key} has changed; that takes a restart`);
     server.reload(next);
+    if (next.log.level !== current.log.level) this.#parts.setLogLevel?.(next.log.level);
     this.#config = next;
     log.info("the configuration was read again", { routes: next.routes.length });
     const scripts = await tellScripts(next, log);

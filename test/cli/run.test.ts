@@ -92,6 +92,7 @@ class Service {
         }),
         tail: new LogTail(),
         reopen: () => void this.told.push("reopen"),
+        setLevel: (level) => void this.told.push(`level ${level}`),
         close: async () => {},
       }),
       now: () => 0,
@@ -193,6 +194,22 @@ describe("SIGHUP", () => {
     service.signal("SIGTERM");
     await service.code;
     expect(service.told).toEqual(["reload", "drain 60000", "stop"]);
+  });
+
+  test("changes the log's level, which needs no restart as its format does", async () => {
+    const service = new Service(`${routes}\nlog: { level: warn, to: stderr }`);
+    await until(() => service.configs[0]);
+    await until(() => service.signal);
+    service.write(`${routes}\nlog: { level: error }`);
+    service.signal("SIGHUP");
+    await until(() => service.told.find((what) => what.startsWith("level")));
+    expect(service.told).toEqual(["reload", "level error"]);
+    expect(service.log.join()).not.toContain("takes a restart");
+    service.write(`${routes}\nlog: { level: error, format: json }`);
+    service.signal("SIGHUP");
+    await service.logged("log has changed; that takes a restart");
+    service.signal("SIGTERM");
+    await service.code;
   });
 
   test("keeps the old one when the new has mistakes, and says which", async () => {

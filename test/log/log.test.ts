@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createLog, type LogFormat } from "../../src/log.ts";
+import { createLog, type Level, type LogFormat } from "../../src/log.ts";
 
 function logged(format: LogFormat, message: string, fields: Readonly<Record<string, string | number>>): string {
   const lines: string[] = [];
@@ -25,4 +25,19 @@ test("a line for machines is JSON with the same fields", () => {
     text: "c\nd",
     n: 3,
   });
+});
+
+test("the least level may change while loggers are in use", () => {
+  const lines: string[] = [];
+  let level: Level = "warn";
+  const log = createLog({ level: () => level, format: "json", write: (line) => lines.push(line) }).with({ n: 1 });
+  for (const next of ["warn", "debug", "error"] as const) {
+    level = next;
+    log.debug(next);
+    log.warn(next);
+    log.error(next);
+  }
+  expect(lines.map((line) => `${JSON.parse(line).level} ${JSON.parse(line).message}`)).toEqual([
+    ...["warn warn", "error warn", "debug debug", "warn debug", "error debug", "error error"],
+  ]);
 });
