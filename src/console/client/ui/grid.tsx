@@ -149,7 +149,7 @@ export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridPro
                 open?.(row);
               }}
             >
-              {narrow ? <CardRow parts={card(row)} /> : <Cells row={row} columns={columns} />}
+              <Cells row={row} columns={columns} card={narrow ? card : undefined} />
             </div>
           ))}
         </div>
@@ -158,16 +158,25 @@ export function Grid<T>({ label, rows, columns, id, card, open, empty }: GridPro
   );
 }
 
-function Cells<T>({ row, columns }: { row: T; columns: readonly Column<T>[] }) {
-  return (
-    <>
-      {columns.map(({ title, show, align }) => (
-        <div key={title} role="gridcell" class={align === "right" ? "num" : ""}>
-          {show(row)}
-        </div>
-      ))}
-    </>
-  );
+interface CellsProps<T> extends Pick<GridProps<T>, "columns"> {
+  readonly row: T;
+  readonly card: GridProps<T>["card"] | undefined;
+}
+
+/** Drawn anew only when the row itself is another: scrolling moves rows that stay as they are. */
+function Cells<T>({ row, columns, card }: CellsProps<T>) {
+  return useMemo(() => {
+    if (card !== undefined) return <CardRow parts={card(row)} />;
+    return (
+      <>
+        {columns.map(({ title, show, align }) => (
+          <div key={title} role="gridcell" class={align === "right" ? "num" : ""}>
+            {show(row)}
+          </div>
+        ))}
+      </>
+    );
+  }, [row, columns, card === undefined]);
 }
 
 function CardRow({ parts }: { parts: ReturnType<GridProps<unknown>["card"]> }) {

@@ -40,7 +40,7 @@ export function Bans() {
           id={({ source }) => source}
           card={(ban) => [
             [ban.source, <Lift key="lift" ban={ban} lift={lift} />],
-            [ban.why, `${span((ban.until - now.value) / 1000)} left`],
+            [ban.why, <Left key="left" until={ban.until} />],
           ]}
           empty={
             <Empty hint="Addresses that guess passwords or scan for numbers appear here.">No address is banned.</Empty>
@@ -91,11 +91,15 @@ const columns = (lift: (source: string) => void): readonly Column<StatusBan>[] =
     title: "Time left",
     width: "7rem",
     align: "right",
-    show: ({ until }) => span((until - now.value) / 1000),
+    show: ({ until }) => <Left until={until} />,
     by: ({ until }) => until,
   },
   { title: "Action", width: "6rem", align: "right", show: (ban) => <Lift ban={ban} lift={lift} /> },
 ];
+
+function Left({ until }: { until: number }) {
+  return <>{span((until - now.value) / 1000)}</>;
+}
 
 function Lift({ ban: { source }, lift }: { ban: StatusBan; lift: (source: string) => void }) {
   return (
