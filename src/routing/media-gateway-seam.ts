@@ -48,6 +48,8 @@ export interface GatewaySession {
   readonly b: GatewayMedia;
   /** Called once: after `close`, when a side cannot be reached any more, or because the machinery failed. */
   ended: (why: GatewayEnd) => void;
+  /** The numbers of the media worker's sessions. */
+  readonly sessions?: readonly number[];
   /** What has been counted so far: of what came from each side. */
   stats(): Promise<{ readonly a: RelayCount; readonly b: RelayCount }>;
   /** Gives the ports back. `ended` follows. */

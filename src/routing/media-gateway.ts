@@ -40,6 +40,11 @@ export interface GatewayReport {
   /** Whether it was answered by a 2xx. */
   readonly confirmed: boolean;
   readonly reason: GatewayEnd | "timeout";
+  /** ms since it began. */
+  readonly age: number;
+  readonly sessions: readonly number[];
+  /** What was counted in all: told when both sides have ended. */
+  readonly stats: Promise<{ readonly a: RelayCount; readonly b: RelayCount }>;
 }
 
 /** What the gateway holds now. */
@@ -48,6 +53,7 @@ export interface ConvertedCall {
   readonly confirmed: boolean;
   readonly age: number;
   readonly profiles: Profiles;
+  readonly sessions: readonly number[];
   readonly a: RelayCount;
   readonly b: RelayCount;
 }
@@ -93,13 +99,18 @@ export class CallGateway implements MediaGateway {
     return size;
   }
 
+  /** Whether media of this call is converted. */
+  carries(callId: string): boolean {
+    return this.#calls.has(callId);
+  }
+
   /** What has been counted of the converted calls, or of the first `most` of them. */
   list(most = 1000): Promise<ConvertedCall[]> {
     const entries = [...this.#calls.values()].flat().slice(0, most);
     const now = this.#options.clock.now();
     return Promise.all(
       entries.map(async ({ leg: { callId, confirmed, session }, profiles, since }) => ({
-        ...{ callId, confirmed, profiles, age: now - since },
+        ...{ callId, confirmed, profiles, age: now - since, sessions: session.sessions ?? [] },
         ...(await session.stats()),
       })),
     );
@@ -237,7 +248,10 @@ export class CallGateway implements MediaGateway {
       this.#options.log.info("a converted call's media is over, and so is the call", { callId, reason });
       for (const bye of entry.ends.byes(reasons[reason])) this.#options.bye(bye);
     }
-    this.#options.ended?.({ callId, confirmed, reason });
+    const { session } = entry.leg;
+    const age = this.#options.clock.now() - entry.since;
+    const { ended } = this.#options;
+    ended?.({ callId, confirmed, reason, age, sessions: session.sessions ?? [], stats: session.stats() });
   }
 
   #arm(): void {

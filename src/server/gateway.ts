@@ -1,6 +1,14 @@
 /** Converts the media of proxied calls in the media worker: two sessions that hear each other, one for each side of a call. */
 import dns from "node:dns/promises";
-import { type AgentContext, familyOf, isSecure, localMediaOn, sessionId, srtpOptions, webRtcOn } from "../agent/index.ts";
+import {
+  type AgentContext,
+  familyOf,
+  isSecure,
+  localMediaOn,
+  sessionId,
+  srtpOptions,
+  webRtcOn,
+} from "../agent/index.ts";
 import { configurationOf } from "../call/index.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { type MediaEngine, MediaError, type MediaEvent, type MediaSession, type RtpStats } from "../media/index.ts";
@@ -13,12 +21,19 @@ import {
   type GatewaySession,
   type GatewaySide,
   type RelayCount,
+  type RelayReport,
 } from "../routing/index.ts";
 import { type LocalMedia, type Negotiated, OfferAnswer, type SrtpPolicy } from "../sip/offer-answer.ts";
 import { isIpLiteral } from "../transport/index.ts";
 
+/** What was counted of a converted call, as of one whose media is relayed. */
+export type CountedCall = Omit<RelayReport, "reason"> & { readonly sessions: readonly number[] };
+
 /** Keys that one side presses are given to the other under this number. */
 const pressed = 0;
+
+/** ms that the last counts of a call may take. */
+const lastWords = 3000;
 
 export interface GatewayParts {
   readonly context: AgentContext;
@@ -32,13 +47,30 @@ export class Gateway {
   readonly calls: CallGateway;
   /** Ends a call whose media has ended. */
   bye: (bye: Bye) => void = () => {};
+  /** Told when there is a call whose media is converted. */
+  begun: () => void = () => {};
+  /** Told of each converted dialog, or branch that may have become one, that is over, once its packets are counted. */
+  ended: (report: CountedCall) => void = () => {};
+
+  /** Calls that are over, and whose packets are being counted. */
+  readonly #ending = new Set<string>();
 
   constructor(parts: GatewayParts) {
     const { clock, log, settings } = parts.context;
     this.calls = new CallGateway({
-      backend: new Pairs(parts),
+      backend: new Pairs(parts, () => this.begun()),
       isOwn: parts.isOwn,
       bye: (bye) => this.bye(bye),
+      ended: ({ callId, confirmed, age, sessions, stats }) => {
+        this.#ending.add(callId);
+        // A worker that has died tells nothing.
+        const late = clock.after(lastWords, () => void this.#ending.delete(callId));
+        void stats.then((line) => {
+          late.cancel();
+          this.#ending.delete(callId);
+          this.ended({ callId, confirmed, sessions, stats: { age, lines: [line] } });
+        });
+      },
       clock,
       log,
       secure: () => settings.srtp.encrypted === "required",
@@ -48,6 +80,19 @@ export class Gateway {
   /** Converted dialogs, and branches that ring. */
   get size(): number {
     return this.calls.size;
+  }
+
+  /** Whether media of this call is converted, or was and is still being counted. */
+  carries(callId: string): boolean {
+    return this.calls.carries(callId) || this.#ending.has(callId);
+  }
+
+  /** What has been counted of the dialogs that are converted now. */
+  async counts(): Promise<CountedCall[]> {
+    const calls = await this.calls.list(Number.POSITIVE_INFINITY);
+    return calls.map(({ callId, confirmed, sessions, age, a, b }) => {
+      return { callId, confirmed, sessions, stats: { age, lines: [{ a, b }] } };
+    });
   }
 
   /** At most `limit`. */
@@ -67,13 +112,16 @@ export class Gateway {
 
 class Pairs implements GatewayBackend {
   readonly #parts: GatewayParts;
+  readonly #begun: () => void;
   #opened = 0;
 
-  constructor(parts: GatewayParts) {
+  constructor(parts: GatewayParts, begun: () => void) {
     this.#parts = parts;
+    this.#begun = begun;
   }
 
   open(a: GatewaySide, b: GatewaySide): GatewaySession | undefined {
+    this.#begun();
     const sideA = this.#side(a, "asks");
     if (sideA === undefined) return undefined;
     const sideB = this.#side(b, "is asked");
@@ -179,6 +227,10 @@ class Pair implements GatewaySession {
   readonly b: Side;
   ended: (why: GatewayEnd) => void = () => {};
   #over = false;
+
+  get sessions(): number[] {
+    return [this.a.audio.id, this.b.audio.id].filter((id) => id !== undefined);
+  }
 
   constructor(a: Side, b: Side, room: string) {
     this.a = a;

@@ -19,8 +19,9 @@ import { type RecordCondition, type Store, StoreError } from "../store/index.ts"
 import type { TransportLayer } from "../transport/index.ts";
 import { CallRecords } from "./call-records.ts";
 import type { Calls } from "./calls.ts";
+import type { Gateway } from "./gateway.ts";
 import { PacketLog } from "./packet-log.ts";
-import { QualityMonitor } from "./quality-monitor.ts";
+import { type CountedRelay, QualityMonitor } from "./quality-monitor.ts";
 import type { Relay } from "./relay.ts";
 
 export interface KeepingParts {
@@ -29,6 +30,7 @@ export interface KeepingParts {
   readonly store: Store;
   readonly calls: Calls;
   readonly relay: Relay;
+  readonly gateway: Gateway;
   readonly transport: Pick<TransportLayer, "tap">;
   readonly media: Pick<MediaEngine, "packets">;
   readonly feed: Feed;
@@ -55,13 +57,14 @@ export class Keeping implements RecordsControl {
 
   /** @throws StoreError when the file of records cannot be written */
   constructor(config: Config, parts: KeepingParts) {
-    const { clock, log, relay, calls, store, transport } = parts;
+    const { clock, log, relay, gateway, calls, store, transport } = parts;
     this.#parts = parts;
     this.#packets = new PacketLog(parts.media);
     const now = Date.now;
     const { feed } = parts;
     this.quality = new QualityMonitor({
-      ...{ clock, now, relay },
+      ...{ clock, now },
+      relay: bothOf(relay, gateway),
       changed(call, callId, { poor, direction, moment: { mos, loss, jitter } }) {
         log.info(poor ? "a call sounds bad" : "a call sounds well again", {
           callId,
@@ -77,7 +80,7 @@ export class Keeping implements RecordsControl {
     this.made = new CallRecords({
       ...{ clock, now, log },
       quality: this.quality,
-      carries: (callId) => relay.carries(callId),
+      carries: (callId) => relay.carries(callId) || gateway.carries(callId),
     });
     this.capture = new Capture({
       size: 0,
@@ -98,6 +101,11 @@ export class Keeping implements RecordsControl {
     });
     relay.ended = (report) => this.made.relayEnded(report);
     relay.begun = () => this.quality.wake();
+    gateway.begun = () => this.quality.wake();
+    gateway.ended = (report) => {
+      for (const session of report.sessions) this.#packets.note(report.callId, session);
+      this.made.relayEnded(report);
+    };
     this.#openFile(config.records);
     this.#set(config);
   }
@@ -174,6 +182,16 @@ export class Keeping implements RecordsControl {
       throw new StoreError("unwritable", `call records cannot be written to ${path}: ${reason}; change records.file`);
     }
   }
+}
+
+/** Those that pass media on as it is, and those that convert it. */
+function bothOf(relay: Relay, gateway: Gateway): CountedRelay {
+  return {
+    get size() {
+      return relay.size + gateway.size;
+    },
+    counts: async () => [...(await relay.counts()), ...(await gateway.counts())],
+  };
 }
 
 /** Octets for messages: where the API can be asked for them, some by default. */
