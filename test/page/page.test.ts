@@ -1,6 +1,7 @@
 /** What the page's files are served with, and the words and addresses that its script makes. */
 import { describe, expect, test } from "bun:test";
 import { readConfig } from "../../src/config/index.ts";
+import { masked } from "../../src/control/capture/mask.ts";
 import { shownUri, uriOf } from "../../src/page/client/address.ts";
 import { judge, scoreOf } from "../../src/page/client/quality.ts";
 import { endOf, reasonOf } from "../../src/page/client/reasons.ts";
@@ -91,6 +92,7 @@ describe("credentials for a TURN server", () => {
     expect(to("wss", undefined)).toEqual([]);
     const answer = `SIP/2.0 200 OK\r\nCSeq: 2 REGISTER\r\nIce-Server: ${header}\r\n\r\n`;
     expect(iceServersIn(answer)).toEqual([{ urls: settings.urls[0] ?? "", ...made }]);
+    expect(masked(answer)).not.toContain(made.credential);
     expect(iceServersIn(answer.replace("REGISTER", "INVITE"))).toBeUndefined();
     expect(iceServersIn(answer.replace("200", "401"))).toBeUndefined();
   });

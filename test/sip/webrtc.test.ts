@@ -72,6 +72,28 @@ const safari = lines(
   ...["a=rtpmap:105 CN/16000", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:126 telephone-event/8000"],
 );
 
+/** As Safari 12 and 13 write it, with video and data: m-lines are named, addresses of both families, each stream by its SSRC. */
+const olderSafari = lines(
+  ...["v=0", "o=- 7700000000000000001 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE audio video data"],
+  ...["a=msid-semantic: WMS one", "m=audio 53100 UDP/TLS/RTP/SAVPF 111 103 9 102 0 8 105 13 110 113 126"],
+  ...["c=IN IP4 198.51.100.3", "a=rtcp:9 IN IP4 0.0.0.0"],
+  ...["a=candidate:211156821 1 udp 2113937151 192.168.1.5 53100 typ host generation 0 network-cost 50"],
+  ...["a=candidate:2075991921 1 udp 2113939711 2001:db8::5 53101 typ host generation 0 network-cost 50"],
+  ...["a=candidate:842163049 1 udp 1677729535 198.51.100.3 53100 typ srflx raddr 192.168.1.5 rport 53100 generation 0"],
+  ...["a=ice-ufrag:Wq5x", "a=ice-pwd:ajvC1o4yPqwdsrKdnUtbAbCd", "a=ice-options:trickle", `a=fingerprint:${theirPrint}`],
+  ...["a=setup:actpass", "a=mid:audio", "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level", "a=sendrecv"],
+  ...["a=rtcp-mux", "a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 transport-cc", "a=fmtp:111 minptime=10;useinbandfec=1"],
+  ...["a=rtpmap:103 ISAC/16000", "a=rtpmap:9 G722/8000", "a=rtpmap:102 ILBC/8000", "a=rtpmap:0 PCMU/8000"],
+  ...["a=rtpmap:8 PCMA/8000", "a=rtpmap:105 CN/16000", "a=rtpmap:13 CN/8000", "a=rtpmap:110 telephone-event/48000"],
+  ...["a=rtpmap:113 telephone-event/16000", "a=rtpmap:126 telephone-event/8000", "a=ssrc:1557912193 cname:KcyXxv6o"],
+  ...["a=ssrc:1557912193 msid:one two", "a=ssrc:1557912193 mslabel:one", "a=ssrc:1557912193 label:two"],
+  ...["m=video 9 UDP/TLS/RTP/SAVPF 96 97", "c=IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 0.0.0.0", "a=ice-ufrag:Wq5x"],
+  ...["a=ice-pwd:ajvC1o4yPqwdsrKdnUtbAbCd", `a=fingerprint:${theirPrint}`, "a=setup:actpass", "a=mid:video"],
+  ...["a=sendrecv", "a=rtcp-mux", "a=rtcp-rsize", "a=rtpmap:96 H264/90000", "a=rtpmap:97 rtx/90000"],
+  ...["m=application 9 DTLS/SCTP 5000", "c=IN IP4 0.0.0.0", "a=ice-ufrag:Wq5x", "a=ice-pwd:ajvC1o4yPqwdsrKdnUtbAbCd"],
+  ...[`a=fingerprint:${theirPrint}`, "a=setup:actpass", "a=mid:data", "a=sctpmap:5000 webrtc-datachannel 1024"],
+);
+
 function answered(us: OfferAnswer, offer: string) {
   const taken = us.receiveOffer(offer);
   expect(taken.ok).toBe(true);
@@ -118,6 +140,7 @@ describe("an answer", () => {
   test.each<[string, string, string, number, number]>([
     ["Firefox", firefox, "f4e3a7b1", 3, 101],
     ["Safari", safari, "Yx3w", 1, 110],
+    ["Safari 12", olderSafari, "Wq5x", 3, 110],
   ])("to %s takes Opus, and its candidates", (_, offer, ufrag, count, dtmf) => {
     const { sdp, negotiated } = answered(agent(), offer);
     expect(negotiated.codec).toBe("opus");
@@ -125,7 +148,13 @@ describe("an answer", () => {
     expect(negotiated.webRtc?.remote.ufrag).toBe(ufrag);
     expect(negotiated.webRtc?.candidates).toHaveLength(count);
     expect(negotiated.webRtc?.fingerprints).toEqual([theirPrint]);
-    expect(sdp).toContain("a=group:BUNDLE 0\r\n");
+    expect(sdp).toMatch(/a=group:BUNDLE (0|audio)\r\n/);
+  });
+
+  test("to Safari 12 refuses video and data by their names", () => {
+    const { sdp } = answered(agent(), olderSafari);
+    expect(sdp).toContain("m=video 0 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:video\r\n");
+    expect(sdp).toContain("m=application 0 DTLS/SCTP 5000\r\na=mid:data\r\n");
   });
 
   test.each([

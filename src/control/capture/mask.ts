@@ -5,10 +5,12 @@
 
 const stars = (secret: string) => "*".repeat(secret.length);
 
-/** Header fields that carry digests (RFC 3261 §22) or tokens. */
-const authentication = /^(?:proxy-)?(?:authorization|authenticate|authentication-info)$|^www-authenticate$/i;
+/** Header fields that carry digests (RFC 3261 §22), tokens, or credentials for a TURN server. */
+const authentication =
+  /^(?:proxy-)?(?:authorization|authenticate|authentication-info)$|^www-authenticate$|^ice-server$/i;
 /** Of their parameters those that prove something, or help to guess a password. */
-const proof = /\b(response|nonce|cnonce|nextnonce|rspauth|opaque|password)(\s*=\s*)("(?:[^"\\]|\\.)*"?|[^\s,;]*)/gi;
+const proof =
+  /\b(response|nonce|cnonce|nextnonce|rspauth|opaque|password|credential)(\s*=\s*)("(?:[^"\\]|\\.)*"?|[^\s,;]*)/gi;
 /** The password of a URI (RFC 3261 §19.1.1): bounded, since a stranger may write thousands of them. */
 const uriPassword = /(sips?:[^\s@:;<>"]{0,256}:)([^\s@<>"]{1,256})(?=@)/gi;
 
@@ -27,7 +29,7 @@ function endOfHead(text: string): number {
 }
 
 function maskHead(head: string): string {
-  if (!/authori[sz]ation|authenticat/i.test(head)) return head;
+  if (!/authori[sz]ation|authenticat|ice-server/i.test(head)) return head;
   // A line that begins with a blank goes on with the one before (RFC 3261 §7.3.1).
   return head.replace(
     /^([^\s:]{1,64})([ \t]*:)((?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*)/gm,
