@@ -99,6 +99,8 @@ export class CallRecords implements CallObserver {
   /** A forwarded call is over. */
   forwarded(call: ForwardedCall): void {
     const record = forwardedRecord(call);
+    const { callId, caller, callee, status, ending, seconds } = record;
+    this.#parts.log.debug("a forwarded call is over", { callId, from: caller, to: callee, status, ending, seconds });
     const known = this.#relayed.get(call.callId);
     this.#relayed.delete(call.callId);
     if (known !== undefined || !this.#parts.carries(call.callId) || this.#waiting.size >= mostWaiting)
