@@ -111,7 +111,7 @@ describe("no secret stands", () => {
     expect(leaks(octets).filter((name) => name !== "uri")).toEqual([]);
     const { Database } = await import("bun:sqlite");
     const database = new Database(file, { readonly: true });
-    const records = JSON.stringify(database.query("SELECT * FROM records").all());
+    const records = JSON.stringify(database.query("SELECT * FROM calls").all());
     database.close();
     expect(records).toContain("bob");
     expect(leaks(records)).toEqual([]);
