@@ -246,7 +246,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   // Whoever starts a server may still give it its receivers in this turn.
   setTimeout(() => start.done(), 0);
   const accounts = accountsControl({
-    services,
+    ...{ services, log },
     apply: () => apply(current),
     told: accountFeed(feed),
     hold: () => options.accounts?.hold?.() ?? (() => {}),

@@ -8,6 +8,7 @@ import type {
   AccountsControl,
   AccountView,
 } from "../control/accounts.ts";
+import type { Log } from "../log.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import { withoutPassword } from "../sip/uri.ts";
 import type { Services } from "./services.ts";
@@ -30,6 +31,7 @@ export interface AccountsParts {
   readonly written: () => Promise<string | undefined>;
   /** Begins no write until what it gives is called. */
   readonly hold?: (() => () => void) | undefined;
+  readonly log?: Pick<Log, "info"> | undefined;
   /** Told of each change once it holds. */
   readonly told?: ((kind: "changed" | "removed", account: Pick<Account, "user" | "domain">) => void) | undefined;
   /** Gives the turn to others in the middle of many changes. */
@@ -128,7 +130,16 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
     }
     if (strangers) parts.services.forgetStrangers();
     if (parts.services.algorithms.join() !== algorithms) parts.apply();
+    tell(counts, made);
     return counts;
+  };
+
+  const tell = (counts: { added: number; changed: number; removed: number }, made: ReadonlyMap<string, Made>): void => {
+    const [one] = made.values();
+    if (one === undefined || counts.added + counts.changed + counts.removed === 0) return;
+    const { user, domain } = "account" in one ? one.account : one.gone;
+    const whom = made.size > 1 ? undefined : domain === undefined ? user : `${user}@${domain}`;
+    parts.log?.info("accounts of the store were changed", { account: whom, ...counts });
   };
 
   const changeAll = async (changes: readonly AccountChange[], holds?: () => void): Promise<AccountOutcome> => {

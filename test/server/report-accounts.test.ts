@@ -18,6 +18,7 @@ function world(...accounts: object[]) {
   const stored = new StoredAccounts(table);
   for (const one of accounts) stored.put(account(one));
   const told: string[] = [];
+  const logged: object[] = [];
   const control = accountsControl({
     services: {
       configured: new AccountTable([account({ user: "fixed", password: "x" })]),
@@ -31,13 +32,14 @@ function world(...accounts: object[]) {
     },
     apply: () => told.push("apply"),
     written: async () => undefined,
+    log: { info: (_, facts) => void logged.push({ ...facts }) },
     told: (kind, { user }) => told.push(`${kind} ${user}`),
   });
   const fields = (user: string) =>
     Object.fromEntries(
       Object.entries(stored.get(user, undefined)?.fields() ?? {}).filter(([, value]) => value !== undefined),
     );
-  return { control, stored, told, fields };
+  return { control, stored, told, logged, fields };
 }
 
 const alice = { user: "alice", password: "wonderland", name: "Alice", description: "desk" };
@@ -105,6 +107,17 @@ describe("several changes", () => {
       [2, "unknown"],
     ]);
     expect([stored.size, told]).toEqual([1, []]);
+  });
+
+  test("are logged once: how many, and of one whose", async () => {
+    const { control, logged } = world(alice);
+    await control.change([edit({ name: "A" })]);
+    await control.change([edit({ name: "B" }), { type: "put", fields: { user: "bob", password: "secret" } }]);
+    await control.change([{ type: "remove", user: "nobody", domain: undefined, maybe: true }]);
+    expect(logged).toEqual([
+      { account: "alice", added: 0, changed: 1, removed: 0 },
+      { account: undefined, added: 1, changed: 1, removed: 0 },
+    ]);
   });
 
   test("whoever is removed or disabled is registered no longer", async () => {
