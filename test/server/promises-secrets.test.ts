@@ -1,6 +1,7 @@
 /** R10: passwords, hashes of them, what nonces are made with and what URIs carry stand nowhere but where they must. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { exposition } from "../../src/control/metrics/exposition.ts";
 import { hash } from "../../src/hash.ts";
 import { Agent } from "../../src/index.ts";
 import { computeHa1 } from "../../src/sip/digest.ts";
@@ -82,9 +83,11 @@ describe("no secret stands", () => {
     expect(site.log.some((line) => /nonce=|response="/.test(line))).toBe(false);
   });
 
-  test("in the status", async () => {
+  test("in the status and the metrics", async () => {
     const { control } = site.server;
     const text = JSON.stringify([control.status(), control.contacts(100), control.bans(), await control.relays(10)]);
+    expect(leaks(JSON.stringify(site.server.measures.overview()))).toEqual([]);
+    expect(leaks(exposition(site.server.measures.families()))).toEqual([]);
     expect(text).toContain("bob@example.com");
     expect(leaks(text)).toEqual([]);
   });
