@@ -1,7 +1,6 @@
 /** The keys of `control:`: the HTTP API, for whom it is, and whom it tells of events. */
 
 import { isIP } from "node:net";
-import { resolve } from "node:path";
 import { feedTypes, isFeedPattern } from "../control/feed-events.ts";
 import { isPrivate } from "../control/http/private.ts";
 import { type ControlKey, type ControlSettings, type ControlTls, scopes } from "../control/settings.ts";
@@ -17,7 +16,7 @@ import {
   text,
   type ValuesOf,
 } from "./types.ts";
-import { flag, path, secret } from "./values.ts";
+import { flag, path, secret, selfSignedFile } from "./values.ts";
 
 interface Address {
   readonly host: string;
@@ -94,10 +93,9 @@ const tls: Type<ControlTls> = {
   schema: { anyOf: [{ const: "self-signed" }, tlsMap.schema] },
   read(node, context) {
     if (node.kind === "scalar" && node.value === "self-signed") {
-      const file = (name: string) => resolve(context.folder, "tls", name);
       return {
-        cert: file("self-signed.cert.pem"),
-        key: file("self-signed.key.pem"),
+        cert: selfSignedFile(context, "cert"),
+        key: selfSignedFile(context, "key"),
         passphrase: undefined,
         selfSigned: true,
       };

@@ -5,7 +5,7 @@ import { type Account, accountsOfYaml } from "../accounts/index.ts";
 import type { DropRule } from "./config.ts";
 import { substitute } from "./substitute.ts";
 import { duration, integer, listOf, mapOf, oneOf, scalarType, type Type, text } from "./types.ts";
-import { domain, flag, path, pattern, secret } from "./values.ts";
+import { domain, flag, path, pattern, secret, selfSignedFile } from "./values.ts";
 
 const certificateKeys = {
   cert: { type: path, doc: "The certificate with its chain, a PEM file." },
@@ -38,8 +38,7 @@ export const tlsType: Type<TlsValue> = {
   schema: { anyOf: [{ const: "self-signed" }, tlsKeys.schema] },
   read(node, context) {
     if (node.kind !== "scalar" || node.value !== "self-signed") return tlsKeys.read(node, context);
-    const file = (name: string) => resolve(context.folder, "tls", name);
-    const [cert, key] = [file("self-signed.cert.pem"), file("self-signed.key.pem")];
+    const [cert, key] = [selfSignedFile(context, "cert"), selfSignedFile(context, "key")];
     return { cert, key, passphrase: undefined, ca: undefined, clients: "none", names: [], selfSigned: true };
   },
 };

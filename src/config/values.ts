@@ -2,9 +2,18 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { compilePattern, type Pattern } from "../routing/pattern.ts";
-import { scalarType, type Type, text } from "./types.ts";
+import { type Context, scalarType, type Type, text } from "./types.ts";
 
 export const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i;
+
+/**
+ * A file of the certificate that is made for first steps: in `tls/` beside the configuration, or where a service keeps what it
+ * makes, as systemd says in STATE_DIRECTORY (systemd.exec(5)): it may not write beside its configuration.
+ */
+export function selfSignedFile({ folder, environment }: Context, name: "cert" | "key"): string {
+  const [state] = (environment.STATE_DIRECTORY ?? "").split(":");
+  return resolve(state || folder, "tls", `self-signed.${name}.pem`);
+}
 
 export const domain: Type<string> = scalarType("a domain such as example.com", { type: "string" }, (written) => {
   const bare = written.startsWith("[") && written.endsWith("]") ? written.slice(1, -1) : written;
