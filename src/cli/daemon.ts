@@ -23,11 +23,12 @@ export function isDaemon(): boolean {
 }
 
 /** Starts this very command as a daemon; resolves when it is ready or has failed. */
-export async function startDaemon(): Promise<Started> {
+export async function startDaemon(command: string): Promise<Started> {
+  const [, source = "", ...given] = process.argv;
+  // A link may stand for the command.
+  const words = given[0] === command ? given : [command, ...given];
   // A binary is its own program; otherwise Bun is it, and the first word the source.
-  const [, source = ""] = process.argv;
-  const words = source.startsWith("/$bunfs/") ? process.argv.slice(2) : process.argv.slice(1);
-  const child = spawn(process.execPath, words, {
+  const child = spawn(process.execPath, source.startsWith("/$bunfs/") ? words : [source, ...words], {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "pipe"],
     env: { ...process.env, [mark]: "1" },

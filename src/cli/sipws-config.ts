@@ -77,7 +77,7 @@ export async function sipwsSettings(given: Arguments, file = resolve("sipws.cfg"
     log: { level: verbose >= 3 ? "debug" : verbose === 2 ? "warn" : "error" },
   };
   const read = await readConfig(new TextEncoder().encode(JSON.stringify(written)), file);
-  if (!read.ok) throw new SipwsError(read.problems.map(({ message }) => message).join("; "));
+  if (!read.ok) throw new SipwsError([...new Set(read.problems.map(({ message }) => message))].join("; "));
   return {
     config: { ...read.config, folder: dirname(file) },
     http: httpPort === undefined ? undefined : httpSettings(host, httpPort, keys),

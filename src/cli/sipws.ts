@@ -53,7 +53,7 @@ export async function sipws(typed: Arguments, terminal: Terminal): Promise<numbe
 }
 
 async function becomeDaemon(terminal: Terminal): Promise<number> {
-  const started = await startDaemon();
+  const started = await startDaemon("sipws");
   if (started.ok) {
     terminal.complain(`siproc sipws: serving as process ${started.pid}; its log goes to syslog`);
     return exitCodes.ok;

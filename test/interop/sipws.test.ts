@@ -1,6 +1,6 @@
 /** `siproc sipws` in the place of SIPWS: its page request by request with curl, phones in pages by JsSIP, kill -9, a full disk. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { closeAgents, openAgent } from "../support/agents.ts";
 import { textOf } from "../support/documents.ts";
@@ -64,7 +64,9 @@ describe.skipIf(!has("curl", "chromium"))("siproc sipws", () => {
       // As it is shipped with SIPWS, but for the ports.
       "sipws.cfg": `-vvv ${optionsOf(at).join(" ")} -b registry.js 123456`,
     });
-    const starting = new Program({ command: [binary, "sipws", "--pidfile", "pid"], cwd: folder });
+    // As a link that is called as SIPWS was.
+    symlinkSync(binary, join(folder, "sipws"));
+    const starting = new Program({ command: [join(folder, "sipws"), "--pidfile", "pid"], cwd: folder });
     const [browser, code] = await Promise.all([startChromium(), starting.exited]);
     chromium = browser;
     expect([code, starting.stderr]).toEqual([0, [expect.stringMatching(/^siproc sipws: serving as process \d+/)]]);
