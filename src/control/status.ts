@@ -86,8 +86,8 @@ export interface StatusAccount {
 /** What can be asked of a running server. */
 export interface Control {
   status(): Status;
-  /** At most `limit`. */
-  contacts(limit: number): readonly StatusContact[];
+  /** At most `limit`, after so many that are passed over; of users and contacts with this text in them, in whatever case. */
+  contacts(limit: number, choice?: { readonly offset?: number; readonly text?: string }): readonly StatusContact[];
   bans(): readonly StatusBan[];
   relays(limit: number): Promise<readonly StatusRelay[]>;
   /** Bans an IP address for `ms` and closes its connections, unless it is one that is never banned. */

@@ -54,6 +54,7 @@ const maxRunning = 256;
 /** What is known of a call that is up, besides what it knows itself. */
 interface Known {
   readonly call: Call;
+  readonly parties: ReturnType<typeof partiesOf>;
   readonly handler: string | undefined;
   readonly source: string | undefined;
   readonly since: number;
@@ -83,6 +84,7 @@ export class CallDesk implements CallsControl, CallObserver {
     const source = flow === undefined ? undefined : `${flow.transport}:${formatAddress(flow.remote)}`;
     const known = {
       call,
+      parties: partiesOf(call),
       handler: name,
       source,
       since: Date.now(),
@@ -213,11 +215,22 @@ export class CallDesk implements CallsControl, CallObserver {
   }
 }
 
-function viewOf({ call, handler, source, since, answered, held }: Known, quality: Quality | undefined): CallView {
+function viewOf(
+  { call, parties, handler, source, since, answered, held }: Known,
+  quality: Quality | undefined,
+): CallView {
   const { id, callId, direction, remoteName } = call.facts;
-  const { from, to } = partiesOf(call);
   return {
-    ...{ id, callId, direction, from, to, name: remoteName, handler, since, answered, source },
+    id,
+    callId,
+    direction,
+    from: parties.from,
+    to: parties.to,
+    name: remoteName,
+    handler,
+    since,
+    answered,
+    source,
     state: answered === undefined ? "ringing" : held ? "held" : "answered",
     codec: call.codec,
     security: call.security,

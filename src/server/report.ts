@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { AccountsControl } from "../control/accounts.ts";
 import type { Feed } from "../control/feed.ts";
 import type { Control, Status } from "../control/status.ts";
+import type { Binding } from "../routing/registrar/index.ts";
 import { decodeUtf8 } from "../sip/text.ts";
 import type { TransactionLayer } from "../sip/transaction/index.ts";
 import { withoutPassword } from "../sip/uri.ts";
@@ -32,10 +33,15 @@ export function report(parts: ReportParts): Control {
   const started = Date.now();
   return {
     status: () => statusOf(parts, started),
-    contacts(limit) {
+    contacts(limit, { offset = 0, text } = {}) {
       const contacts = [];
+      const wanted = text?.toLowerCase();
+      const textOf = ({ aor, contact }: Binding) => decodeUtf8(`${aor}\n${contact}`).toLowerCase();
+      let passed = 0;
       for (const binding of location.all()) {
         if (contacts.length === limit) break;
+        if (wanted !== undefined && !textOf(binding).includes(wanted)) continue;
+        if (passed++ < offset) continue;
         const { transport, remote } = binding.flow;
         contacts.push({
           user: decodeUtf8(binding.aor),

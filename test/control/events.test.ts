@@ -4,7 +4,7 @@ import { type ApiServer, adminKey, control, openApiServer } from "./api-server.t
 
 let api: ApiServer;
 beforeAll(async () => {
-  api = await openApiServer(`routes: [{ to: "*", reply: 404 }]\n${control}`);
+  api = await openApiServer(`registrar: { open: true }\nroutes: [{ to: "*", reply: 404 }]\n${control}`);
 });
 afterAll(async () => await api.close());
 
@@ -134,4 +134,40 @@ describe("the stream of events", () => {
     socket.end();
     await followers(0);
   });
+});
+
+test("a registration is told, listed, found, and ended by an operator", async () => {
+  const { feed } = api.server;
+  const before = feed.last;
+  const phone = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0 });
+  const contact = `<sip:zoë@127.0.0.1:${phone.port}>`.replace("ë", "%C3%AB");
+  const register = [
+    "REGISTER sip:example.com SIP/2.0",
+    `Via: SIP/2.0/UDP 127.0.0.1:${phone.port};branch=z9hG4bK${Date.now()};rport`,
+    "From: <sip:zo%C3%AB@example.com>;tag=1",
+    "To: <sip:zo%C3%AB@example.com>",
+    "Call-ID: register-zoe",
+    "CSeq: 1 REGISTER",
+    `Contact: ${contact};expires=600`,
+    "User-Agent: phone",
+    "Max-Forwards: 70",
+    "Content-Length: 0",
+    "",
+    "",
+  ].join("\r\n");
+  phone.send(register, api.port, "127.0.0.1");
+  const types = () => feed.read(before, 10).map(({ type }) => type);
+  for (let i = 0; i < 1000 && types().length === 0; i++) await new Promise((r) => setTimeout(r, 5));
+  expect(types()).toEqual(["registration.added"]);
+  const row = { user: "zoë@example.com", transport: "udp", source: `127.0.0.1:${phone.port}`, agent: "phone" };
+  expect((await api.ask("GET", "/v1/bindings")).body).toMatchObject([row]);
+  expect((await api.ask("GET", `/v1/bindings?q=${encodeURIComponent("ZOË")}`)).body).toMatchObject([row]);
+  expect((await api.ask("GET", "/v1/bindings?q=bob")).body).toHaveLength(0);
+  expect((await api.ask("GET", "/v1/bindings?offset=1")).body).toHaveLength(0);
+  const path = `/v1/bindings/${encodeURIComponent("zoë@example.com")}`;
+  expect((await api.ask("DELETE", `${path}?contact=sip:other@127.0.0.1`)).status).toBe(404);
+  expect((await api.ask("DELETE", path)).status).toBe(204);
+  expect((await api.ask("DELETE", path)).status).toBe(404);
+  expect(types()).toEqual(["registration.added", "registration.removed"]);
+  phone.close();
 });

@@ -109,6 +109,7 @@ export const History = named(
     failed: values("INVITEs of others that were refused, and calls of ours that failed."),
     packets: values("Packets of sound that came."),
     lost: values("Packets that did not."),
+    poor: values("Calls that sound poor: with a mean opinion score below 3.6."),
     codes: Type.Record(Type.String(), Type.Number(), {
       description: "What failed in all intervals by its status.",
     }),

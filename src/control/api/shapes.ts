@@ -45,6 +45,20 @@ export const named = <P extends TProperties>(name: string, properties: P, descri
 export const given = <P extends TProperties>(properties: P, description?: string) =>
   Type.Object(properties, { additionalProperties: false, ...about(description) });
 
+/** Rows of one answer: what is made of them in one turn holds up nobody. */
+export const mostRows = 10_000;
+
+/** How many rows are passed over. */
+export const offset = Type.Optional(
+  Type.Integer({
+    minimum: 0,
+    maximum: 10_000_000,
+    default: 0,
+    description: "How many to pass over.",
+    errorMessage: "expected a whole number from 0 to 10000000",
+  }),
+);
+
 /** How many rows are wanted. */
 export const limit = (most: number, otherwise: number) =>
   Type.Optional(

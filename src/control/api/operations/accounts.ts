@@ -12,7 +12,7 @@ import {
   AccountNames,
   AccountsChanged,
 } from "../schemas-accounts.ts";
-import { limit, line } from "../shapes.ts";
+import { limit, line, mostRows, offset } from "../shapes.ts";
 
 const codes: Readonly<Record<AccountFault["code"], ProblemCode>> = {
   invalid: "invalid",
@@ -46,10 +46,8 @@ export function accountOperations({ server: { accounts } }: ApiParts): readonly 
       scopes: ["read", "accounts"],
       query: Type.Object(
         {
-          limit: limit(100_000, 1000),
-          offset: Type.Optional(
-            Type.Integer({ minimum: 0, maximum: 10_000_000, description: "How many to pass over." }),
-          ),
+          limit: limit(mostRows, 1000),
+          offset,
           q: Type.Optional(line("text of up to 128 characters", { most: 128, doc: "Part of a user or a name." })),
         },
         { additionalProperties: false },

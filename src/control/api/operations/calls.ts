@@ -7,7 +7,7 @@ import type { ApiParts } from "../index.ts";
 import { json, type Operation, operation } from "../operation.ts";
 import { refusal, refusals } from "../refusal.ts";
 import { Call, CallOrder, CommandDone } from "../schemas-calls.ts";
-import { choice, given, limit, line } from "../shapes.ts";
+import { choice, given, limit, line, mostRows } from "../shapes.ts";
 
 const params = Type.Object({ id: line("the id or Call-ID of a call", { most: 512 }) });
 /** ms that a request waits for its command by default, and at most. */
@@ -23,10 +23,10 @@ export function callOperations({ server: { operator } }: ApiParts): readonly Ope
       path: "/v1/calls",
       summary: "The calls that handlers have, the oldest first.",
       scopes: ["read", "calls"],
-      query: Type.Object({ limit: limit(100_000, 10_000) }, { additionalProperties: false }),
+      query: Type.Object({ limit: limit(mostRows, mostRows) }, { additionalProperties: false }),
       answers: { 200: { doc: "A row for each.", schema: Type.Array(Call) } },
       problems: [],
-      run: ({ query }) => json(calls.list(query.limit ?? 10_000)),
+      run: ({ query }) => json(calls.list(query.limit ?? mostRows)),
     }),
     operation({
       id: "placeCall",

@@ -5,7 +5,7 @@ import { healthOf } from "../../lifecycle.ts";
 import type { ApiParts } from "../index.ts";
 import { done, json, type Operation, operation } from "../operation.ts";
 import { Ban, Binding, Health, Relay, Reloaded, Status, Trunk } from "../schemas.ts";
-import { given, limit, line } from "../shapes.ts";
+import { given, limit, line, mostRows, offset } from "../shapes.ts";
 
 /** ms. */
 const hour = 3_600_000;
@@ -97,10 +97,18 @@ export function serverOperations({ server: { control, operator }, lifecycle }: A
       path: "/v1/bindings",
       summary: "Who is registered, and from where.",
       scopes: ["read", "accounts"],
-      query: Type.Object({ limit: limit(100_000, 10_000) }, { additionalProperties: false }),
+      query: Type.Object(
+        {
+          limit: limit(mostRows, mostRows),
+          offset,
+          q: Type.Optional(line("text of up to 128 characters", { most: 128, doc: "Part of a user or a contact." })),
+        },
+        { additionalProperties: false },
+      ),
       answers: { 200: { doc: "A row for each contact.", schema: Type.Array(Binding) } },
       problems: [],
-      run: ({ query }) => json(control.contacts(query.limit ?? 10_000)),
+      run: ({ query: { limit: most = mostRows, offset: from = 0, q } }) =>
+        json(control.contacts(most, { offset: from, ...(q !== undefined && { text: q }) })),
     }),
     operation({
       id: "removeBindings",
@@ -139,7 +147,7 @@ export function serverOperations({ server: { control, operator }, lifecycle }: A
       path: "/v1/relays",
       summary: "The calls whose audio is relayed.",
       scopes: ["read", "calls"],
-      query: Type.Object({ limit: limit(100_000, 1000) }, { additionalProperties: false }),
+      query: Type.Object({ limit: limit(mostRows, 1000) }, { additionalProperties: false }),
       answers: { 200: { doc: "A row for each.", schema: Type.Array(Relay) } },
       problems: [],
       run: async ({ query }) => json(await control.relays(query.limit ?? 1000)),
