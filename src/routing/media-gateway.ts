@@ -13,7 +13,7 @@ import type { Message, Request, Response } from "../sip/request-response.ts";
 import { type Bye, DialogEnds } from "./dialog-ends.ts";
 import { GatewayLeg } from "./media-gateway-leg.ts";
 import type { GatewayBackend, GatewayEnd, MediaGateway } from "./media-gateway-seam.ts";
-import { conversionOf, type MediaWish, type Profiles } from "./media-profile.ts";
+import { conversionOf, type MediaProfile, type MediaWish, type Profiles } from "./media-profile.ts";
 import type { RelayCount, RelayedBody, RelayRefusal } from "./media-relay-seam.ts";
 
 export interface CallGatewayOptions {
@@ -24,8 +24,8 @@ export interface CallGatewayOptions {
   readonly isOwn: (host: string, port: number | undefined) => boolean;
   /** Sends a BYE to one end of a call whose media has ended. */
   readonly bye: (bye: Bye) => void;
-  /** Whether those that are reached by TLS want their media encrypted. */
-  readonly secure: () => boolean;
+  /** What those speak that are reached by TLS. */
+  readonly secure: () => MediaProfile;
   /** ms for which nothing may come from either side; 300,000 before the answer, then 60,000, and on hold 3,600,000 by default. */
   readonly timeouts?: { readonly setup?: number; readonly media?: number; readonly hold?: number } | undefined;
   /** Branches of one call that have media at once; 16 by default. */

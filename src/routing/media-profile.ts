@@ -7,8 +7,11 @@ import { sessionDescription } from "../sip/multipart.ts";
 import type { Request } from "../sip/request-response.ts";
 import { parseSdp } from "../sip/sdp.ts";
 
-/** ICE, DTLS-SRTP and one port for all (RFC 8834, RFC 8835); SRTP with keys in the signalling (RFC 4568); RTP in clear. */
-export type MediaProfile = "webrtc" | "srtp" | "plain";
+/**
+ * ICE, DTLS-SRTP and one port for all (RFC 8834, RFC 8835); SRTP with keys by DTLS alone (RFC 5763), or in the signalling (RFC
+ * 4568); RTP in clear.
+ */
+export type MediaProfile = "webrtc" | "dtls" | "srtp" | "plain";
 
 /** What a route may want of the media of its calls. */
 export const mediaWishes = ["auto", "relay", "webrtc", "srtp", "plain", "direct"] as const;
@@ -26,11 +29,11 @@ function kindOf({ transport }: Pick<Flow, "transport">): Kind {
   return transport === "tls" ? "secure" : "clear";
 }
 
-/** What is expected of whom is reached by `flow`. `secure`: whether those that are reached by TLS want their media encrypted. */
-export function profileOn(flow: Pick<Flow, "transport">, secure: boolean): MediaProfile {
+/** What is expected of whom is reached by `flow`. `secure`: of those that are reached by TLS. */
+export function profileOn(flow: Pick<Flow, "transport">, secure: MediaProfile): MediaProfile {
   const kind = kindOf(flow);
   if (kind === "browser") return "webrtc";
-  return kind === "secure" && secure ? "srtp" : "plain";
+  return kind === "secure" ? secure : "plain";
 }
 
 /** The profile of an offer's audio; undefined: it offers no audio. */
@@ -39,7 +42,8 @@ export function profileOffered(sdp: Uint8Array): MediaProfile | undefined {
   if ("failure" in parsed) return undefined;
   const audio = parsed.media.find(({ kind, port }) => kind === "audio" && port > 0);
   if (audio === undefined) return undefined;
-  if (audio.iceDtls !== undefined && audio.iceDtls.fingerprints.length > 0) return "webrtc";
+  if (audio.iceDtls !== undefined && audio.iceDtls.fingerprints.length > 0)
+    return audio.iceDtls.ufrag === "" ? "dtls" : "webrtc";
   return /^RTP\/SAVPF?$/i.test(audio.protocol) ? "srtp" : "plain";
 }
 
@@ -58,7 +62,7 @@ export function conversionOf(
   from: Pick<Flow, "transport">,
   to: Pick<Flow, "transport">,
   wish: MediaWish,
-  secure: boolean,
+  secure: MediaProfile,
 ): Profiles | undefined {
   if (wish === "direct") return undefined;
   const wanted = wish === "auto" || wish === "relay" ? undefined : wish;

@@ -20,6 +20,7 @@ import {
   type GatewayMedia,
   type GatewaySession,
   type GatewaySide,
+  type MediaProfile,
   type RelayCount,
   type RelayReport,
 } from "../routing/index.ts";
@@ -28,6 +29,14 @@ import { isIpLiteral } from "../transport/index.ts";
 
 /** What was counted of a converted call, as of one whose media is relayed. */
 export type CountedCall = Omit<RelayReport, "reason"> & { readonly sessions: readonly number[] };
+
+/** What phones that are reached by TLS speak. */
+const secureProfiles: Readonly<Record<SrtpPolicy, MediaProfile>> = {
+  required: "srtp",
+  dtls: "dtls",
+  optional: "plain",
+  off: "plain",
+};
 
 /** Keys that one side presses are given to the other under this number. */
 const pressed = 0;
@@ -73,7 +82,7 @@ export class Gateway {
       },
       clock,
       log,
-      secure: () => settings.srtp.encrypted === "required",
+      secure: () => secureProfiles[settings.srtp.encrypted],
     });
   }
 
@@ -160,7 +169,8 @@ class Side implements GatewayMedia {
     this.#flow = flow;
     this.audio = audio;
     this.local = localMediaOn(context, flow, audio);
-    const webRtc = profile === "webrtc" ? webRtcOn(context, flow) : undefined;
+    const webRtc = webRtcOn(context, flow, profile === "dtls" ? "dtls" : undefined);
+    const byDtls = profile === "webrtc" || profile === "dtls";
     this.offerAnswer = new OfferAnswer({
       codecs: context.settings.codecs,
       telephoneEvent: true,
@@ -168,7 +178,7 @@ class Side implements GatewayMedia {
       // Who called us directly can be heard where it called from, whatever address its SDP names.
       families: direct ? ["ipv4", "ipv6"] : [familyOf(flow.local.host)],
       srtp: srtpOptions(context, flow, policyOf(context, side, part)),
-      webRtc: webRtc && { ...webRtc, offer: true },
+      webRtc: byDtls && webRtc !== undefined ? { ...webRtc, offer: true } : undefined,
     });
   }
 
@@ -216,10 +226,10 @@ class Side implements GatewayMedia {
  */
 function policyOf({ settings }: AgentContext, { flow, profile }: GatewaySide, part: Part): SrtpPolicy {
   const usual = isSecure(flow) ? settings.srtp.encrypted : settings.srtp.clear;
-  if (profile === "webrtc") return "required";
+  if (profile === "webrtc" || profile === "dtls") return "required";
   if (part === "asks") return profile === "srtp" && usual === "optional" ? "required" : usual;
   if (profile === "srtp") return "required";
-  return usual === "optional" ? "optional" : "off";
+  return usual === "optional" ? usual : "off";
 }
 
 class Pair implements GatewaySession {

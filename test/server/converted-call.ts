@@ -1,12 +1,12 @@
 /** Calls past the gateway with real offers and answers at both ends, and media that moves nothing. */
 import { type AgentContext, defaultSettings } from "../../src/agent/index.ts";
 import { createLog } from "../../src/log.ts";
-import type { MediaEngine, RtpStats } from "../../src/media/index.ts";
+import { type MediaEngine, MediaError, type RtpStats } from "../../src/media/index.ts";
 import type { Bye, MediaWish } from "../../src/routing/index.ts";
 import { Gateway } from "../../src/server/gateway.ts";
 import { VirtualClock } from "../../src/sip/clock.ts";
 import type { Flow } from "../../src/sip/flow.ts";
-import { type AudioCodec, OfferAnswer } from "../../src/sip/offer-answer.ts";
+import { type AudioCodec, OfferAnswer, type SrtpPolicy } from "../../src/sip/offer-answer.ts";
 import { seededRandom } from "../../src/sip/random.ts";
 import { TransactionLayer } from "../../src/sip/transaction/index.ts";
 import { type Parts, Phone, request, response } from "../routing/relayed-call.ts";
@@ -98,7 +98,11 @@ class CountedSession extends FakeMediaSession {
   }
 }
 
-export function setup(codecs: readonly AudioCodec[] = ["opus", "PCMU", "PCMA"], most = 100) {
+export function setup(
+  codecs: readonly AudioCodec[] = ["opus", "PCMU", "PCMA"],
+  most = 100,
+  encrypted: SrtpPolicy = "required",
+) {
   const clock = new VirtualClock();
   const random = seededRandom(7);
   const sessions: CountedSession[] = [];
@@ -107,6 +111,7 @@ export function setup(codecs: readonly AudioCodec[] = ["opus", "PCMU", "PCMA"], 
   const log = createLog({ level: "debug", format: "pretty", write: (line) => void lines.push(line) });
   const media: MediaEngine = {
     open() {
+      if (sessions.length >= most) throw new MediaError("no-ports", "all media ports are in use");
       const session = new CountedSession();
       sessions.push(session);
       return session;
@@ -118,7 +123,7 @@ export function setup(codecs: readonly AudioCodec[] = ["opus", "PCMU", "PCMA"], 
     clock,
     random,
     log,
-    settings: { ...defaultSettings, codecs, dtlsFingerprint: ourPrint },
+    settings: { ...defaultSettings, codecs, dtlsFingerprint: ourPrint, srtp: { encrypted, clear: "off" } },
     ways: {
       viaFor: (flow) => ({ transport: "UDP", host: flow.local.host, port: 5060 }),
       contactFor: () => "203.0.113.7",

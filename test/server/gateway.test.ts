@@ -1,6 +1,7 @@
 /** Pages, phones, and phones with SRTP, joined by the gateway: what each is offered and answered, and how it goes on. */
 import { describe, expect, test } from "bun:test";
 import { parseSdp } from "../../src/sip/sdp.ts";
+import { seeded } from "../support/random.ts";
 import { Party, setup } from "./converted-call.ts";
 
 const page = (tag = "a", codecs: ConstructorParameters<typeof Party>[2] = ["opus", "PCMU", "PCMA"]) =>
@@ -37,6 +38,17 @@ describe("who is offered what", () => {
     expect(offered === "untouched" ? offered : protocolOf(offered)).toBe(protocol);
   });
 
+  test.each([
+    ["dtls", "UDP/TLS/RTP/SAVP"],
+    ["optional", "untouched"],
+    ["off", "untouched"],
+  ] as const)("a phone calls one over TLS where media.srtp is %s", (encrypted, protocol) => {
+    const { invites } = setup(["PCMU"], 100, encrypted);
+    const alice = phone();
+    const offered = invites(alice, new Party("c", "tls phone", ["PCMU"]), alice.offer());
+    expect(offered === "untouched" ? offered : protocolOf(offered)).toBe(protocol);
+  });
+
   test("all our codecs, those of the caller first and in its order", () => {
     const { invites } = setup(["PCMU", "G722", "opus", "PCMA"]);
     const alice = page("a", ["opus", "PCMA"]);
@@ -53,7 +65,14 @@ describe("who is offered what", () => {
     expect(setup().invites(phone(), page(), body)).toBe(expected);
   });
 
-  test("an offer that has none of our codecs is refused, and so is one when there are no ports", () => {
+  test("when there are no ports left, nobody is called, and the one port that there was is free again", () => {
+    const { invites, sessions } = setup(["PCMU"], 1);
+    const alice = phone();
+    expect(invites(alice, page(), alice.offer())).toBe("503");
+    expect(sessions.map(({ closed }) => closed)).toEqual([true]);
+  });
+
+  test("an offer that has none of our codecs is refused", () => {
     const { invites, sessions, lines } = setup(["PCMU"]);
     const alice = page("a", ["opus"]);
     expect(invites(alice, phone(), alice.offer())).toBe("488");
@@ -285,4 +304,37 @@ describe("the end", () => {
     expect(results.filter((result) => result === "503")).toHaveLength(4);
     expect(calls.size).toBe(16);
   });
+});
+
+test("whatever offers and answers come, in whichever order: nothing is thrown, and all ports come back", () => {
+  const random = seeded(11);
+  const pick = (list: readonly string[]) => list[Math.floor(random() * list.length)] ?? "";
+  const { calls, sessions, invites, asks, answers } = setup(["opus", "PCMU"], 1e6);
+  const end = performance.now() + 2000;
+  for (let call = 0; call < 300 && performance.now() < end; call++) {
+    const [alice, bob] = [page(), phone()];
+    const texts = ["", "v=0\r\n", alice.offer(), bob.offer("inactive")];
+    const cut = (text: string) => (random() < 0.3 ? text.slice(0, Math.floor(random() * text.length)) : text);
+    const callId = `call${call}`;
+    texts.push(invites(alice, bob, pick(texts), "s0", "auto", { callId }));
+    for (let step = 1; step < 12; step++) {
+      const [one, other] = random() < 0.5 ? [alice, bob] : [bob, alice];
+      const body = cut(pick(texts));
+      const method = pick(["INVITE", "UPDATE", "PRACK", "ACK", "INFO"]);
+      const branch = `s${Math.floor(random() * step)}`;
+      const headers = random() < 0.3 ? ["RSeq: 1"] : [];
+      const said =
+        random() < 0.5
+          ? asks(one, other, method, `s${step}`, body, { callId })
+          : answers(one, other, Number(pick(["183", "200", "200", "488"])), branch, body, { callId, method, headers });
+      if (said.startsWith("v=")) texts.push(said);
+    }
+    answers(bob, alice, 200, "s0", "", { callId });
+    asks(alice, bob, "BYE", "bye", "", { callId });
+    answers(bob, alice, 200, "bye", "", { callId, method: "BYE" });
+  }
+  calls.close();
+  expect(calls.size).toBe(0);
+  expect(sessions.length).toBeGreaterThan(20);
+  expect(sessions.filter(({ closed }) => !closed)).toEqual([]);
 });
