@@ -1,4 +1,5 @@
 /** The life of a server in `siproc run`, from listening to its end: signals, reload, drain, and what the service manager is told. */
+import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig, type Problem } from "../config/index.ts";
 import type { Lifecycle, Reloaded, Stage } from "../control/lifecycle.ts";
 import type { Level, Log } from "../log.ts";
@@ -21,15 +22,22 @@ export interface ServiceParts {
 }
 
 /** Keys that count from the next start on. */
-const fixedKeys = ["listen", "advertise", "store", "dns", "media", "page", "log", "control"] as const;
-
-/** What of a key counts from the next start on, to be compared. */
-function fixedPart(config: Config, key: (typeof fixedKeys)[number]): string | undefined {
-  if (key === "log") return JSON.stringify({ ...config.log, level: undefined });
-  if (key !== "control" || config.control === undefined) return JSON.stringify(config[key]);
-  const { keys: _, webhooks: __, requestsPerSecond: ___, ...fixed } = config.control;
-  return JSON.stringify(fixed);
-}
+const fixedKeys: Readonly<Record<string, (config: Config) => unknown>> = {
+  listen: ({ listen }) => listen,
+  advertise: ({ advertise }) => advertise,
+  stun: ({ stun }) => stun,
+  store: ({ store }) => store,
+  dns: ({ dns }) => dns,
+  media: ({ media }) => media,
+  page: ({ page }) => page,
+  log: ({ log }) => ({ ...log, level: undefined }),
+  control: ({ control }) =>
+    control && { ...control, keys: undefined, webhooks: undefined, requestsPerSecond: undefined },
+  "limits.connections": ({ limits }) => limits.connections,
+  "limits.connections_per_source": ({ limits }) => limits.connectionsPerSource,
+  "limits.transactions": ({ limits }) => limits.transactions,
+  "limits.relays": ({ limits }) => limits.relays,
+};
 
 /** ms between two lines of STATUS. */
 const statusTime = 10_000;
@@ -137,7 +145,9 @@ export class Service implements Lifecycle {
     for (const warning of loaded.warnings) log.warn(warning.message, { at: placeOf(warning) });
     const next = override(loaded.config);
     const current = this.#config;
-    const restart = fixedKeys.filter((key) => fixedPart(next, key) !== fixedPart(current, key));
+    const restart = Object.keys(fixedKeys).filter(
+      (key) => !isDeepStrictEqual(fixedKeys[key]?.(next), fixedKeys[key]?.(current)),
+    );
     for (const key of restart) log.warn(`${key} has changed; that takes a restart`);
     server.reload(next);
     if (next.log.level !== current.log.level) this.#parts.setLogLevel?.(next.log.level);

@@ -79,11 +79,14 @@ describe("siproc run under a service manager", () => {
 
   test("takes a new configuration, and says when it begins and when it is done", async () => {
     const before = systemd.heard.length;
-    writeFileSync(file, text('[{ to: "new@*", reply: 486 }]', "advertise: 192.0.2.1\n"));
+    writeFileSync(
+      file,
+      text('[{ to: "new@*", reply: 486 }]', "advertise: 192.0.2.1\nlimits: { calls: 5, connections: 7 }\n"),
+    );
     expect(await siproc("reload", file)).toEqual({
       code: 0,
       out: "",
-      err: `advertise has changed; that takes a restart\n${file} holds now`,
+      err: `advertise has changed; that takes a restart\nlimits.connections has changed; that takes a restart\n${file} holds now`,
     });
     await systemd.assignment(/^READY=1$/, before);
     const told = systemd.heard.slice(before).filter((line) => /^(RELOADING|MONOTONIC_USEC|READY)=/.test(line));
