@@ -11,6 +11,7 @@ domains: [${domain}]
 store: "memory:"
 accounts:
   - { user: desk, password: oakwood }
+  - { user: alice, password: wonderland }
 page: { to: [echo, keys] }
 routes:
   - { to: "echo@*", script: scripts/echo.ts }
@@ -108,5 +109,21 @@ describe.skipIf(!has("chromium", "baresip"))("transfer from the page", () => {
     expect(desk.events.map(({ type }) => type)).not.toContain("CALL_CLOSED");
     await page.getByRole("button", { name: "Hang up", exact: true }).click();
     await desk.event("CALL_CLOSED");
+  });
+
+  test("a desk phone that the proxy has joined with the page is asked itself, and goes to a script of ours", async () => {
+    await page.locator("summary", { hasText: "Account" }).click();
+    await page.getByLabel("User").fill("alice");
+    await page.getByLabel("Password").fill("wonderland");
+    await page.getByLabel("Domain").fill(domain);
+    await page.keyboard.press("Enter");
+    await shows(`Registered as alice@${domain}`);
+    await dial("desk");
+    await desk.event("CALL_ESTABLISHED");
+    await page.getByText(/Sound: \w+ · PCMU/).waitFor();
+    await transfer("keys");
+    await shows("Transferred.");
+    await desk.press("482");
+    await server.program.line(/keys 482 for/);
   });
 });
