@@ -8,6 +8,7 @@ import { History, sampleEvery } from "../control/history.ts";
 import type { Mount } from "../control/http/mount.ts";
 import type { HttpServer } from "../control/http/server.ts";
 import type { Lifecycle } from "../control/lifecycle.ts";
+import { poorMos } from "../control/quality.ts";
 import type { Log } from "../log.ts";
 import type { LogTail } from "../log-tail.ts";
 import type { Server } from "../server/index.ts";
@@ -91,13 +92,14 @@ function consoleMount(served: Console): Mount {
 
 /** Keeps how the server stands from now on. */
 function keepHistory(server: Pick<Server, "control" | "keeping" | "measures">) {
-  const { control, measures } = server;
+  const { control, keeping, measures } = server;
   const kept = new History({
     status: () => control.status(),
     packets: () => measures.packets(),
     answers: () => measures.answers(),
+    poor: () => keeping.quality.below(poorMos),
   });
-  const forget = server.keeping.onRecord((record) => kept.call(record));
+  const forget = keeping.onRecord((record) => kept.call(record));
   const timer = setInterval(() => kept.sample(), sampleEvery * 1000);
   timer.unref();
   return {

@@ -30,6 +30,8 @@ export interface HistoryView {
   /** Packets of sound that came, and that did not. */
   readonly packets: readonly number[];
   readonly lost: readonly number[];
+  /** At the end of each: calls that sound poor, those with a mean opinion score below 3.6. */
+  readonly poor: readonly number[];
   /** What failed in all intervals together by its final status, `486`. */
   readonly codes: Readonly<Record<string, number>>;
 }
@@ -45,6 +47,7 @@ interface Interval {
   failed: number;
   packets: number;
   lost: number;
+  poor: number;
   readonly codes: Map<number, number>;
 }
 
@@ -80,6 +83,8 @@ class Ring {
 export interface HistoryOptions {
   readonly status: () => Pick<Status, "calls" | "registrations" | "process">;
   readonly packets?: () => PacketCounts;
+  /** How many calls sound poor. */
+  readonly poor?: () => number;
   /** Final responses since the start. */
   readonly answers?: () => readonly CodeCount[];
   /** ms since 1970. */
@@ -112,6 +117,7 @@ export class History {
     this.#before = { at, cpu: process.cpu, received, lost };
     this.#refusals();
     const seconds = Math.max(0.001, (at - before.at) / 1000);
+    const poor = this.#options.poor?.() ?? 0;
     const cpu = Math.max(0, (process.cpu - before.cpu) / seconds);
     for (const ring of [this.#fine, this.#rough]) {
       const { current } = ring;
@@ -120,6 +126,7 @@ export class History {
       current.relayed = Math.max(calls.relayed, calls.forwarding);
       current.contacts = registrations?.contacts ?? 0;
       current.memory = process.memory;
+      current.poor = poor;
       current.cpu += cpu / ring.samples;
       current.packets += Math.max(0, received - before.received);
       current.lost += Math.max(0, lost - before.lost);
@@ -172,6 +179,7 @@ export class History {
       failed: all("failed"),
       packets: all("packets"),
       lost: all("lost"),
+      poor: all("poor"),
       codes,
     };
   }
@@ -182,7 +190,7 @@ const none: PacketCounts = { received: 0, lost: 0 };
 function empty(): Interval {
   return {
     ...{ at: 0, handled: 0, relayed: 0, contacts: 0, memory: 0, cpu: 0 },
-    ...{ answered: 0, failed: 0, packets: 0, lost: 0 },
+    ...{ answered: 0, failed: 0, packets: 0, lost: 0, poor: 0 },
     codes: new Map(),
   };
 }

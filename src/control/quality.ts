@@ -55,6 +55,9 @@ export interface LiveQuality {
   readonly series: readonly QualitySample[];
 }
 
+/** Below this mean opinion score many are dissatisfied (G.107 annex B). */
+export const poorMos = 3.6;
+
 /** What can be asked of the quality of calls that are up. */
 export interface QualityControl {
   /**
@@ -64,6 +67,8 @@ export interface QualityControl {
   quality(call: string): LiveQuality | undefined;
   /** The same without its past, which takes less to make. */
   standing(call: string): Quality | undefined;
+  /** How many calls had a mean opinion score below this in their last interval. */
+  below(mos: number): number;
 }
 
 /** What the E-model knows of a codec: its impairment, how badly it takes loss (G.113 appendix I), ms of a packet and its look-ahead. */

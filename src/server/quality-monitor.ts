@@ -83,6 +83,13 @@ export class QualityMonitor implements QualityControl {
     return this.#track(call)?.now;
   }
 
+  below(mos: number): number {
+    let count = 0;
+    for (const tracks of [this.#byId, this.#relayed])
+      for (const { recent } of tracks.values()) if (recent !== undefined && recent < mos) count++;
+    return count;
+  }
+
   #track(call: string): QualityTrack | undefined {
     return this.#byId.get(call) ?? this.#byCallId.get(call) ?? this.#relayed.get(call);
   }

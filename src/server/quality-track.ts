@@ -99,6 +99,13 @@ export class QualityTrack {
     };
   }
 
+  /** The score of the last interval, in the worse direction. */
+  get recent(): number | undefined {
+    const row = (this.#used - 1) * width;
+    const scores = [this.#rows[row + 4], this.#rows[row + 8]].filter((mos) => mos !== undefined && !Number.isNaN(mos));
+    return scores.length === 0 ? undefined : Math.min(...scores.map(Number));
+  }
+
   get live(): LiveQuality {
     const series: QualitySample[] = [];
     for (let row = 0; row < this.#used; row++) {

@@ -1,6 +1,6 @@
 /** The calls that are up, kept up to date for the list and for the page of one call. */
 import type { CallView } from "../../control/calls.ts";
-import type { Quality, StreamQuality } from "../../control/quality.ts";
+import { poorMos, type Quality, type StreamQuality } from "../../control/quality.ts";
 import { of } from "./live.ts";
 
 /** A call as the API lists it. */
@@ -23,8 +23,8 @@ export function leastMos(quality: Quality | undefined): number | undefined {
   return negative === undefined ? undefined : -negative;
 }
 
-/** How a mean opinion score is to be judged: below 3.6 many are dissatisfied, below 3.1 nearly all (G.107 annex B). */
+/** How a mean opinion score is to be judged: below 3.1 nearly all are dissatisfied (G.107 annex B). */
 export function moodOfMos(mos: number | undefined): "warn" | "bad" | "" {
-  if (mos === undefined || mos >= 3.6) return "";
+  if (mos === undefined || mos >= poorMos) return "";
   return mos >= 3.1 ? "warn" : "bad";
 }

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
+import { poorMos } from "../../../control/quality.ts";
 import { callsFreshness, type ListedCall, leastMos, moodOfMos } from "../calls.ts";
 import { clock, count, measure, percent, shortUri } from "../format.ts";
 import { useLive } from "../live.ts";
@@ -20,12 +21,12 @@ import { PlaceCall } from "./place-call.tsx";
 const wanted = signal("");
 const placing = signal(false);
 
-export function Calls({ path }: ViewArguments) {
+export function Calls({ path, query }: ViewArguments) {
   const [which, callId] = path;
   if (which === "past") return <PastCalls />;
   if (which === "forwarded") return <ForwardedCalls />;
   if (which === "call" && callId !== undefined) return <Call callId={callId} />;
-  return <LiveCalls />;
+  return <LiveCalls poor={query.has("poor")} />;
 }
 
 /** The way between the lists. */
@@ -46,9 +47,12 @@ export function CallLists({ current }: { current: "live" | "forwarded" | "past" 
   );
 }
 
-function LiveCalls() {
+function LiveCalls({ poor }: { poor: boolean }) {
   const { value, error } = useLive<readonly ListedCall[]>(paths.calls, callsFreshness);
-  const rows = useMemo(() => matching(value ?? [], wanted.value), [value, wanted.value]);
+  const rows = useMemo(() => {
+    const all = matching(value ?? [], wanted.value);
+    return poor ? all.filter(({ quality }) => (leastMos(quality) ?? poorMos) < poorMos) : all;
+  }, [value, wanted.value, poor]);
   return (
     <View
       title="Calls"
@@ -56,6 +60,7 @@ function LiveCalls() {
       aside={<CallLists current="live" />}
       tools={
         <>
+          {poor && <a href={to("calls")}>Show those that sound well, too</a>}
           <Search text={wanted} label="Find calls" placeholder="Find by party, handler, codec…" />
           <button
             type="button"
@@ -87,8 +92,8 @@ function LiveCalls() {
           ]}
           open={({ callId }) => go(to("calls", "call", callId))}
           empty={
-            <Empty hint={wanted.value === "" ? "They appear here as they come." : undefined}>
-              {wanted.value === "" ? "No call is up." : `None of ${count(value.length)} calls matches.`}
+            <Empty hint={value.length === 0 ? "They appear here as they come." : undefined}>
+              {value.length === 0 ? "No call is up." : `None of ${count(value.length)} calls matches.`}
             </Empty>
           }
         />

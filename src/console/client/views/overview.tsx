@@ -40,7 +40,7 @@ export function Overview() {
         />
       }
     >
-      {server !== undefined && <Troubles server={server} />}
+      {server !== undefined && <Troubles server={server} poor={history?.poor.at(-1) ?? 0} />}
       {server !== undefined && history !== undefined && <Figures server={server} history={history} seconds={seconds} />}
       <div class="columns">
         {history !== undefined && <Failures history={history} />}
@@ -52,7 +52,7 @@ export function Overview() {
 }
 
 /** What needs somebody: nothing is shown where nothing does. */
-function Troubles({ server }: { server: Status }) {
+function Troubles({ server, poor }: { server: Status; poor: number }) {
   const failed = server.trunks.filter(({ state }) => state === "failed");
   const troubles = [
     ...(server.store.failure === undefined ? [] : [`The store cannot be written: ${server.store.failure}`]),
@@ -65,6 +65,12 @@ function Troubles({ server }: { server: Status }) {
           {text}
         </p>
       ))}
+      {poor > 0 && (
+        <p class="banner">
+          {poor === 1 ? "One call sounds poor" : `${count(poor)} calls sound poor`}: a mean opinion score below 3.6
+          <a href={`${to("calls")}?poor=1`}>See which</a>
+        </p>
+      )}
     </>
   );
 }

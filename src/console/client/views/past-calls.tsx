@@ -1,6 +1,7 @@
 /** Calls that are over: the records, the newest first, found by user, outcome and quality. */
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { poorMos } from "../../../control/quality.ts";
 import type { KeptRecord } from "../../../control/records.ts";
 import { ApiError, get } from "../api.ts";
 import { clock, count, moment, shortUri } from "../format.ts";
@@ -147,12 +148,11 @@ export function Outcome({ record: { answer, status } }: { record: KeptRecord }) 
   );
 }
 
-/** Below a mean opinion score of 3.6 many are dissatisfied. */
 function queryOf(name: string, which: "all" | "answered" | "failed" | "poor") {
   return {
     user: name === "" ? undefined : name,
     answered: which === "answered" ? true : which === "failed" ? false : undefined,
-    mosBelow: which === "poor" ? 3.6 : undefined,
+    mosBelow: which === "poor" ? poorMos : undefined,
   };
 }
 
