@@ -94,7 +94,8 @@ function httpSettings(host: string, port: number, keys: readonly string[]): Cont
     keys: keys.map((key, at) => ({ name: `key ${at + 1}`, key, scopes: ["admin"] })),
     tls: undefined,
     console: false,
-    requestsPerSecond: 100,
+    // Who provisions puts one account after the other; wrong keys have a limit of their own.
+    requestsPerSecond: 1000,
     webhooks: [],
   };
 }
