@@ -1,4 +1,5 @@
 /** The worker's side: sessions on their ports, driven by the pacer and by messages of the main thread. */
+import { LatenessCount } from "./lateness.ts";
 import { Mapping } from "./mapping.ts";
 import { Pacer, type PacerClock } from "./pacer.ts";
 import { mostPackets, NotedPort, PacketRing } from "./packet-ring.ts";
@@ -51,7 +52,8 @@ export class Engine {
     const failed = (culprit: object, error: unknown) => this.#failed(culprit, error);
     this.#clock = world.clock;
     this.#packets = start.packets > 0 ? new PacketRing(start.packets, () => world.wall(world.clock.now())) : undefined;
-    this.#pacer = new Pacer(world.clock, failed);
+    const lateness = new LatenessCount((counted) => post({ type: "late", ...counted }));
+    this.#pacer = new Pacer(world.clock, failed, (ms, now) => lateness.note(ms, now));
     this.#ports = new Ports(start.ports, failed);
     this.#mapping = new Mapping(start.stun, {
       clock: world.clock,

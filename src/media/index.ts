@@ -5,6 +5,7 @@ import type { RelayOptions } from "./relay/types.ts";
 import type { MediaEngine, MediaOptions } from "./types.ts";
 
 export { dtlsFingerprint } from "./dtls/certificate.ts";
+export { lateBounds } from "./lateness.ts";
 export { type PcmStream, readPcm, SoundError } from "./pcm-reader.ts";
 export type { RelayEngine } from "./relay/main-thread.ts";
 export type { RelayOptions, RelayTotals } from "./relay/types.ts";

@@ -2,6 +2,7 @@
 
 import type { Log } from "../log.ts";
 import { ownCertificate } from "./dtls/certificate.ts";
+import { addLateness, neverLate } from "./lateness.ts";
 import { PacketQuestions } from "./packet-questions.ts";
 import { pairsIn } from "./ports.ts";
 import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
@@ -90,6 +91,7 @@ export class MainThread implements MediaEngine {
   #lastSession = 0;
   readonly #packets = new PacketQuestions();
   #restarts = 0;
+  readonly #late = neverLate();
   #started: { resolve(): void; reject(error: MediaError): void } | undefined;
   #ending: { promise: Promise<void>; done(): void } | undefined;
 
@@ -142,6 +144,8 @@ export class MainThread implements MediaEngine {
       case "ports":
         this.#newPorts(message);
         return;
+      case "late":
+        return addLateness(this.#late, message);
       case "free":
         this.#pools.get(message.family)?.free.push(message.rtpPort);
         return;
@@ -226,6 +230,7 @@ export class MainThread implements MediaEngine {
       free: pools.reduce((sum, pool) => sum + pool.free.length, 0),
       pairs: pairsIn(first, last) * pools.length,
       restarts: this.#restarts,
+      late: this.#late,
     };
   }
 

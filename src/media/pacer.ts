@@ -34,6 +34,7 @@ interface Phase {
 export class Pacer {
   #clock: PacerClock;
   #failed: (member: Paced, error: unknown) => void;
+  readonly #late: (ms: number, now: number) => void;
   #origin: number;
   #phases: Phase[] = Array.from({ length: phases }, () => ({ members: [], due: 0 }));
   #timer: { cancel(): void } | undefined;
@@ -41,10 +42,18 @@ export class Pacer {
   #running = false;
   #members = 0;
 
-  /** @param failed takes a member whose tick threw; the others go on */
-  constructor(clock: PacerClock, failed: (member: Paced, error: unknown) => void) {
+  /**
+   * @param failed takes a member whose tick threw; the others go on
+   * @param late is told how late each tick of a phase is
+   */
+  constructor(
+    clock: PacerClock,
+    failed: (member: Paced, error: unknown) => void,
+    late: (ms: number, now: number) => void = () => {},
+  ) {
     this.#clock = clock;
     this.#failed = failed;
+    this.#late = late;
     this.#origin = clock.now();
   }
 
@@ -98,6 +107,7 @@ export class Pacer {
     const now = this.#clock.now();
     for (const phase of this.#phases) {
       if (phase.members.length === 0 || phase.due > now + early) continue;
+      this.#late(Math.max(0, now - phase.due), now);
       const due = 1 + Math.floor((now + early - phase.due) / frameMs);
       phase.due += due * frameMs;
       if (due <= maxCatchUp) for (let i = 0; i < due; i++) this.#tick(phase, now, 0);

@@ -1,5 +1,6 @@
 /** What main thread and media worker say to each other. Each message is a batch of these, in order. */
 import type { OwnCertificate } from "./dtls/certificate.ts";
+import type { Lateness } from "./lateness.ts";
 import type { ToneName } from "./tones.ts";
 import type {
   Configuration,
@@ -66,6 +67,7 @@ export type ToMain =
   /** What a NAT makes of a free pair; undefined: nobody says so any more. */
   | { type: "mapped"; family: Family; rtpPort: number; mapped?: MappedPorts | undefined }
   | { type: "log"; level: "warn" | "error"; message: string; reason: string }
+  | ({ type: "late" } & Lateness)
   | { type: "ended" };
 
 /**

@@ -1,6 +1,7 @@
 /** What the rest of the program and the media engine say to each other: the types of `media/index.ts`. */
 import type { Log } from "../log.ts";
 import type { PacketHeader } from "./packet-ring.ts";
+import type { Lateness } from "./lateness.ts";
 import type { SrtpProfile } from "./srtp/index.ts";
 import type { ToneName } from "./tones.ts";
 
@@ -70,6 +71,8 @@ export interface EngineStats {
   pairs: number;
   /** How often the worker had to be started anew. */
   restarts: number;
+  /** How late its ticks were, as it told so far. */
+  late?: Readonly<Lateness>;
 }
 
 /** A remote media address of SDP. `host` is an IP literal. */

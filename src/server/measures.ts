@@ -1,10 +1,10 @@
 /** A server's state and counts, as metrics for Prometheus and as the overview of `siproc top`. */
 import { readdirSync } from "node:fs";
-import type { Family, Labels } from "../control/metrics/exposition.ts";
+import type { Family, HistogramCounts, Labels } from "../control/metrics/exposition.ts";
 import type { Histogram, Histograms, Tally } from "../control/metrics/instruments.ts";
 import type { Measures, Overview } from "../control/overview.ts";
 import type { Status } from "../control/status.ts";
-import type { EngineStats } from "../media/index.ts";
+import { type EngineStats, lateBounds } from "../media/index.ts";
 import type { Meters } from "./meters.ts";
 
 export interface MeasureParts {
@@ -145,10 +145,16 @@ function callFamilies(meters: Meters, now: Status): Family[] {
 }
 
 function mediaFamilies({ packets, jitter, opinion }: Meters, media: EngineStats): Family[] {
+  const { late } = media;
   return [
     gauge("siproc_media_sessions", "Audio sessions of calls that handlers have, and of pages.", media.sessions),
     gauge("siproc_media_ports_free", "Pairs of media ports that are bound and free.", media.free),
     gauge("siproc_media_ports", "Pairs of media ports that there may be.", media.pairs),
+    histogram(
+      "siproc_media_late_seconds",
+      "How late the media worker is with what it sends every 20 ms.",
+      late === undefined ? [] : [[{}, { bounds: lateBounds, ...late, count: late.counts.reduce((a, b) => a + b, 0) }]],
+    ),
     counter("siproc_media_restarts_total", "How often the media worker had to be started anew.", media.restarts),
     counter(
       "siproc_rtp_packets_total",
@@ -224,7 +230,7 @@ function counter(name: string, help: string, value: number | undefined | Samples
   return { name, help, type: "counter", samples: samplesOf(value) };
 }
 
-function histogram(name: string, help: string, samples: readonly (readonly [Labels, Histogram])[]): Family {
+function histogram(name: string, help: string, samples: readonly (readonly [Labels, HistogramCounts])[]): Family {
   return { name, help, type: "histogram", samples };
 }
 

@@ -1,7 +1,14 @@
 /** Metrics in Prometheus' text format, version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-import type { Histogram } from "./instruments.ts";
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** What a histogram shows of itself; its counts are not cumulative, and one more than its bounds. */
+export interface HistogramCounts {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly sum: number;
+  readonly count: number;
+}
 
 /** One metric with all its samples. */
 export type Family = {
@@ -10,7 +17,7 @@ export type Family = {
   readonly help: string;
 } & (
   | { readonly type: "counter" | "gauge"; readonly samples: readonly (readonly [labels: Labels, value: number])[] }
-  | { readonly type: "histogram"; readonly samples: readonly (readonly [labels: Labels, value: Histogram])[] }
+  | { readonly type: "histogram"; readonly samples: readonly (readonly [labels: Labels, value: HistogramCounts])[] }
 );
 
 export const contentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -30,7 +37,7 @@ export function exposition(families: readonly Family[]): string {
     .join("");
 }
 
-function histogramLines(name: string, labels: Labels, { bounds, counts, sum, count }: Histogram): string[] {
+function histogramLines(name: string, labels: Labels, { bounds, counts, sum, count }: HistogramCounts): string[] {
   let below = 0;
   const buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound, i) => {
     below += counts[i] ?? 0;
