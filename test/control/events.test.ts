@@ -136,6 +136,32 @@ describe("the stream of events", () => {
   });
 });
 
+test("clients that go at once leave nothing behind", async () => {
+  const gone = async () => {
+    const abort = new AbortController();
+    const asking = fetch(`${api.url}/v1/events`, {
+      headers: { Authorization: `Bearer ${adminKey}` },
+      signal: abort.signal,
+    });
+    setTimeout(() => abort.abort(), Math.random() * 5);
+    await asking.then((response) => response.body?.cancel()).catch(() => {});
+  };
+  for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 30 }, gone));
+  await followers(0);
+  // As many as there may be can follow again.
+  const abort = new AbortController();
+  const all = await Promise.all(
+    Array.from({ length: 101 }, async () => {
+      const headers = { Authorization: `Bearer ${adminKey}` };
+      return (await fetch(`${api.url}/v1/events`, { headers, signal: abort.signal })).status;
+    }),
+  );
+  expect(all.filter((status) => status === 200)).toHaveLength(100);
+  expect(all.filter((status) => status === 503)).toHaveLength(1);
+  abort.abort();
+  await followers(0);
+});
+
 test("a registration is told, listed, found, and ended by an operator", async () => {
   const { feed } = api.server;
   const before = feed.last;

@@ -150,7 +150,6 @@ export const Recording = named("Recording", {
   name: text("Its path: from the configuration's folder where it lies below that."),
   size: octets(),
   changed: ms("When it was last written to."),
-  seconds: optional(Type.Number({ description: "How long it is." })),
 });
 
 export const MessageResult = named("MessageResult", {

@@ -9,6 +9,7 @@ export interface KnownKey {
 
 /** The longest key that is looked at, in characters. */
 const longest = 1024;
+const mostGuesses = 1000;
 
 export class Keys {
   readonly #known: readonly { readonly digest: Buffer; readonly key: KnownKey }[];
@@ -31,6 +32,20 @@ export class Keys {
     // All of them each time, whichever it is.
     for (const { digest: known, key } of this.#known) if (timingSafeEqual(asked, known)) found = key;
     return found;
+  }
+}
+
+/** Wrong keys that were given lately: a page that gives the same one with each of its requests guesses once. */
+export class Guesses {
+  readonly #seen = new Set<string>();
+
+  /** Whether this key was not given from there lately. */
+  isNew(address: string, key: string): boolean {
+    const guess = digest(`${address}\n${key.slice(0, longest)}`).toString("latin1");
+    if (this.#seen.has(guess)) return false;
+    if (this.#seen.size >= mostGuesses) this.#seen.clear();
+    this.#seen.add(guess);
+    return true;
   }
 }
 

@@ -61,12 +61,14 @@ export function eventOperations({ server: { feed } }: ApiParts): readonly Operat
           });
         streams++;
         asking.lasting();
+        const { signal } = request;
         const wanted = (entry: FeedEntry) =>
           (call === undefined || entry.call === call) &&
           (types === undefined || types.some((type) => feedTypeMatches(type, entry.type)));
         const stream = eventStream(feed, {
           wanted: (entry) => entry.type === "feed.gap" || wanted(entry),
           after: afterOf(request, query.after),
+          signal,
           over: () => streams--,
         });
         return new Response(stream, { headers: { "Content-Type": "text/event-stream" } });
@@ -83,11 +85,14 @@ function afterOf(request: Request, given: number | undefined): number | undefine
 interface StreamOptions {
   wanted(entry: FeedEntry): boolean;
   readonly after: number | undefined;
+  /** The client has gone. */
+  readonly signal: AbortSignal;
+  /** Called once, when nothing is sent any more. */
   over(): void;
 }
 
 /** Hears the feed for as long as it is read. A reader who is slow delays nobody, and fills no memory. */
-function eventStream(feed: Feed, { wanted, after, over }: StreamOptions): ReadableStream<Uint8Array> {
+function eventStream(feed: Feed, { wanted, after, signal, over }: StreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let waiting: string[] = [];
   let characters = 0;
@@ -114,9 +119,20 @@ function eventStream(feed: Feed, { wanted, after, over }: StreamOptions): Readab
       },
     });
   };
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    clearInterval(timer);
+    stop();
+    over();
+  };
+  // Who goes before the first octet is read never cancels the stream.
+  signal.addEventListener("abort", end, { once: true });
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
+        if (signal.aborted) return end();
         put(controller, ": what happens\nretry: 2000\n\n");
         timer = setInterval(() => {
           if ((controller.desiredSize ?? 0) > 0) put(controller, ":\n\n");
@@ -133,11 +149,7 @@ function eventStream(feed: Feed, { wanted, after, over }: StreamOptions): Readab
         stop();
         follow(controller, last);
       },
-      cancel() {
-        clearInterval(timer);
-        stop();
-        over();
-      },
+      cancel: end,
     },
     new ByteLengthQueuingStrategy({ highWaterMark: 65_536 }),
   );
