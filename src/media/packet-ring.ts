@@ -48,18 +48,26 @@ export class PacketRing {
     this.#view = new DataView(this.#octets.buffer);
   }
 
-  /** Keeps a packet's header, if it is RTP. */
-  note(session: number, sent: boolean, localPort: number, port: number, host: string, packet: Uint8Array): void {
+  /** Keeps a packet's header, if it is RTP. @param length octets of the packet, where it lies in a larger buffer */
+  note(
+    session: number,
+    sent: boolean,
+    localPort: number,
+    port: number,
+    host: string,
+    packet: Uint8Array,
+    length = packet.length,
+  ): void {
     const second = packet[1] ?? 0;
     // Neither STUN nor DTLS, nor RTCP (RFC 7983, RFC 5761 §4).
-    if (packet.length < 12 || (packet[0] ?? 0) >> 6 !== 2 || (second >= 192 && second <= 223)) return;
+    if (length < 12 || (packet[0] ?? 0) >> 6 !== 2 || (second >= 192 && second <= 223)) return;
     const start = this.#next * rowSize;
     const view = this.#view;
     view.setFloat64(start, this.#now());
     view.setUint32(start + 8, session);
     view.setUint16(start + 12, localPort);
     view.setUint16(start + 14, port);
-    view.setUint16(start + 16, Math.min(0xffff, packet.length));
+    view.setUint16(start + 16, Math.min(0xffff, length));
     view.setUint16(start + 18, this.#hostIndex(host) | (sent ? sentBit : 0));
     for (let i = 0; i < 12; i++) this.#octets[start + headerAt + i] = packet[i] ?? 0;
     this.#next = (this.#next + 1) % this.#rows;

@@ -71,6 +71,8 @@ export interface RelayLine {
 
 /** One call's media on its way through us. */
 export interface RelaySession {
+  /** What the machinery knows it by. */
+  readonly id?: number;
   /** Its m-lines by index; undefined where there is none (port 0). */
   readonly lines: readonly (RelayLine | undefined)[];
   /** Takes ports for an m-line. False: there are none left, or the session has as many as it may. */

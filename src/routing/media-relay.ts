@@ -42,6 +42,8 @@ export interface RelayReport {
   readonly confirmed: boolean;
   readonly stats: RelayStats;
   readonly reason: "closed" | "timeout" | "failed";
+  /** What the machinery knows its media by. */
+  readonly session?: number | undefined;
 }
 
 /** What the relay holds now. */
@@ -49,6 +51,7 @@ export interface RelayedCall {
   readonly callId: string;
   readonly confirmed: boolean;
   readonly stats: RelayStats;
+  readonly session?: number | undefined;
 }
 
 const untouched: RelayedBody = {};
@@ -88,7 +91,10 @@ export class CallRelay implements MediaRelay {
   list(most = 1000): Promise<RelayedCall[]> {
     const legs = [...this.#calls.values()].flat().slice(0, most);
     return Promise.all(
-      legs.map(async ({ callId, confirmed, session }) => ({ callId, confirmed, stats: await session.stats() })),
+      legs.map(async ({ callId, confirmed, session }) => ({
+        ...{ callId, confirmed, session: session.id },
+        stats: await session.stats(),
+      })),
     );
   }
 
@@ -279,7 +285,7 @@ export class CallRelay implements MediaRelay {
     for (const address of leg.addresses()) if (this.#told.get(address) === leg) this.#told.delete(address);
     if (reason === "timeout" && leg.confirmed)
       this.#options.log.info("nothing came any more on a relayed call; its ports are free", { callId: leg.callId });
-    this.#options.ended?.({ callId: leg.callId, confirmed: leg.confirmed, stats, reason });
+    this.#options.ended?.({ callId: leg.callId, confirmed: leg.confirmed, stats, reason, session: leg.session.id });
   }
 
   /** Does the response come from the callee itself? Then the topmost proxy that stays on the way is us. */

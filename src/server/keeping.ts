@@ -13,14 +13,13 @@ import {
 } from "../control/records.ts";
 import type { Log } from "../log.ts";
 import { LogFile } from "../log-file.ts";
-import type { MediaEngine } from "../media/index.ts";
 import type { Clock } from "../sip/clock.ts";
 import { type RecordCondition, type Store, StoreError } from "../store/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 import { CallRecords } from "./call-records.ts";
 import type { Calls } from "./calls.ts";
 import type { Gateway } from "./gateway.ts";
-import { PacketLog } from "./packet-log.ts";
+import { PacketLog, type PacketSource } from "./packet-log.ts";
 import { type CountedRelay, QualityMonitor } from "./quality-monitor.ts";
 import type { Relay } from "./relay.ts";
 
@@ -32,14 +31,11 @@ export interface KeepingParts {
   readonly relay: Relay;
   readonly gateway: Gateway;
   readonly transport: Pick<TransportLayer, "tap">;
-  readonly media: Pick<MediaEngine, "packets">;
+  readonly media: PacketSource;
   readonly feed: Feed;
 }
 
-/** Octets for the headers of packets; as `captureSize`. They are those of the first configuration. */
-export function packetsSize({ capture, control }: Config): number {
-  return capture.packets ?? (control === undefined ? 0 : defaultCapture.packets);
-}
+export { packetsSize } from "./packet-log.ts";
 
 /** @throws StoreError when the file of records cannot be written */
 export async function keep(config: Config, parts: KeepingParts): Promise<Keeping> {
@@ -52,6 +48,7 @@ export class Keeping implements RecordsControl {
   readonly capture: Capture;
   readonly #parts: KeepingParts;
   readonly #packets: PacketLog;
+  readonly #relayed: PacketLog;
   #file: { readonly settings: RecordSettings; readonly file: LogFile } | undefined;
   #hep: { readonly settings: string; readonly sender: HepSender } | undefined;
 
@@ -60,11 +57,12 @@ export class Keeping implements RecordsControl {
     const { clock, log, relay, gateway, calls, store, transport } = parts;
     this.#parts = parts;
     this.#packets = new PacketLog(parts.media);
+    this.#relayed = new PacketLog(parts.relay);
     const now = Date.now;
     const { feed } = parts;
     this.quality = new QualityMonitor({
       ...{ clock, now },
-      relay: bothOf(relay, gateway),
+      relay: this.#forwarded(relay, gateway),
       changed(call, callId, { poor, direction, moment: { mos, loss, jitter } }) {
         log.info(poor ? "a call sounds bad" : "a call sounds well again", {
           callId,
@@ -84,7 +82,7 @@ export class Keeping implements RecordsControl {
     });
     this.capture = new Capture({
       size: 0,
-      packets: (calls) => this.#packets.of(calls),
+      packets: async (calls) => (await Promise.all([this.#packets.of(calls), this.#relayed.of(calls)])).flat(),
       watch: (on) => {
         transport.tap = on ? this.capture : undefined;
       },
@@ -99,7 +97,10 @@ export class Keeping implements RecordsControl {
       counted: ({ facts, audio }) => this.#packets.note(facts.callId, audio?.id),
       ended: ({ facts, audio }) => this.#packets.note(facts.callId, audio?.id),
     });
-    relay.ended = (report) => this.made.relayEnded(report);
+    relay.ended = (report) => {
+      this.#relayed.note(report.callId, report.session);
+      this.made.relayEnded(report);
+    };
     relay.begun = () => this.quality.wake();
     gateway.begun = () => this.quality.wake();
     gateway.ended = (report) => {
@@ -158,6 +159,22 @@ export class Keeping implements RecordsControl {
     await this.#file?.file.close();
   }
 
+  /** Those that pass media on as it is, and those that convert it. */
+  #forwarded(relay: Relay, gateway: Gateway): CountedRelay {
+    return {
+      get size() {
+        return relay.size + gateway.size;
+      },
+      counts: async () => {
+        const [relayed, converted] = await Promise.all([relay.counts(), gateway.counts()]);
+        for (const { callId, session } of relayed) this.#relayed.note(callId, session);
+        for (const { callId, sessions } of converted)
+          for (const session of sessions) this.#packets.note(callId, session);
+        return [...relayed, ...converted];
+      },
+    };
+  }
+
   #openFile(settings: RecordSettings): void {
     const before = this.#file;
     if (JSON.stringify(before?.settings) === JSON.stringify(settings)) return;
@@ -182,16 +199,6 @@ export class Keeping implements RecordsControl {
       throw new StoreError("unwritable", `call records cannot be written to ${path}: ${reason}; change records.file`);
     }
   }
-}
-
-/** Those that pass media on as it is, and those that convert it. */
-function bothOf(relay: Relay, gateway: Gateway): CountedRelay {
-  return {
-    get size() {
-      return relay.size + gateway.size;
-    },
-    counts: async () => [...(await relay.counts()), ...(await gateway.counts())],
-  };
 }
 
 /** Octets for messages: where the API can be asked for them, some by default. */

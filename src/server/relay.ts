@@ -2,9 +2,10 @@
 import type { Config } from "../config/config.ts";
 import type { StatusRelay } from "../control/status.ts";
 import type { Log } from "../log.ts";
-import { createRelay, type Family, type RelayEngine } from "../media/index.ts";
+import { createRelay, type Family, type PacketHeader, type RelayEngine } from "../media/index.ts";
 import { CallRelay, type MediaRelay, type RelayReport } from "../routing/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
+import { packetsSize } from "./packet-log.ts";
 
 export interface RelayParts {
   readonly transport: TransportLayer;
@@ -49,6 +50,7 @@ export class Relay {
       maxSessions: config.limits.relays,
       maxPairs: config.limits.relays * linesPerCall * 2,
       own,
+      packets: packetsSize(config),
     });
     this.#calls = new CallRelay({
       backend: {
@@ -73,6 +75,11 @@ export class Relay {
   /** Whether media of this call is relayed. */
   carries(callId: string): boolean {
     return this.#calls.carries(callId);
+  }
+
+  /** The headers that are kept of these sessions' packets. */
+  packets(sessions: ReadonlySet<number>): Promise<PacketHeader[]> {
+    return this.#engine.packets(sessions);
   }
 
   /** What has been counted of the dialogs that are relayed now. */

@@ -167,6 +167,15 @@ routes:
     expect(rtp.length).toBeGreaterThan(100);
   }, 20_000);
 
+  test("a relayed call's capture file has what came from both sides", async () => {
+    const [record] = await records("--user", "bob");
+    await asked("trace", "--call-id", record?.callId ?? "", "--pcap", "relayed.pcap");
+    const file = join(server.folder, "relayed.pcap");
+    const ports = tshark(file, "rtp && rtp.version == 2", ["udp.srcport"], ["-o", "rtp.heuristic_rtp:TRUE"]);
+    expect(new Set(ports).size).toBe(2);
+    expect(ports.length).toBeGreaterThan(100);
+  }, 20_000);
+
   test("sngrep takes each message as HEP, from which tshark reads it", () => {
     const hepped = () => tshark(hepFile, "sip", ["sip.Method", "sip.Status-Code", "sip.Call-ID"]);
     const traced = () => trace.stdout.map((line): CapturedMessage => JSON.parse(line));

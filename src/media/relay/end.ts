@@ -1,4 +1,5 @@
 /** One port of one side of an m-line: what of that which comes is forwarded, and what is counted. The relay's hot path. */
+import type { PacketRing } from "../packet-ring.ts";
 import type { Aim, RelayLatch, Sighting } from "./latch.ts";
 import type { Receiver, RelaySocket } from "./socket.ts";
 
@@ -53,6 +54,8 @@ export class RtpEnd extends End {
   rtcpPackets = 0;
   /** Told when the latch was confirmed or has learned, so that RTCP's port follows. */
   moved: () => void = () => {};
+  /** Notes the headers of what comes; undefined: nobody wants them. */
+  noted: { readonly ring: PacketRing; readonly session: number } | undefined;
   #isRtp = true;
   #mux = false;
   #allowed = new Uint8Array(128);
@@ -113,11 +116,17 @@ export class RtpEnd extends End {
       }
       if (!this.locked && this.#allowed[second & 0x7f] === 1) this.#lock();
       this.#count(packet, now);
+      if (this.noted !== undefined) this.#note(packet, length);
     } else if (!this.locked) this.#lock();
     this.packets++;
     this.octets += length;
     this.last = now;
     return true;
+  }
+
+  #note(packet: Uint8Array, length: number): void {
+    const { host = "0.0.0.0", port } = this.aimed;
+    this.noted?.ring.note(this.noted.session, false, this.socket.port, port, host, packet, length);
   }
 
   #drop(): boolean {

@@ -1,5 +1,6 @@
 /** The relay's worker: pairs of ports, and the sessions that have them. */
 import { isOwnAddress } from "../address.ts";
+import { mostPackets, PacketRing } from "../packet-ring.ts";
 import { pairsIn } from "../ports.ts";
 import type { Family } from "../types.ts";
 import type { FromRelay, PairName, ToRelay } from "./protocol.ts";
@@ -15,6 +16,8 @@ const sweepEvery = 1000;
 /** This process may have no more sockets, or nobody may. */
 const noDescriptors: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 
+const noPackets = { rows: new Uint8Array(), hosts: [] };
+
 interface Entry {
   readonly session: RelayedSession;
   readonly pairs: PairName[];
@@ -27,6 +30,8 @@ export class RelayWorker {
   readonly #first: number;
   readonly #pairsInRange: number;
   readonly #own: ReadonlySet<string>;
+  /** The last packets' headers, if they are kept. */
+  readonly #packets: PacketRing | undefined;
   /** Per family, how many pairs were tried, from the end of the range. */
   readonly #tried: Record<Family, number> = { ipv4: 0, ipv6: 0 };
   readonly #bound = new Map<string, Pair>();
@@ -41,6 +46,7 @@ export class RelayWorker {
     this.#first = start.ports[0] + (start.ports[0] % 2);
     this.#pairsInRange = pairsIn(...start.ports);
     this.#own = new Set(start.own);
+    this.#packets = start.packets > 0 ? new PacketRing(start.packets, () => performance.timeOrigin + now()) : undefined;
     const failed = (receiver: Receiver, error: unknown) => this.#failed(receiver, error);
     const libc = start.sockets === "libc" ? LibcSockets.open(failed, start.stale) : undefined;
     this.#sockets = libc ?? new BunSockets(failed);
@@ -73,6 +79,10 @@ export class RelayWorker {
       case "close":
         this.#close(message.session, "closed");
         return;
+      case "packets": {
+        const { rows, hosts } = this.#packets?.of(new Set(message.sessions), mostPackets) ?? noPackets;
+        return this.#post({ type: "packets", question: message.question, rows: rows.toBase64(), hosts });
+      }
       case "end":
         this.#end();
     }
@@ -122,7 +132,7 @@ export class RelayWorker {
     }
     entry.pairs.push(a, b);
     for (const socket of socketsOf([pairA, pairB])) this.#busy.add(socket.port);
-    entry.session.open(line, pairA, pairB);
+    entry.session.open(line, pairA, pairB, this.#packets && { ring: this.#packets, session: id });
   }
 
   #close(id: number, reason: EndReason): void {

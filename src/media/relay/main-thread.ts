@@ -2,6 +2,8 @@
 
 import { bindUdp, type UdpSocket } from "../../udp.ts";
 import type { WorkerPort } from "../main-thread.ts";
+import { PacketQuestions } from "../packet-questions.ts";
+import type { PacketHeader } from "../packet-ring.ts";
 import { Batch, readBatch } from "../protocol.ts";
 import { type Family, MediaError } from "../types.ts";
 import type { FromRelay, PairName, ToRelay } from "./protocol.ts";
@@ -47,6 +49,7 @@ export class RelayEngine {
   #used = 0;
   #timedOut = 0;
   #restarts = 0;
+  readonly #packets = new PacketQuestions();
   /** What the worker leaves open should it die. */
   #descriptors: number[] = [];
   #starting: Promise<void> | undefined;
@@ -82,8 +85,8 @@ export class RelayEngine {
     };
     worker.onerror = (event) => this.#workerFailed(worker, event.message);
     worker.addEventListener("close", () => this.#workerFailed(worker, "it ended"));
-    const { ports, own = [], sockets = "libc", families } = this.#options;
-    this.#batch.add({ type: "relay", ports, own, sockets, stale: this.#descriptors });
+    const { ports, own = [], sockets = "libc", families, packets = 0 } = this.#options;
+    this.#batch.add({ type: "relay", ports, own, sockets, stale: this.#descriptors, packets });
     this.#descriptors = [];
     this.#pools.clear();
     this.#bound = 0;
@@ -144,6 +147,8 @@ export class RelayEngine {
         session?.over(message.stats, message.reason);
         return;
       }
+      case "packets":
+        return this.#packets.answer(message);
       case "log":
         this.#options.log[message.level](message.message, { reason: message.reason });
         return;
@@ -223,6 +228,12 @@ export class RelayEngine {
     return { a: ports(ofA), b: ports(ofB) };
   }
 
+  /** The headers that are kept of these sessions' packets, the oldest first: some thousand at most. */
+  packets(sessions: ReadonlySet<number>): Promise<PacketHeader[]> {
+    if (this.#worker === undefined) return Promise.resolve([]);
+    return this.#packets.ask((question) => this.#batch.add({ type: "packets", question, sessions: [...sessions] }));
+  }
+
   get totals(): RelayTotals {
     const free = [...this.#pools.values()].reduce((sum, pool) => sum + pool.free.length, 0);
     return {
@@ -239,6 +250,7 @@ export class RelayEngine {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
     this.#wakePort = undefined;
+    this.#packets.giveUp();
     worker.terminate();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
@@ -297,14 +309,14 @@ interface SessionWays {
 export class Session {
   readonly lines: (Line | undefined)[] = [];
   ended: (stats: Stats, reason: EndReason) => void = () => {};
-  readonly #id: number;
+  readonly id: number;
   readonly #ways: SessionWays;
   #open = 0;
   #idle = setupIdle;
   #over = false;
 
   constructor(id: number, ways: SessionWays) {
-    this.#id = id;
+    this.id = id;
     this.#ways = ways;
   }
 
@@ -320,12 +332,12 @@ export class Session {
 
   configure(line: number, side: Side, peer: Peer | undefined): void {
     if (this.lines[line] === undefined) return;
-    this.#ways.tell({ type: "configure", session: this.#id, line, side, peer: peer ?? null });
+    this.#ways.tell({ type: "configure", session: this.id, line, side, peer: peer ?? null });
   }
 
   expect(idle: number): void {
     this.#idle = idle;
-    if (this.#open > 0) this.#ways.tell({ type: "expect", session: this.#id, idle });
+    if (this.#open > 0) this.#ways.tell({ type: "expect", session: this.id, idle });
   }
 
   stats(): Promise<Stats> {
@@ -335,7 +347,7 @@ export class Session {
 
   close(): void {
     if (this.#over) return;
-    if (this.#open > 0) this.#ways.tell({ type: "close", session: this.#id });
+    if (this.#open > 0) this.#ways.tell({ type: "close", session: this.id });
     else {
       this.#ways.forget();
       this.over({ age: 0, lines: [] }, "closed");

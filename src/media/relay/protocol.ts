@@ -15,6 +15,8 @@ export type ToRelay =
       own: readonly string[];
       sockets: "libc" | "bun";
       stale: readonly number[];
+      /** Octets for headers of packets. */
+      packets: number;
     }
   /** Bind so many further pairs; answered by `ports`. */
   | { type: "grow"; family: Family; count: number }
@@ -24,6 +26,8 @@ export type ToRelay =
   | { type: "expect"; session: number; idle: number }
   | { type: "stats"; session: number; question: number }
   | { type: "close"; session: number }
+  /** Which packets are kept of these sessions; answered by `packets`. */
+  | { type: "packets"; question: number; sessions: readonly number[] }
   /** Ends all; answered by `done`. */
   | { type: "end" };
 
@@ -42,5 +46,7 @@ export type FromRelay =
   | { type: "stats"; question: number; stats: Stats | null }
   /** A session is over and its pairs can be used again. */
   | { type: "over"; session: number; stats: Stats; reason: EndReason; pairs: PairName[] }
+  /** Rows of `PacketRing` in base64. */
+  | { type: "packets"; question: number; rows: string; hosts: readonly string[] }
   | { type: "log"; level: "warn" | "error"; message: string; reason: string }
   | { type: "done" };

@@ -34,11 +34,13 @@ export class RelayedSession {
     this.#isOwn = isOwn;
   }
 
-  open(line: number, a: Pair, b: Pair): void {
+  /** `noted`: where the headers of what comes are noted. */
+  open(line: number, a: Pair, b: Pair, noted?: RtpEnd["noted"]): void {
     if (this.#lines.has(line)) return;
     const half = (pair: Pair) => {
       const world = { family: pair.rtp.family, isRelay: this.#isRelay };
-      return new Half(pair, new RelayLatch(this.#isOwn === undefined ? world : { ...world, isOwn: this.#isOwn }));
+      const latch = new RelayLatch(this.#isOwn === undefined ? world : { ...world, isOwn: this.#isOwn });
+      return new Half(pair, latch, noted);
     };
     const sides = { a: half(a), b: half(b) };
     sides.a.join(sides.b);
@@ -89,11 +91,12 @@ class Half {
   readonly #rtp: RtpEnd;
   readonly #rtcp: RtcpEnd;
 
-  constructor(pair: Pair, latch: RelayLatch) {
+  constructor(pair: Pair, latch: RelayLatch, noted: RtpEnd["noted"]) {
     this.#pair = pair;
     this.#latch = latch;
     this.#rtp = new RtpEnd(pair.rtp, latch);
     this.#rtcp = new RtcpEnd(pair.rtcp, latch);
+    this.#rtp.noted = noted;
     this.#rtp.moved = () => this.#rtcp.follow();
   }
 

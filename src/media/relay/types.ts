@@ -72,6 +72,8 @@ export interface RelayOptions {
   freePairs?: number;
   /** Addresses of ours that no interface has (`advertise`): a session is never aimed at ports of the relay itself. */
   own?: readonly string[];
+  /** Octets for the headers of the last packets; 0, the default: none are kept. */
+  packets?: number;
   /** `bun` does without libc; for tests, and what happens by itself where libc cannot be had. */
   sockets?: "libc" | "bun";
 }
