@@ -1,5 +1,6 @@
 /** The HTTP listener: keys, scopes, rates, origins, bounds, and what every answer carries. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
 import { readJson } from "../../src/control/http/body.ts";
 import type { Mount } from "../../src/control/http/mount.ts";
 import { Rate } from "../../src/control/http/rate.ts";
@@ -260,4 +261,36 @@ test("an address that is taken is told by name", () => {
   const { port } = taken;
   expect(() => serve({ listen: [{ host: "127.0.0.1", port }] })).toThrow(`127.0.0.1:${port} cannot be listened on`);
   taken.stop();
+});
+
+test("a client that goes away in the middle of its body is no fault of the server", async () => {
+  const log: string[] = [];
+  const reached = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<unknown>();
+  const http = openHttp({
+    settings,
+    log: createLog({ level: "debug", format: "pretty", write: (line) => log.push(line) }),
+    mounts: [
+      {
+        prefix: "/body",
+        scope: undefined,
+        async answer(request) {
+          reached.resolve();
+          const read = await readJson(request);
+          answered.resolve(read);
+          return read instanceof Response ? read : new Response("whole");
+        },
+      },
+    ],
+  });
+  open.push(http);
+  const { port } = new URL(http.urls[0] ?? "");
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.write(
+    "POST /body HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+  );
+  await reached.promise;
+  socket.destroy();
+  expect(await answered.promise).toBeInstanceOf(Response);
+  expect(log).toEqual([]);
 });

@@ -10,12 +10,17 @@ export async function readBody(request: Request, most = mostBody): Promise<Uint8
   if (Number(request.headers.get("content-length") ?? 0) > most) return large();
   const parts: Uint8Array[] = [];
   let size = 0;
-  if (request.body !== null)
-    for await (const part of request.body) {
-      size += part.length;
-      if (size > most) return large();
-      parts.push(part);
-    }
+  try {
+    if (request.body !== null)
+      for await (const part of request.body) {
+        size += part.length;
+        if (size > most) return large();
+        parts.push(part);
+      }
+  } catch {
+    // Whoever sent it has gone away: nobody reads this, and it is no fault of ours.
+    return problem("bad-request", "the body ended before it was whole; send it again");
+  }
   return Buffer.concat(parts);
 }
 
