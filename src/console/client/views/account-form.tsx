@@ -65,11 +65,11 @@ export function AccountForm({ account, close, sent }: AccountFormProps) {
       </label>
       <label class="field">
         Name that people see (optional)
-        <input name="name" autoComplete="off" value={account?.name ?? ""} />
+        <input name="name" autoComplete="off" defaultValue={account?.name ?? ""} />
       </label>
       <label class="field">
         Description (optional)
-        <input name="description" autoComplete="off" value={account?.description ?? ""} />
+        <input name="description" autoComplete="off" defaultValue={account?.description ?? ""} />
       </label>
       <label class="check">
         <input name="disabled" type="checkbox" defaultChecked={account?.disabled ?? false} />

@@ -69,7 +69,7 @@ export function Bans() {
           </label>
           <label class="field">
             For so many hours
-            <input name="hours" type="number" min="0.1" step="0.1" max="8760" value="24" required />
+            <input name="hours" type="number" min="0.1" step="0.1" max="8760" defaultValue="24" required />
           </label>
           <p class="quiet">Its connections are closed. Addresses that the configuration trusts are never banned.</p>
         </Dialog>

@@ -49,7 +49,7 @@ export function PastCalls() {
             type="search"
             aria-label="User of caller or callee"
             placeholder="User, exactly"
-            value={user.value}
+            defaultValue={user.value}
             onChange={({ currentTarget }) => {
               user.value = currentTarget.value;
             }}
