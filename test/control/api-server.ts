@@ -20,6 +20,8 @@ export interface ApiServer {
   readonly log: string[];
   readonly reloads: { count: number; answer: Reloaded };
   readonly stops: { count: number };
+  /** Takes over keys, as a reload does. */
+  use(keys: readonly string[]): void;
   ask(method: string, path: string, body?: unknown, more?: Readonly<Record<string, string>>): Promise<Answered>;
   close(): Promise<void>;
 }
@@ -72,6 +74,11 @@ export async function openApiServer(
   return {
     ...{ server, folder, url, log, reloads, stops },
     port: server.listening[0]?.local.port ?? 0,
+    use(keys) {
+      const { control } = config;
+      if (control === undefined) throw new TypeError("there is no control:");
+      http?.use({ ...control, keys: keys.map((key) => ({ name: key, key, scopes: ["admin"] as const })) });
+    },
     async ask(method, path, body, more = {}) {
       const response = await fetch(`${url}${path}`, {
         method,

@@ -197,3 +197,14 @@ test("a registration is told, listed, found, and ended by an operator", async ()
   expect(types()).toEqual(["registration.added", "registration.removed"]);
   phone.close();
 });
+
+test("a stream ends when its key does not count any more", async () => {
+  const headers = { Authorization: "Bearer only-for-reading" };
+  const response = await fetch(`${api.url}/v1/events`, { headers });
+  await followers(1);
+  api.use([adminKey, "only-for-reading-on"]);
+  // It had one scope, and there is no such key now: the stream is over.
+  await response.text();
+  await followers(0);
+  expect((await fetch(`${api.url}/v1/events`, { headers })).status).toBe(401);
+});

@@ -47,7 +47,12 @@ describe("the text format", () => {
   test("is answered to GET alone, as its own type", async () => {
     const mount = metricsMount(() => [{ name: "a", help: "h", type: "gauge", samples: [[{}, 1]] }]);
     const url = new URL("http://localhost/metrics");
-    const asking = { address: "127.0.0.1", key: undefined, scopes: new Set<Scope>(["read"]), lasting() {} };
+    const asking = {
+      address: "127.0.0.1",
+      key: undefined,
+      scopes: new Set<Scope>(["read"]),
+      lasting: () => new AbortController().signal,
+    };
     const answer = await mount.answer(new Request(url.href), url, asking);
     expect(answer?.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(await answer?.text()).toContain("a 1\n");

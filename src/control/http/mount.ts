@@ -18,8 +18,11 @@ export interface Asking {
   readonly key: string | undefined;
   /** What it may do; all, where no keys are configured; none without a key. */
   readonly scopes: ReadonlySet<Scope>;
-  /** The answer goes on for as long as the client likes: it is not closed for being silent. */
-  lasting(): void;
+  /**
+   * The answer goes on for as long as the client likes: it is not closed for being silent. The signal aborts when the client has
+   * gone, or its key does not count any more: then the answer ends.
+   */
+  lasting(): AbortSignal;
 }
 
 /** Whether `asking` may do what needs one of these. */

@@ -8,7 +8,7 @@ import { isLoopback } from "../../ip.ts";
 import type { Log } from "../../log.ts";
 import type { ControlSettings, Scope } from "../settings.ts";
 import { scopes } from "../settings.ts";
-import { bearer, Guesses, Keys } from "./keys.ts";
+import { bearer, Guesses, Keys, type KnownKey } from "./keys.ts";
 import { type Asking, type Mount, mayDo } from "./mount.ts";
 import { problem } from "./problem.ts";
 import { Rate } from "./rate.ts";
@@ -33,7 +33,7 @@ export interface HttpServer {
 const mostBody = 64 * 1_048_576;
 /** Seconds that a connection may be silent: longer than the longest answer takes, a text that nobody takes (RFC 3261 timer F). */
 const idleTimeout = 60;
-/** Requests that are answered at one time, those that last included. */
+/** Requests that are being answered at one time; answers that go on are the mounts' to count. */
 const mostAtOnce = 512;
 /** Wrong keys from one address: so many at once, and then one in so many seconds. */
 const wrongKeys = { burst: 10, perSecond: 0.2 };
@@ -58,6 +58,8 @@ export function openHttp({ settings, mounts, log, now = () => performance.now() 
   const wrong = new Rate({ ...wrongKeys, now });
   const guesses = new Guesses();
   let running = 0;
+  /** Answers that go on. */
+  const lasting = new Set<{ check(): void }>();
 
   const answer = async (request: Request, server: Bun.Server<undefined>): Promise<Response> => {
     const address = server.requestIP(request)?.address ?? "";
@@ -91,7 +93,15 @@ export function openHttp({ settings, mounts, log, now = () => performance.now() 
       address,
       key: known?.name,
       scopes: keys.size === 0 ? everything : (known?.scopes ?? nothing),
-      lasting: () => server.timeout(request, 0),
+      lasting() {
+        server.timeout(request, 0);
+        const revoked = new AbortController();
+        const isGood = () => (keys.size === 0 ? given === undefined : sameScopes(keys.find(given ?? ""), known));
+        const one = { check: () => isGood() || revoked.abort() };
+        lasting.add(one);
+        request.signal.addEventListener("abort", () => lasting.delete(one), { once: true });
+        return AbortSignal.any([request.signal, revoked.signal]);
+      },
     };
     for (const mount of inOrder) {
       if (!isBelow(url.pathname, mount.prefix)) continue;
@@ -146,6 +156,7 @@ export function openHttp({ settings, mounts, log, now = () => performance.now() 
     use(next) {
       keys = new Keys(next.keys);
       rate = rateOf(next, now);
+      for (const one of lasting) one.check();
     },
     async close() {
       await Promise.all(servers.map((server) => server.stop(true)));
@@ -180,6 +191,10 @@ function foreign(request: Request, url: URL, open: boolean): Response | undefine
   if (open && host !== "localhost" && isIP(host) === 0)
     return problem("wrong-origin", "without keys the API is asked by an IP address or localhost, not by another name");
   return undefined;
+}
+
+function sameScopes(a: KnownKey | undefined, b: KnownKey | undefined): boolean {
+  return a !== undefined && b !== undefined && [...a.scopes].join() === [...b.scopes].join();
 }
 
 function isBelow(path: string, prefix: string): boolean {

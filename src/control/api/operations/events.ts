@@ -60,8 +60,7 @@ export function eventOperations({ server: { feed } }: ApiParts): readonly Operat
             headers: { "Retry-After": "10" },
           });
         streams++;
-        asking.lasting();
-        const { signal } = request;
+        const signal = asking.lasting();
         const wanted = (entry: FeedEntry) =>
           (call === undefined || entry.call === call) &&
           (types === undefined || types.some((type) => feedTypeMatches(type, entry.type)));
@@ -85,7 +84,7 @@ function afterOf(request: Request, given: number | undefined): number | undefine
 interface StreamOptions {
   wanted(entry: FeedEntry): boolean;
   readonly after: number | undefined;
-  /** The client has gone. */
+  /** The client has gone, or may not read on. */
   readonly signal: AbortSignal;
   /** Called once, when nothing is sent any more. */
   over(): void;
@@ -120,19 +119,20 @@ function eventStream(feed: Feed, { wanted, after, signal, over }: StreamOptions)
     });
   };
   let ended = false;
-  const end = () => {
+  const end = (controller?: Controller) => {
     if (ended) return;
     ended = true;
     clearInterval(timer);
     stop();
     over();
+    controller?.close();
   };
-  // Who goes before the first octet is read never cancels the stream.
-  signal.addEventListener("abort", end, { once: true });
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        if (signal.aborted) return end();
+        if (signal.aborted) return end(controller);
+        // Who goes before the first octet is read never cancels the stream.
+        signal.addEventListener("abort", () => end(controller), { once: true });
         put(controller, ": what happens\nretry: 2000\n\n");
         timer = setInterval(() => {
           if ((controller.desiredSize ?? 0) > 0) put(controller, ":\n\n");
@@ -149,7 +149,7 @@ function eventStream(feed: Feed, { wanted, after, signal, over }: StreamOptions)
         stop();
         follow(controller, last);
       },
-      cancel: end,
+      cancel: () => end(),
     },
     new ByteLengthQueuingStrategy({ highWaterMark: 65_536 }),
   );
