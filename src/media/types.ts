@@ -1,7 +1,7 @@
 /** What the rest of the program and the media engine say to each other: the types of `media/index.ts`. */
 import type { Log } from "../log.ts";
-import type { PacketHeader } from "./packet-ring.ts";
 import type { Lateness } from "./lateness.ts";
+import type { PacketHeader } from "./packet-ring.ts";
 import type { SrtpProfile } from "./srtp/index.ts";
 import type { ToneName } from "./tones.ts";
 
