@@ -78,7 +78,10 @@ The second form is the original one: it registers and is called as the SIPROC_ v
           "XDG_RUNTIME_DIR, RUNTIME_DIRECTORY",
           "The folder of the socket by which `siproc status` and its like reach a server: siproc/ in the first, or the second itself.",
         ],
-        ["STATE_DIRECTORY", "Where the certificate of `tls: self-signed` is made; beside the configuration by default."],
+        [
+          "STATE_DIRECTORY",
+          "Where the certificate of `tls: self-signed` is made; beside the configuration by default.",
+        ],
         [
           "NOTIFY_SOCKET, WATCHDOG_USEC",
           "Set by systemd, which is told when the server is ready, reads its files, stops, and lives.",
