@@ -118,11 +118,15 @@ describe.skipIf(!has("curl", "jq"))("the API of the binary", () => {
     await until("the reload", () => reloads() > soFar);
     expect((await get("/v1/status", "another-dashboard")).status).toBe(200);
     expect((await get("/v1/status", keys.DASHBOARD_KEY)).status).toBe(401);
+    const reload = async () =>
+      await fetch(`http://127.0.0.1:${port}/v1/config/reload`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${keys.CONTROL_KEY}` },
+      });
+    writeFileSync(file, before.replace("\ncontrol:", "\ncontrol:\n  console: false"));
+    expect(await (await reload()).json()).toMatchObject({ taken: true, restart: ["control"] });
     writeFileSync(file, `${before}nonsense: true\n`);
-    const refused = await fetch(`http://127.0.0.1:${port}/v1/config/reload`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${keys.CONTROL_KEY}` },
-    });
+    const refused = await reload();
     expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining("nonsense")]);
     writeFileSync(file, before);
   }, 30_000);
