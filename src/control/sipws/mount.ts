@@ -1,14 +1,15 @@
 /** SIPWS's requests over HTTP: POST with the key in the body, and GET. */
+import { isLoopback } from "../../ip.ts";
 import type { Log } from "../../log.ts";
 import { readBody } from "../http/body.ts";
-import { Keys } from "../http/keys.ts";
+import { Guesses, Keys } from "../http/keys.ts";
 import { type Asking, type Mount, mayDo } from "../http/mount.ts";
 import { problem } from "../http/problem.ts";
 import { Rate } from "../http/rate.ts";
 import { refused } from "../http/server.ts";
 import type { ControlKey } from "../settings.ts";
 import { errorCodes, type Signal } from "./request.ts";
-import { type Pieces, Sipws, type SipwsAnswer, type SipwsParts } from "./sipws.ts";
+import { type Pieces, Sipws, type SipwsParts } from "./sipws.ts";
 
 export interface SipwsMountOptions extends SipwsParts {
   readonly log: Log;
@@ -35,6 +36,7 @@ export function sipwsMount(prefix: string, options: SipwsMountOptions): Mount {
   const { keys, log, get, now = () => performance.now() } = options;
   const sipws = new Sipws(options);
   const wrong = new Rate({ ...wrongKeys, now });
+  const guesses = new Guesses();
   const may = ({ scopes }: Pick<Asking, "scopes">, signal: Signal | undefined) =>
     // Who may change accounts may not stop the service.
     signal === "start" || signal === "stop" ? scopes.has("admin") : mayDo({ scopes }, "accounts");
@@ -43,28 +45,33 @@ export function sipwsMount(prefix: string, options: SipwsMountOptions): Mount {
     return found !== undefined && may(found, signal);
   };
 
+  const limited = (address: string) =>
+    problem("too-many", "too many wrong keys came from this address; wait", {
+      headers: { "Retry-After": String(wrong.wait(address)) },
+    });
+
   const post = async (request: Request, asking: Asking): Promise<Response> => {
     const { address } = asking;
-    if (!wrong.has(address))
-      return problem("too-many", "too many wrong keys came from this address; wait", {
-        headers: { "Retry-After": String(wrong.wait(address)) },
-      });
+    // Behind a proxy on this machine everybody has its address: a right key must not wait for the wrong ones of others.
+    if (!isLoopback(address) && !wrong.has(address)) return limited(address);
     const octets = await readBody(request, mostSipwsBody);
     if (octets instanceof Response) return octets;
-    // A key in the header, or no key where none is configured, is as good as one in the body.
-    const answer = await sipws.post(textOf(octets), (key, signal) =>
-      key === undefined || options.open?.() === true ? may(asking, signal) : isKey(key, signal),
-    );
-    note(answer, address);
-    return sent(answer.pieces);
-  };
-
-  const note = ({ code, reason = "" }: SipwsAnswer, source: string) => {
-    if (code === errorCodes.done) return;
+    let given: string | undefined;
+    const { code, reason, pieces } = await sipws.post(textOf(octets), (key, signal) => {
+      given = key;
+      // A key in the header, or no key where none is configured, is as good as one in the body.
+      return key === undefined || options.open?.() === true ? may(asking, signal) : isKey(key, signal);
+    });
     if (code === errorCodes.key) {
-      wrong.take(source);
-      log.warn("a wrong key was given to change accounts", { source });
-    } else log.warn("accounts could not be changed as was asked", { source, reason });
+      if (!wrong.has(address)) return limited(address);
+      // A program that has a wrong key, and asks again and again, is nobody who guesses.
+      if (guesses.isNew(address, given ?? "")) {
+        wrong.take(address);
+        log.warn("a wrong key was given to change accounts", { source: address });
+      }
+    } else if (code === errorCodes.request || code === errorCodes.unwritten)
+      log.warn("accounts could not be changed as was asked", { source: address, reason });
+    return sent(pieces);
   };
 
   return {
