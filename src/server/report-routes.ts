@@ -1,4 +1,5 @@
 /** The routes as operators see them, and which of them would take a request that nobody makes. */
+import { refuse } from "../agent/index.ts";
 import type { Config, Route, RouteAction } from "../config/config.ts";
 import type { Refusal } from "../control/calls.ts";
 import type { RouteAnswer, RouteQuestion, RoutesControl, RouteView } from "../control/operator.ts";
@@ -43,6 +44,15 @@ export function routeDesk({ config, domainOf, registers }: RouteDeskParts): Rout
         passed.push({ index, line: route.line, why });
         continue;
       }
+      if (!handsOn.has(route.action.type)) {
+        const refusal = refuse(request, new Set(routes.flatMap(({ methods }) => methods ?? [])));
+        if (refusal !== undefined)
+          return answer(
+            "answer",
+            `siproc takes no ${method} by itself, and no route names it under method: ${refusal.status}`,
+            passed,
+          );
+      }
       const groups = matches(route, request) ?? [];
       const view = viewOf(route, index, folder);
       const says = `${view.auth ? "once the caller has proved who it is, " : ""}${saysOf(route.action, view.target)}`;
@@ -63,6 +73,9 @@ export function routeDesk({ config, domainOf, registers }: RouteDeskParts): Rout
     test,
   };
 }
+
+/** What these do with a request is not what a user agent does (RFC 3261 §8.2). */
+const handsOn: ReadonlySet<string> = new Set(["location", "proxy", "drop"]);
 
 /** Why a route does not take a request; undefined: it does. */
 function misfit(

@@ -40,6 +40,7 @@ export async function openApiServer(
   yaml: string,
   files: Readonly<Record<string, string>> = {},
   key: string | undefined = adminKey,
+  domains = "domains: [example.com]\n",
 ): Promise<ApiServer> {
   const folder = mkdtempSync(join(tmpdir(), "siproc-api-"));
   for (const [name, text] of Object.entries(files)) {
@@ -47,7 +48,7 @@ export async function openApiServer(
     writeFileSync(join(folder, name), text, { mode: name.endsWith(".sh") ? 0o755 : 0o644 });
   }
   const file = join(folder, "siproc.yaml");
-  writeFileSync(file, `listen: udp://127.0.0.1:0\ndomains: [example.com]\n${yaml}\n`);
+  writeFileSync(file, `listen: udp://127.0.0.1:0\n${domains}${yaml}\n`);
   const loaded = await loadConfig(file);
   if (!loaded.ok) throw new TypeError(loaded.problems.map(({ message }) => message).join("; "));
   const { config } = loaded;
