@@ -110,14 +110,14 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
   ): Promise<{ added: number; changed: number; removed: number }> => {
     const counts = { added: 0, changed: 0, removed: 0 };
     const algorithms = parts.services.algorithms.join();
-    let strangers = false;
+    const strangers = new Set<string>();
     let n = 0;
     for (const one of made.values()) {
       if (++n % atOnce === 0) await breathe();
       if ("account" in one) {
         const before = stored.get(one.account.user, one.account.domain);
         counts[before === undefined ? "added" : "changed"]++;
-        strangers ||= one.account.disabled;
+        if (one.account.disabled) strangers.add(one.account.user);
         stored.put(one.account);
         parts.told?.("changed", one.account);
         continue;
@@ -125,10 +125,12 @@ export function accountsControl(parts: AccountsParts): AccountsControl {
       const { user, domain } = one.gone;
       if (!stored.remove(user, domain)) continue;
       counts.removed++;
-      strangers = true;
+      strangers.add(user);
       parts.told?.("removed", one.gone);
     }
-    if (strangers) parts.services.forgetStrangers();
+    // Letters with several spellings are compared with care there.
+    const plain = [...strangers].every((user) => /^[\x00-\x7f]*$/.test(user));
+    if (strangers.size > 0) parts.services.forgetStrangers(plain ? strangers : undefined);
     if (parts.services.algorithms.join() !== algorithms) parts.apply();
     tell(counts, made);
     return counts;

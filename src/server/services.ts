@@ -22,6 +22,7 @@ import {
   StatelessProxy,
 } from "../routing/index.ts";
 import {
+  type Binding,
   type DomainOf,
   domainMeant,
   Gruus,
@@ -178,13 +179,17 @@ export class Services implements OnPath {
     }
   }
 
-  /** Whose account is gone, or disabled, is registered no longer. */
-  forgetStrangers(): void {
-    const strangers = [...this.location.all()].filter(({ aor }) => {
+  /** Whose account is gone, or disabled, is registered no longer. `users`: only these, in ASCII, were changed; by default, any. */
+  forgetStrangers(users?: ReadonlySet<string>): void {
+    const strangers: Binding[] = [];
+    for (const binding of this.location.all()) {
+      const { aor } = binding;
       const at = aor.lastIndexOf("@");
-      const account = this.accounts.find(decodeUtf8(aor.slice(0, at)), aor.slice(at + 1));
-      return account === undefined || account.disabled;
-    });
+      const user = aor.slice(0, at);
+      if (users !== undefined && !users.has(user)) continue;
+      const account = this.accounts.find(decodeUtf8(user), aor.slice(at + 1));
+      if (account === undefined || account.disabled) strangers.push(binding);
+    }
     for (const binding of strangers) this.location.remove(binding);
   }
 
