@@ -2,6 +2,7 @@
  * What a SIP packet costs this process: OPTIONS over UDP received, parsed, answered and sent, with the load made by a
  * second process. Prints; asserts nothing. `bun test/bench/udp.bench.ts [seconds]`
  */
+import { Capture } from "../../src/control/capture/store.ts";
 import { createLog } from "../../src/log.ts";
 import { buildResponse } from "../../src/sip/message.ts";
 import { SystemClock, TransportLayer } from "../../src/transport/index.ts";
@@ -29,7 +30,7 @@ const request = Buffer.from(
 );
 
 async function serve(seconds: number): Promise<void> {
-  for (const mode of ["echo", "answer"] as const) {
+  for (const mode of ["echo", "answer", "answer, captured"] as const) {
     let packets = 0;
     const layer = await TransportLayer.open({
       listen: [{ transport: "udp", host: "127.0.0.1", port: 0 }],
@@ -46,6 +47,10 @@ async function serve(seconds: number): Promise<void> {
       },
     });
     const port = layer.listening[0]?.local.port ?? 0;
+    if (mode === "answer, captured") {
+      const capture: Capture = new Capture({ size: 16 << 20, watch: () => {} });
+      layer.tap = capture;
+    }
     const load = Bun.spawn([process.execPath, import.meta.path, "load", String(port)], { stdout: "inherit" });
     await Bun.sleep(500); // Start-up and JIT.
     const [start, cpu, before] = [performance.now(), process.cpuUsage(), packets];
@@ -54,7 +59,7 @@ async function serve(seconds: number): Promise<void> {
     const count = packets - before;
     const rate = count / ((performance.now() - start) / 1000);
     const each = (used.user + used.system) / count;
-    const what = mode === "echo" ? "parse, send the same back" : "parse, build 200, send";
+    const what = mode === "echo" ? "parse, send the same back" : mode.replace("answer", "parse, build 200, send");
     console.log(`udp ${what}: ${Math.round(rate)} packets/s, ${each.toFixed(2)} µs CPU each`);
     load.kill();
     await load.exited;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { CapturedMessage } from "../../src/control/capture/capture.ts";
 import { hepPacket } from "../../src/control/capture/hep.ts";
-import { pcapFile } from "../../src/control/capture/pcap.ts";
+import { pcapFile, pcapRecord } from "../../src/control/capture/pcap.ts";
 import { CaptureRing } from "../../src/control/capture/ring.ts";
 import { Capture } from "../../src/control/capture/store.ts";
 import { PacketRing, readPackets } from "../../src/media/packet-ring.ts";
@@ -148,8 +148,13 @@ test.each([
 
 test("a capture file holds datagrams of any size and family", async () => {
   const file = pcapFile([
-    { at: 2.25, from: { host: "2001:db8::1", port: 1 }, to: { host: "::1", port: 2 }, payload: octets("odd") },
-    { at: 1.5, from: local, to: remote, payload: new Uint8Array(70_000) },
+    pcapRecord({
+      at: 2.25,
+      from: { host: "2001:db8::1", port: 1 },
+      to: { host: "::1", port: 2 },
+      payload: octets("odd"),
+    }),
+    pcapRecord({ at: 1.5, from: local, to: remote, payload: new Uint8Array(70_000) }),
   ]);
   const view = new DataView(file.buffer, file.byteOffset);
   expect([view.getUint32(28, true), view.getUint32(32, true)]).toEqual([1_500_000, 65_535]);

@@ -20,19 +20,25 @@ const snapLength = 262_144;
 const udpHeader = 8;
 const largestIp = 65_535;
 
+/** A datagram as it stands in the file. */
+export interface PcapRecord {
+  readonly at: number;
+  readonly octets: Uint8Array;
+}
+
 /** The file, in the order of the datagrams' times. */
-export function pcapFile(datagrams: readonly Datagram[]): Uint8Array {
-  const sorted = [...datagrams].sort((a, b) => a.at - b.at);
+export function pcapFile(records: readonly PcapRecord[]): Uint8Array {
+  const sorted = [...records].sort((a, b) => a.at - b.at);
   const header = new DataView(new ArrayBuffer(24));
   header.setUint32(0, magic, true);
   header.setUint16(4, 2, true);
   header.setUint16(6, 4, true);
   header.setUint32(16, snapLength, true);
   header.setUint32(20, linkType, true);
-  return Buffer.concat([new Uint8Array(header.buffer), ...sorted.map(record)]);
+  return Buffer.concat([new Uint8Array(header.buffer), ...sorted.map(({ octets }) => octets)]);
 }
 
-function record(datagram: Datagram): Uint8Array {
+export function pcapRecord(datagram: Datagram): PcapRecord {
   const { at } = datagram;
   const from = addressOctets(datagram.from.host);
   const to = addressOctets(datagram.to.host);
@@ -57,7 +63,7 @@ function record(datagram: Datagram): Uint8Array {
   octets.set(payload, udp + udpHeader);
   // Over IPv6 a checksum is a must (RFC 8200 §8.1); of a datagram that is cut nobody can tell.
   if (v6) view.setUint16(udp + 6, udpChecksum(octets.subarray(24), payload.length + udpHeader));
-  return octets;
+  return { at, octets };
 }
 
 function writeIp4(octets: Uint8Array, view: DataView, from: Uint8Array, to: Uint8Array, length: number): void {

@@ -5,7 +5,7 @@
 import type { CaptureAddress, CaptureControl, CapturedMessage, CaptureFilter, CaptureState } from "./capture.ts";
 import { mostMessages } from "./capture.ts";
 import { masked } from "./mask.ts";
-import { type Datagram, pcapFile } from "./pcap.ts";
+import { type Datagram, type PcapRecord, pcapFile, pcapRecord } from "./pcap.ts";
 import { CaptureRing, type KeptMessage } from "./ring.ts";
 import { summarize } from "./summary.ts";
 
@@ -114,21 +114,26 @@ export class Capture implements CaptureControl {
   }
 
   async pcap(filter: CaptureFilter): Promise<Uint8Array> {
-    const datagrams: Datagram[] = [];
+    const records: PcapRecord[] = [];
     const calls = new Map<string, string>();
     let since = performance.now();
+    // A large ring takes longer to be looked through than calls may wait.
+    const pause = async () => {
+      if (performance.now() - since < mostAtOnce) return;
+      await new Promise((resolve) => setImmediate(resolve));
+      since = performance.now();
+    };
     for (const { at, direction, local, remote, text, callId } of this.#matching(filter, 0)) {
-      // A large ring takes longer to be looked through than calls may wait.
-      if (performance.now() - since > mostAtOnce) {
-        await new Promise((resolve) => setImmediate(resolve));
-        since = performance.now();
-      }
+      await pause();
       if (callId !== "") calls.set(callId, local.host);
       const [from, to] = direction === "sent" ? [local, remote] : [remote, local];
-      datagrams.push({ at, from, to, payload: Buffer.from(text, "latin1") });
+      records.push(pcapRecord({ at, from, to, payload: Buffer.from(text, "latin1") }));
     }
-    const packets = (await this.#parts.packets?.(calls)) ?? [];
-    return pcapFile([...datagrams, ...packets]);
+    for (const packet of (await this.#parts.packets?.(calls)) ?? []) {
+      await pause();
+      records.push(pcapRecord(packet));
+    }
+    return pcapFile(records);
   }
 
   close(): void {
