@@ -41,6 +41,8 @@ export class GatewayLeg {
   confirmed = false;
   /** Nobody holds. */
   flows = true;
+  /** There has been an agreement: media goes, or should. */
+  agreed = false;
   readonly #log: Log;
   readonly #exchanges = new Map<string, Exchange>();
   /** Who made an offer in a response, until PRACK or ACK answers it. */
@@ -64,6 +66,12 @@ export class GatewayLeg {
 
   exchange(branch: string): { readonly method: string; readonly by: RelaySide } | undefined {
     return this.#exchanges.get(branch);
+  }
+
+  /** It is a dialog that was there before. */
+  resume(calleeTag: string): void {
+    this.confirmed = true;
+    this.calleeTags.add(calleeTag);
   }
 
   /** Notes who answers a request that began the dialog. */
@@ -208,6 +216,7 @@ export class GatewayLeg {
     if (given === undefined) return undefined;
     far.configure(taken.negotiated);
     near.configure(given.negotiated);
+    this.agreed = true;
     this.flows = taken.negotiated.direction === "sendrecv" && given.negotiated.direction === "sendrecv";
     return given.sdp;
   }

@@ -12,7 +12,7 @@ import type { RelayCount, RelayedBody, RelayRefusal } from "./media-relay-seam.t
 export interface MediaGateway {
   /** Whether the media of a call has to be converted on this branch of its first INVITE. Cheap where the sides are alike. */
   conversion(invite: Request, from: Flow, to: Flow, wish: MediaWish): Profiles | undefined;
-  /** Such an INVITE, before it is forwarded. */
+  /** Such an INVITE, before it is forwarded; or one in a dialog whose media is not known any more. */
   begin(invite: Request, from: Flow, to: Flow, branch: string, profiles: Profiles): RelayedBody | RelayRefusal;
   /** A request within a dialog that has passed here, before it is forwarded. Undefined: that dialog's media is none of ours. */
   request(request: Request, from: Flow, to: Flow, branch: string): RelayedBody | RelayRefusal | undefined;

@@ -131,6 +131,7 @@ export class CallGateway implements MediaGateway {
       );
       if (session === undefined) return unavailable;
       const leg = new GatewayLeg(callId, invite.from.tag ?? "", branch, session, this.#options.log);
+      if (invite.to.tag !== undefined) leg.resume(invite.to.tag);
       const result = leg.request(invite, branch, "a");
       if ("status" in result) {
         this.#options.log.info("an offer cannot be converted", { callId, reason: result.reason });
@@ -235,7 +236,7 @@ export class CallGateway implements MediaGateway {
   }
 
   #over(entry: Entry, why: GatewayEnd): void {
-    const { callId, confirmed } = entry.leg;
+    const { callId, confirmed, agreed } = entry.leg;
     const left = this.#calls.get(callId)?.filter((each) => each !== entry) ?? [];
     if (left.length > 0) this.#calls.set(callId, left);
     else this.#calls.delete(callId);
@@ -244,7 +245,7 @@ export class CallGateway implements MediaGateway {
       this.#sweep = undefined;
     }
     const reason = entry.reason ?? why;
-    if (reason !== "closed" && confirmed) {
+    if (reason !== "closed" && confirmed && agreed) {
       this.#options.log.info("a converted call's media is over, and so is the call", { callId, reason });
       for (const bye of entry.ends.byes(reasons[reason])) this.#options.bye(bye);
     }

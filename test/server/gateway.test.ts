@@ -217,6 +217,20 @@ describe("a call", () => {
   });
 });
 
+test("a call from before a restart goes on with the next offer, from either side", () => {
+  const before = setup();
+  const [alice, bob] = [page(), phone()];
+  before.call(alice, bob);
+  const { invites, asks, answers, calls } = setup();
+  expect(asks(bob, alice, "INVITE", "s1", bob.offer())).toBe("not ours");
+  bob.offerAnswer.rollback();
+  const offered = invites(bob, alice, bob.offer(), "s1", "auto", { to: "a" });
+  expect(bob.take(answers(alice, bob, 200, "s1", alice.answer(offered)))).toBe("sendrecv PCMA");
+  const held = bob.answer(asks(alice, bob, "INVITE", "s2", alice.offer("sendonly")));
+  expect(alice.take(answers(bob, alice, 200, "s2", held))).toBe("sendonly PCMU");
+  expect(calls.size).toBe(1);
+});
+
 describe("the end", () => {
   test("of a branch gives its ports back, and leaves the others; as does the BYE", () => {
     const { calls, invites, asks, answers, sessions } = setup();

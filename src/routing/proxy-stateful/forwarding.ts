@@ -197,13 +197,20 @@ export class Forwarding {
       return gateway?.begin(request, this.from, to, branch, conversion);
     }
     if (this.options.converted === true) {
-      const converted = gateway?.request(request, this.from, to, branch);
-      if (converted !== undefined) this.#converts = true;
-      // From before we were started, or from a call that was silent for too long: nobody could use what it offers.
-      else if (this.isInvite || this.method === "UPDATE") return lost;
-      if (converted !== undefined) return converted;
+      const converted = gateway?.request(request, this.from, to, branch) ?? this.#anew(request, to, branch);
+      if (converted !== undefined) {
+        this.#converts = true;
+        return converted;
+      }
     }
     return this.#relay?.request(request, this.from, to, branch);
+  }
+
+  /** A dialog from before we were started, or one that was silent for too long: its next offer begins its media anew. */
+  #anew(request: Request, to: Flow, branch: string): RelayedBody | RelayRefusal | undefined {
+    const { gateway } = this.around;
+    const profiles = this.isInvite ? gateway?.conversion(request, this.from, to, "auto") : undefined;
+    return profiles === undefined ? undefined : gateway?.begin(request, this.from, to, branch, profiles);
   }
 
   #mediaIn(response: Response, from: Flow): RelayedBody | undefined {
@@ -269,7 +276,6 @@ const longestOffer = 500;
 const noRoutes: readonly string[] = [];
 const plainMark: Mark = { mode: "stateful", nat: false };
 const relayedMark: Mark = { mode: "stateful", nat: true };
-const lost: RelayRefusal = { status: 481, reason: "Media Is Gone" };
 
 function markOf(nat: boolean, converted: boolean): Mark {
   const mark = nat ? relayedMark : plainMark;
