@@ -1,5 +1,5 @@
 /** Requests to the HTTP API: the key that they carry, and what an error says. */
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 
 /** What the server answers when it does not do something: RFC 9457 problem details. */
 export class ApiError extends Error {
@@ -27,9 +27,21 @@ export const key = signal(sessionStorage.getItem(place) ?? "");
 export const gate = signal<"no-key" | "wrong-key" | undefined>(undefined);
 
 export function useKey(next: string): void {
-  key.value = next;
   if (next === "") sessionStorage.removeItem(place);
   else sessionStorage.setItem(place, next);
+  batch(() => {
+    gate.value = undefined;
+    key.value = next;
+    tries.value++;
+  });
+}
+
+/** Changes when a key is given, though it be the same again: what was asked in vain is asked anew. */
+export const tries = signal(0);
+
+/** Whether the server takes a key, by one request: it counts how often it is given wrong ones. @throws ApiError if it does not. */
+export async function tryKey(given: string): Promise<void> {
+  await ask("/v1/status", { headers: { Authorization: `Bearer ${given}` } });
 }
 
 export interface Asked {

@@ -6,7 +6,7 @@ import { span } from "./format.ts";
 import { Gate } from "./gate.tsx";
 import { connection } from "./live.ts";
 import { place, to } from "./route.ts";
-import { server } from "./server.ts";
+import { draining, server } from "./server.ts";
 import { theme, themes } from "./theme.ts";
 import { now } from "./ui/now.ts";
 import { Toasts } from "./ui/toast.tsx";
@@ -155,6 +155,12 @@ function Foot() {
 /** What is shown is old, since when, and that it mends itself. */
 function Lost() {
   const { value } = connection;
+  if (value.state !== "lost" && draining.value)
+    return (
+      <p class="banner" role="alert">
+        <strong>The server is stopping.</strong> It takes no new calls, and ends when those that are up have ended.
+      </p>
+    );
   if (value.state !== "lost") return null;
   return (
     <p class="banner" role="alert">

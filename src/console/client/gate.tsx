@@ -1,18 +1,29 @@
 /** Asks for a key, and says why. */
-import { gate, useKey } from "./api.ts";
+import { useState } from "preact/hooks";
+import { ApiError, gate, reasonOf, tryKey, useKey } from "./api.ts";
 import { textOf } from "./ui/dialog.tsx";
 
+const wrong = "The server does not know this key.";
+
 export function Gate() {
-  const wrong = gate.value === "wrong-key";
+  const [problem, setProblem] = useState(gate.value === "wrong-key" ? wrong : "");
+  const open = async (given: string) => {
+    try {
+      await tryKey(given);
+      useKey(given);
+    } catch (error) {
+      // A key that may not look at everything is a key all the same.
+      if (error instanceof ApiError && error.code === "not-allowed") useKey(given);
+      else setProblem(error instanceof ApiError && error.code === "wrong-key" ? wrong : reasonOf(error));
+    }
+  };
   return (
     <main class="gate">
       <form
         onSubmit={(event) => {
           event.preventDefault();
           const given = textOf(new FormData(event.currentTarget), "key");
-          if (given === "") return;
-          gate.value = undefined;
-          useKey(given);
+          if (given !== "") void open(given);
         }}
       >
         <p class="brand">
@@ -20,9 +31,9 @@ export function Gate() {
           <span>siproc</span>
         </p>
         <h1>This server asks for a key</h1>
-        {wrong && (
+        {problem !== "" && (
           <p class="problem" role="alert">
-            The server does not know this key.
+            {problem}
           </p>
         )}
         <label class="field">
@@ -32,7 +43,7 @@ export function Gate() {
             type="password"
             autoComplete="current-password"
             required
-            {...(wrong && { "aria-invalid": true })}
+            {...(problem !== "" && { "aria-invalid": true })}
           />
         </label>
         <p class="quiet">

@@ -1,7 +1,7 @@
 /** What keeps the console up to date: the server's events, and answers that are asked for anew when an event concerns them. */
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { ApiError, ask, gate, get, key } from "./api.ts";
+import { ApiError, ask, gate, get, tries } from "./api.ts";
 import { type ServerEvent, serverEvents } from "./server-events.ts";
 
 /** How the connection stands. `lost`: since when, ms since 1970. */
@@ -77,7 +77,7 @@ export function follow(path = "/v1/events"): void {
   };
   // A new key is tried at once; so is a network that is back, or a page that is looked at again.
   effect(() => {
-    key.value;
+    tries.value;
     start();
   });
   addEventListener("online", start);
@@ -150,7 +150,7 @@ export class Live<T> {
     this.#stops.push(
       effect(() => {
         generation.value;
-        key.value;
+        tries.value;
         this.now();
       }),
     );
@@ -187,6 +187,8 @@ export class Live<T> {
   }
 
   async #ask(): Promise<void> {
+    // Each request with a wrong key counts against us; the next one follows a better key.
+    if (gate.peek() !== undefined) return;
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;

@@ -69,6 +69,7 @@ function member(value: unknown, name: string): unknown {
     : undefined;
 }
 
+/** Without the marks of the document's own language. */
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" ? value.replaceAll("`", "") : "";
 }

@@ -108,7 +108,7 @@ function Figures({ server, history, seconds }: { server: Status; history: Histor
       <Figure
         title="Answered"
         value={answered + failed === 0 ? "–" : percent(answered / (answered + failed))}
-        more={`of ${count(answered + failed)} calls that ended`}
+        more={`of ${count(answered + failed)} calls`}
       >
         {chart(
           "Calls that ended, a minute",

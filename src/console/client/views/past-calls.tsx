@@ -81,7 +81,11 @@ export function PastCalls() {
               [<Outcome key="outcome" record={record} />, moment(record.begin)],
             ]}
             open={({ callId }) => go(to("calls", "call", callId))}
-            empty={<Empty>No record matches.</Empty>}
+            empty={
+              <Empty>
+                {path === paths.records({ limit: pageSize }) ? "No call has ended yet." : "No record matches."}
+              </Empty>
+            }
           />
           {rows.length >= pageSize && rows.length % pageSize === 0 && (
             <p>

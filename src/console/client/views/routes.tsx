@@ -116,7 +116,8 @@ function DryRun({ tested, tell }: { tested: RouteTest | undefined; tell: (tested
         {problem !== "" && <p class="problem">{problem}</p>}
         {tested !== undefined && (
           <p class="outcome">
-            <strong>{tested.says}</strong> <span class="mono quiet">{tested.uri}</span>
+            <strong>{tested.says.replace(/^./, (first) => first.toUpperCase())}</strong>{" "}
+            <span class="mono quiet">{tested.uri}</span>
             {tested.groups !== undefined && tested.groups.length > 1 && (
               <span class="quiet"> {tested.groups.map((group, n) => `$${n} = ${group}`).join(", ")}</span>
             )}
