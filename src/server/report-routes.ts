@@ -117,7 +117,8 @@ function targetOf(action: RouteAction, folder: string): string {
     case "script":
       return nameOf(action.file, folder);
     case "exec":
-      return action.argv.map((word, i) => (i === 0 ? nameOf(word, folder) : word)).join(" ");
+      // Its arguments may be secrets.
+      return `${nameOf(action.argv[0] ?? "", folder)}${action.argv.length > 1 ? " …" : ""}`;
     case "reply":
       return action.reason === undefined ? String(action.code) : `${action.code} ${action.reason}`;
     case "redirect":

@@ -263,7 +263,7 @@ describe("a dry run of the routes", () => {
     expect(body.map(({ action, target }) => [action, target])).toEqual([
       ["script", "scripts/echo.js"],
       ["script", "scripts/echo.js"],
-      ["exec", "ivr.sh --fast"],
+      ["exec", "ivr.sh …"],
       ["events", ""],
       ["proxy", "sip:192.0.2.1"],
       ["reply", "200"],

@@ -230,6 +230,8 @@ describe("bodies", () => {
     ["is empty", post(""), 200, undefined],
     ["is no JSON", post("{"), 400, "bad-request"],
     ["is of another type", post("{}", "text/plain"), 415, "wrong-type"],
+    ["is nested deep", post(`${"[".repeat(40)}${"]".repeat(40)}`), 400, "bad-request"],
+    ["has brackets in its texts", post(JSON.stringify(["[{".repeat(100), '\\"[['.repeat(40)])), 200, undefined],
     ["is too large", post(JSON.stringify("x".repeat(2000))), 413, "too-large"],
   ] as const)("one that %s", async (_, { init }, status, code) => {
     const { url } = serve();

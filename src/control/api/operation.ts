@@ -32,6 +32,8 @@ export interface Operation {
   readonly query?: TObject | undefined;
   readonly headers?: TObject | undefined;
   readonly body?: TSchema | undefined;
+  /** Octets that the body may have; 256 KiB by default. */
+  readonly mostBody?: number | undefined;
   /** An example of the body, for the document. */
   readonly example?: unknown;
   readonly answers: Readonly<Record<number, Answer>>;

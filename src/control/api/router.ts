@@ -62,7 +62,7 @@ export class Router {
     if (wrong.length > 0) return problem("invalid", detailOf(wrong), { wrong });
     let body: unknown;
     if (entry.body !== undefined) {
-      const read = await readJson(request);
+      const read = await readJson(request, operation.mostBody);
       if (read instanceof Response) return read;
       body = checked(entry.body, read.value, "/", wrong);
       if (wrong.length > 0) return problem("invalid", detailOf(wrong), { wrong });

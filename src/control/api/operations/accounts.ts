@@ -96,6 +96,7 @@ export function accountOperations({ server: { accounts } }: ApiParts): readonly 
       summary: "Many changes at once: all of them, or none.",
       scopes: ["accounts"],
       body: AccountChanges,
+      mostBody: 4 * 1_048_576,
       example: [
         { change: "put", account: { user: "bob", password: "builder" } },
         { change: "remove", user: "carol" },
