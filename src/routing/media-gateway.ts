@@ -39,7 +39,7 @@ export interface GatewayReport {
   readonly callId: string;
   /** Whether it was answered by a 2xx. */
   readonly confirmed: boolean;
-  readonly reason: GatewayEnd | "timeout";
+  readonly reason: GatewayEnd | "timeout" | "stopped";
   /** ms since it began. */
   readonly age: number;
   readonly sessions: readonly number[];
@@ -78,6 +78,7 @@ const reasons: Readonly<Record<Exclude<GatewayReport["reason"], "closed">, strin
   gone: 'SIP;cause=408;text="Media is gone"',
   timeout: 'SIP;cause=408;text="Media timed out"',
   failed: 'SIP;cause=500;text="Media failed"',
+  stopped: 'SIP;cause=503;text="Server stopped"',
 };
 /** ms between two looks at who is silent. */
 const sweepEvery = 15_000;
@@ -203,7 +204,10 @@ export class CallGateway implements MediaGateway {
   close(): void {
     this.#sweep?.cancel();
     this.#sweep = undefined;
-    for (const { leg } of [...this.#calls.values()].flat()) leg.session.close();
+    for (const entry of [...this.#calls.values()].flat()) {
+      entry.reason ??= "stopped";
+      entry.leg.session.close();
+    }
   }
 
   /** Headers that cannot be read were refused before; should one be left, the message is let be. */

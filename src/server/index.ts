@@ -327,8 +327,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
         farewell,
       );
       await settlesWithin(elsewhere.stop(), farewell);
-      services.stateful.stop();
       gateway.close();
+      services.stateful.stop();
       await Promise.all([closeQuietly(media, log), relay.close(), handlers.close()]);
       resolver.close();
       speech.close();

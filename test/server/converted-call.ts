@@ -167,8 +167,9 @@ export function setup(
     text(calls.response(response(status, { from: asked.tag, to: who.tag, body, ...parts }), who.flow, branch));
   /** A call that is up: its INVITE on branch s1. */
   const call = (from: Party, to: Party) => {
-    const offered = invites(from, to, from.offer());
-    const taken = from.take(answers(to, from, 200, "s1", to.answer(offered)));
+    const contact = ({ tag, flow }: Party) => ({ headers: [`Contact: <sip:${tag}@${flow.remote.host}>`] });
+    const offered = invites(from, to, from.offer(), "s1", "auto", contact(from));
+    const taken = from.take(answers(to, from, 200, "s1", to.answer(offered), contact(to)));
     asks(from, to, "ACK", "s1");
     return taken;
   };

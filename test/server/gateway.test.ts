@@ -289,6 +289,16 @@ describe("the end", () => {
     ]);
   });
 
+  test("of the server: calls that are up are hung up, those that ring are not", () => {
+    const { call, calls, invites, byes } = setup();
+    call(page(), phone());
+    const carol = page("c");
+    invites(carol, phone("d"), carol.offer(), "s9", "auto", { callId: "other" });
+    expect(calls.size).toBe(2);
+    calls.close();
+    expect([calls.size, byes.length]).toEqual([0, 2]);
+  });
+
   test("of the media on both sides: silence, and longer on hold", async () => {
     const { call, calls, clock, sessions } = setup();
     const [alice, bob] = [page(), phone()];

@@ -104,9 +104,10 @@ export class StatefulProxy {
     const branch = newBranch(random);
     const via = `SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch};rport`;
     const bye = buildRequest({ method: "BYE", uri, headers: [["Via", via], ...headers] });
-    const over = this.#calls?.passes(bye);
-    const user = { response: () => over?.(200), timeout: () => over?.(200), transportError: () => over?.(200) };
-    transactions.request(bye, flow, user, branch);
+    this.#calls?.passes(bye)?.(200);
+    // Whatever they say to it, the call is over.
+    const nothing = () => {};
+    transactions.request(bye, flow, { response: nothing, timeout: nothing, transportError: nothing }, branch);
   }
 
   /** Closes the records of all calls that are up. */
