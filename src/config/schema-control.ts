@@ -24,7 +24,7 @@ interface Address {
 }
 
 const address: Type<Address> = scalarType<Address>(
-  "an IP address and a port, such as 127.0.0.1:8082 or [::1]:8082",
+  'an IP address and a port, such as 127.0.0.1:8082 or "[::1]:8082"',
   { type: "string" },
   (written) => {
     const [, ipv6, other = "", digits] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(written) ?? [];

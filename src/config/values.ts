@@ -52,15 +52,21 @@ const secretText = text("1 to 256 characters on one line", (value) => /^[^\x00-\
 /** Text that no message may show. */
 export const secret: Type<string> = {
   ...secretText,
-  read: (node, context) =>
-    secretText.read(node, {
+  read(node, context) {
+    // YAML reads 0042 as the number 42: that would be another secret.
+    if (node.kind === "scalar" && typeof node.value === "number") {
+      context.problem(node.at, "found a number; put it in quotes, so that its zeros stay");
+      return undefined;
+    }
+    return secretText.read(node, {
       ...context,
       problem: (at, message) =>
         context.problem(
           at,
           message.startsWith("found") ? `what stands here cannot be used; expected ${secretText.expected}` : message,
         ),
-    }),
+    });
+  },
 };
 
 export const flag: Type<boolean> = scalarType("true or false", { type: "boolean" }, (written) =>

@@ -181,6 +181,7 @@ describe("what is wrong is said with its place", () => {
     ["control: { tls: { cert: no.pem, key: siproc.yaml } }", "1:25: there is no file /"],
     ["control: { listen: [127.0.0.1:8082, '127.0.0.1:8082'] }", "1:37: control listens here already"],
     ["listen: ws://0.0.0.0:80\ncontrol: { listen: 127.0.0.1:80 }", "2:20: port 80 is that of ws in listen"],
+    ["control: { keys: [0123456789] }", "1:19: found a number; put it in quotes, so that its zeros stay"],
     ["control: { keys: [longenough, longenough] }", "1:31: this key is here a second time"],
     ["control: { webhooks: [{ url: 'ftp://a/' }] }", "1:30: found “ftp://a/”; expected an http: or https: URL"],
     ["control: { webhooks: [{ url: 'http://a:b@c/' }] }", "1:30: found “http://a:b@c/”: a URL with a password"],
