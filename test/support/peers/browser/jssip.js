@@ -15,6 +15,10 @@ function follow(started) {
   else started.on("peerconnection", ({ peerconnection }) => hearFrom(peerconnection));
   for (const name of ["progress", "accepted", "confirmed", "hold", "unhold", "reinvite"])
     started.on(name, () => events.push(name));
+  started.on("refer", ({ accept }) => {
+    events.push("refer");
+    accept(follow, media());
+  });
   started.on("ended", ({ cause }) => events.push(`ended ${cause}`));
   started.on("failed", ({ cause }) => events.push(`failed ${cause}`));
 }
