@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { CallControl } from "../../src/call/index.ts";
 import type { CallRecord } from "../../src/control/records.ts";
+import type { RtpStats } from "../../src/media/index.ts";
+import { bindUdp } from "../../src/udp.ts";
 import { freePort } from "../support/peers/ports.ts";
 import { answering, openServer, stopAll, type TestServer } from "../support/server.ts";
 import { bound, UdpPeer } from "../support/udp-peer.ts";
@@ -11,7 +13,7 @@ afterEach(stopAll);
 const offer = ["v=0", "o=tester 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", "m=audio 9 RTP/AVP 0", ""];
 
 /** The next record. */
-function next({ server }: TestServer): Promise<CallRecord> {
+function next({ server }: Pick<TestServer, "server">): Promise<CallRecord> {
   const { promise, resolve, reject } = Promise.withResolvers<CallRecord>();
   const timer = setTimeout(() => reject(new RangeError("no record came")), bound);
   const stop = server.keeping.onRecord((record) => {
@@ -146,6 +148,51 @@ describe("a call's record", () => {
       ...{ targets: [{ uri: uris[0], status: 486 }], quality: undefined },
     });
   });
+});
+
+test("packets that did not arrive are in the record, and the call sounds bad", async () => {
+  const { server, port, calls } = await openServer({ handler: answering });
+  const peer = await UdpPeer.open(port.udp, "127.0.0.1");
+  /** Has the media worker count: what it was sent before, and has read, is in it. */
+  const counted = async (packets: number) => {
+    for (const end = performance.now() + bound; performance.now() < end; ) {
+      const { promise, resolve } = Promise.withResolvers<number>();
+      const observer = { counted: (_: unknown, { receivedPackets }: RtpStats) => resolve(receivedPackets) };
+      server.calls.observers.add(observer);
+      server.calls.find(calls[0]?.facts.id ?? "")?.audio?.count();
+      const came = await promise;
+      server.calls.observers.delete(observer);
+      if (came === packets) return;
+    }
+    throw new RangeError(`${packets} packets never came`);
+  };
+  const sound = await bindUdp({ host: "127.0.0.1", port: 0, onPacket: () => {} });
+  const body = offer.join("\r\n").replace("audio 9", `audio ${sound.port}`).replace("m=", "a=rtcp-mux\r\nm=");
+  const invite = peer.compose("INVITE", { body: `${body}a=rtcp-mux\r\n` });
+  peer.send(invite.bytes());
+  const dialog = await peer.response(invite.callId, "INVITE");
+  peer.send(peer.compose("ACK", { dialog }).bytes());
+  await counted(0);
+  const rtpPort = Number(/m=audio (\d+)/.exec(Buffer.from(dialog.body).toString())?.[1]);
+  for (let sequence = 0; sequence < 100; sequence++) {
+    // Every fifth is lost.
+    if (sequence % 5 === 4) continue;
+    const packet = new DataView(new ArrayBuffer(172));
+    packet.setUint16(0, 0x8000);
+    packet.setUint16(2, sequence);
+    packet.setUint32(4, sequence * 160);
+    packet.setUint32(8, 0xabcdef);
+    sound.send(new Uint8Array(packet.buffer), rtpPort, "127.0.0.1");
+    // No more at a time than a socket of somebody's sound takes.
+    if (sequence % 10 === 8) await counted(0.8 * (sequence + 2));
+  }
+  const record = next({ server });
+  peer.send(peer.compose("BYE", { dialog, sequence: 2 }).bytes());
+  const { quality, worstMos } = await record;
+  sound.close();
+  expect(quality?.received).toMatchObject({ packets: 80, lost: 19 });
+  expect(Math.abs((quality?.received.loss ?? 0) - 19 / 99)).toBeLessThan(0.001);
+  expect(worstMos).toBeLessThan(3);
 });
 
 test("a server that stops makes the records of the calls that it ends", async () => {
