@@ -143,7 +143,7 @@ routes:
     const lines = readFileSync(join(server.folder, "calls.ndjson"), "utf8").trim().split("\n");
     const kept = (await records()).map(({ id: _, ...record }) => record).reverse();
     expect(lines.map((line) => JSON.parse(line))).toEqual(kept);
-  });
+  }, 20_000);
 
   test("siproc trace tells of each message as it passes", () => {
     const messages: CapturedMessage[] = trace.stdout.map((line) => JSON.parse(line));
@@ -186,7 +186,7 @@ routes:
     for (const { callId, method, status } of ofCalls)
       expect(lines).toContain(`${status === undefined ? method : ""}\t${status ?? ""}\t${callId}`);
     expect(tshark(hepFile, "_ws.malformed", ["frame.number"])).toEqual([]);
-  });
+  }, 20_000);
 
   test("no secret is in any of it", async () => {
     const everything = [
