@@ -12,7 +12,7 @@ import type { QualityControl } from "../quality.ts";
 import type { RecordsControl } from "../records.ts";
 import type { Control } from "../status.ts";
 import { openApiDocument } from "./openapi.ts";
-import { json, type Operation, operation } from "./operation.ts";
+import { type Operation, operation } from "./operation.ts";
 import { accountOperations } from "./operations/accounts.ts";
 import { callOperations } from "./operations/calls.ts";
 import { eventOperations } from "./operations/events.ts";
@@ -81,12 +81,12 @@ export function apiMount(parts: ApiParts): Mount {
       scopes: [],
       answers: { 200: { doc: "An OpenAPI 3.1 document.", content: "application/json" } },
       problems: [],
-      run: () => json(document()),
+      run: () => new Response(document(), { headers: { "Content-Type": "application/json" } }),
     }),
   ];
-  let made: object | undefined;
+  let made: string | undefined;
   const document = () => {
-    made ??= openApiDocument(all, tags);
+    made ??= JSON.stringify(openApiDocument(all, tags));
     return made;
   };
   const router = new Router(all);
