@@ -25,7 +25,7 @@ import {
   type RelayReport,
 } from "../routing/index.ts";
 import { type LocalMedia, type Negotiated, OfferAnswer, type SrtpPolicy } from "../sip/offer-answer.ts";
-import { isIpLiteral } from "../transport/index.ts";
+import { isIpLiteral, type TransportLayer } from "../transport/index.ts";
 
 /** What was counted of a converted call, as of one whose media is relayed. */
 export type CountedCall = Omit<RelayReport, "reason"> & { readonly sessions: readonly number[] };
@@ -47,8 +47,9 @@ const lastWords = 3000;
 export interface GatewayParts {
   readonly context: AgentContext;
   readonly media: MediaEngine;
-  /** Is it an address of this server's SIP? */
-  readonly isOwn: (host: string, port: number | undefined) => boolean;
+  readonly transport: Pick<TransportLayer, "isOwn">;
+  /** Calls that are converted at a time, and branches of calls that ring. */
+  readonly most: number;
 }
 
 /** The gateway of the proxies. */
@@ -67,8 +68,11 @@ export class Gateway {
   constructor(parts: GatewayParts) {
     const { clock, log, settings } = parts.context;
     this.calls = new CallGateway({
-      backend: new Pairs(parts, () => this.begun()),
-      isOwn: parts.isOwn,
+      backend: new Pairs(parts, {
+        hasRoom: () => this.size < parts.most,
+        begun: () => this.begun(),
+      }),
+      isOwn: (host, port) => parts.transport.isOwn(host, port),
       bye: (bye) => this.bye(bye),
       ended: ({ callId, confirmed, age, sessions, stats }) => {
         this.#ending.add(callId);
@@ -119,18 +123,24 @@ export class Gateway {
   }
 }
 
+interface PairsUser {
+  hasRoom(): boolean;
+  begun(): void;
+}
+
 class Pairs implements GatewayBackend {
   readonly #parts: GatewayParts;
-  readonly #begun: () => void;
+  readonly #user: PairsUser;
   #opened = 0;
 
-  constructor(parts: GatewayParts, begun: () => void) {
+  constructor(parts: GatewayParts, user: PairsUser) {
     this.#parts = parts;
-    this.#begun = begun;
+    this.#user = user;
   }
 
   open(a: GatewaySide, b: GatewaySide): GatewaySession | undefined {
-    this.#begun();
+    if (!this.#user.hasRoom()) return undefined;
+    this.#user.begun();
     const sideA = this.#side(a, "asks");
     if (sideA === undefined) return undefined;
     const sideB = this.#side(b, "is asked");

@@ -161,7 +161,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const relay = new Relay(config, { transport, families: familiesOf(transport), log, ports: ports.relay });
   closing.push(() => relay.close());
   await relay.use(config).catch(closeAll);
-  const gateway = new Gateway({ context: agent.context, media, isOwn: (host, port) => transport.isOwn(host, port) });
+  const gateway = new Gateway({ context: agent.context, media, transport, most: config.limits.relays });
   const services = new Services(config, {
     gateway,
     ...{ clock, log, store, transport, transactions, resolver, relay },

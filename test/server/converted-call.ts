@@ -138,7 +138,7 @@ export function setup(
     }),
     sessions: new Map(),
   };
-  const gateway = new Gateway({ context, media, isOwn: (host) => host === "203.0.113.7" });
+  const gateway = new Gateway({ context, media, transport: { isOwn: (host) => host === "203.0.113.7" }, most: 30 });
   gateway.bye = (bye) => void byes.push(bye);
   const text = (result: { body?: Uint8Array | undefined } | { status: number } | undefined): string => {
     if (result === undefined) return "not ours";

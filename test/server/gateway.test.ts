@@ -320,13 +320,18 @@ describe("the end", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("of too many branches", () => {
+  test("of too many branches, and of too many calls", () => {
     const { invites, calls } = setup();
     const alice = phone("a");
     const offer = alice.offer();
     const results = Array.from({ length: 20 }, (_, n) => invites(alice, page("b"), offer, `s${n}`));
     expect(results.filter((result) => result === "503")).toHaveLength(4);
     expect(calls.size).toBe(16);
+    const others = Array.from({ length: 20 }, (_, n) => {
+      const carol = phone("c");
+      return invites(carol, page("b"), carol.offer(), "s1", "auto", { callId: `other${n}` });
+    });
+    expect(others.filter((result) => result === "503")).toHaveLength(6);
   });
 });
 
