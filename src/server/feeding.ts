@@ -11,6 +11,8 @@ import type { CallObserver } from "./calls.ts";
 /** What somebody pressed, wrote or said is nobody's business but the handler's: it is told as so many stars. */
 const secret: ReadonlySet<string> = new Set(["digit", "digits", "text", "speech", "body"]);
 const mostStars = 64;
+/** Of URIs that stand in an argument, within brackets or not. */
+const passwordInUri = /(sips?:[^@:>\s]{0,200}):[^@>\s]{0,200}@/gi;
 /** Longer values of arguments are cut. */
 const longest = 500;
 
@@ -53,7 +55,8 @@ export class CallFeed implements CallObserver {
       Object.entries(args).map(([name, value]) => {
         if (typeof value !== "string") return [name, value];
         if (name === "file") return [name, this.#named(value)];
-        return [name, secret.has(name) ? "*".repeat(Math.min(mostStars, value.length)) : value.slice(0, longest)];
+        if (secret.has(name)) return [name, "*".repeat(Math.min(mostStars, value.length))];
+        return [name, value.slice(0, longest).replace(passwordInUri, "$1@")];
       }),
     );
   }
