@@ -9,14 +9,19 @@ import type { AgentContext } from "./context.ts";
 export interface AudioPorts {
   readonly rtpPort: number;
   readonly rtcpPort: number;
+  readonly iceTcp?: boolean | undefined;
   readonly mapped?: { readonly host: string; readonly rtpPort: number; readonly rtcpPort: number } | undefined;
 }
 
 /** Our side of the media as a description may tell it to who is at the other end of `flow`. */
-export function localMediaOn(context: AgentContext, flow: Flow, { rtpPort, rtcpPort, mapped }: AudioPorts): LocalMedia {
+export function localMediaOn(
+  context: AgentContext,
+  flow: Flow,
+  { rtpPort, rtcpPort, mapped, iceTcp }: AudioPorts,
+): LocalMedia {
   const { host } = context.ways.viaFor(flow);
   const seen = seenFrom(flow.local.host, host);
-  const local = { host, port: rtpPort, rtcpPort, ...seen };
+  const local = { host, port: rtpPort, rtcpPort, ...seen, ...(iceTcp && { iceTcp }) };
   // An address that everybody can reach, or that the configuration names, needs nobody to say what it is.
   if (mapped === undefined || seen.public || seen.inside !== undefined || mapped.host === host) return local;
   const far = !isPrivate(flow.remote.host) && !isLoopback(flow.remote.host);

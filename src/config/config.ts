@@ -245,6 +245,8 @@ export interface MediaSettings {
   readonly srtp: SrtpPolicy;
   /** The same of calls that are signalled in clear. */
   readonly srtpClear: SrtpPolicy;
+  /** Browsers may connect to the ports of media by TCP. */
+  readonly iceTcp: boolean;
 }
 
 export interface LimitSettings {

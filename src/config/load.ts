@@ -122,8 +122,8 @@ async function build(node: Node, file: string, context: Context, problems: Probl
   };
 }
 
-function readMedia({ srtp_clear: srtpClear, ...others }: Values["media"]): Config["media"] {
-  return { ...others, srtpClear };
+function readMedia({ srtp_clear: srtpClear, ice_tcp: iceTcp, ...others }: Values["media"]): Config["media"] {
+  return { ...others, srtpClear, iceTcp };
 }
 
 /** The accounts of the file that the configuration names have their problems in that file. */

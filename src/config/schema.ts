@@ -14,7 +14,7 @@ import { accounts, authType, banType, dnsType, drop, registrarType, store, tlsTy
 import { speechType } from "./schema-speech.ts";
 import { trunksType } from "./schema-trunks.ts";
 import { duration, integer, type Key, listOf, mapOf, oneOf, scalarType, size, type Type, text } from "./types.ts";
-import { domain, hostName, path, pattern } from "./values.ts";
+import { domain, flag, hostName, path, pattern } from "./values.ts";
 
 const listenUrl: Type<ListenUrl> = scalarType(
   "an address such as udp://0.0.0.0:5060, tls://[::]:5061 or wss://0.0.0.0:8443",
@@ -134,6 +134,11 @@ const mediaType = mapOf({
     type: oneOf(srtpPolicies),
     default: "off",
     doc: "The same of calls that are signalled over UDP, TCP and WS, where whoever reads along gets the keys.",
+  },
+  ice_tcp: {
+    type: flag,
+    default: false,
+    doc: "Browsers may send audio by TCP, to the same ports, where their network lets no UDP out. Open these for TCP, too.",
   },
   latch: {
     type: latch,

@@ -8,9 +8,10 @@ import type { ToMain, ToWorker } from "./protocol.ts";
 import { Rooms } from "./rooms.ts";
 import { Session, type SessionWorld } from "./session.ts";
 import { TapPort } from "./tap-port.ts";
+import { overTcp, TcpWay } from "./tcp-way.ts";
 import { Tracks } from "./tracks.ts";
 import { ChosenTransport } from "./transport/chosen-transport.ts";
-import { type MediaTransport, seenAbove } from "./transport/transport.ts";
+import { type MediaTransport, seenAbove, type Wire } from "./transport/transport.ts";
 import type { Family } from "./types.ts";
 
 interface Entry {
@@ -18,6 +19,7 @@ interface Entry {
   readonly session: Session;
   readonly transport: MediaTransport;
   readonly pair: PortPair;
+  readonly tcp: TcpWay | undefined;
   paced: boolean;
 }
 
@@ -36,6 +38,9 @@ export class Engine {
   #entries = new Map<number, Entry>();
   readonly #taps: TapPort;
   readonly #mapping: Mapping;
+  /** Where browsers may connect; empty unless they may. */
+  readonly #tcp = new Map<PortPair, TcpWay>();
+  readonly #iceTcp: boolean;
   readonly #rooms = new Rooms();
   /** The last packets' headers, if they are kept. */
   readonly #packets: PacketRing | undefined;
@@ -55,6 +60,7 @@ export class Engine {
     const lateness = new LatenessCount((counted) => post({ type: "late", ...counted }));
     this.#pacer = new Pacer(world.clock, failed, (ms, now) => lateness.note(ms, now));
     this.#ports = new Ports(start.ports, failed);
+    this.#iceTcp = start.iceTcp;
     this.#mapping = new Mapping(start.stun, {
       clock: world.clock,
       random: world.random,
@@ -156,8 +162,14 @@ export class Engine {
 
   async #grow(family: Family, count: number): Promise<void> {
     const ports = await this.#ports.grow(family, count);
+    for (const port of ports) this.#prepare(family, this.#ports.get(family, port));
     this.#post({ type: "ports", family, asked: count, ports, failure: this.#ports.failure });
-    for (const port of ports) this.#watch(this.#ports.get(family, port));
+  }
+
+  #prepare(family: Family, pair: PortPair | undefined): void {
+    if (pair === undefined) return;
+    if (this.#iceTcp) this.#tcp.set(pair, new TcpWay(family, pair.rtp.port, this.#clock));
+    this.#watch(pair);
   }
 
   #watch(pair: PortPair | undefined): void {
@@ -168,7 +180,7 @@ export class Engine {
     const pair = this.#ports.get(family, rtpPort);
     if (pair === undefined) return;
     const noted = this.#packets && new NotedPort(this.#packets, id, rtpPort);
-    const wire = {
+    const toNetwork = {
       rtp: noted
         ? (packet: Uint8Array, port: number, host: string) => {
             noted.sent(packet, port, host);
@@ -177,6 +189,8 @@ export class Engine {
         : (packet: Uint8Array, port: number, host: string) => void pair.rtp.send(packet, port, host),
       rtcp: (packet: Uint8Array, port: number, host: string) => void pair.rtcp.send(packet, port, host),
     };
+    const tcp = this.#tcp.get(pair);
+    const wire = tcp === undefined ? toNetwork : eitherWay(toNetwork, tcp);
     const transport: ChosenTransport = new ChosenTransport(wire, {
       ipv6: family === "ipv6",
       latch: this.#world.latch,
@@ -186,9 +200,17 @@ export class Engine {
     });
     const session = new Session(this.#world, transport, (event) => this.#post({ type: "event", session: id, event }));
     transport.user = session;
+    if (tcp !== undefined)
+      tcp.user = (packet, port, host) => {
+        try {
+          transport.receiveRtp(packet, port, host);
+        } catch (error) {
+          this.#failed(transport, error);
+        }
+      };
     this.#mapping.leave(pair);
     pair.user = noted === undefined ? transport : noted.before(transport);
-    this.#entries.set(id, { id, session, transport, pair, paced: false });
+    this.#entries.set(id, { id, session, transport, pair, tcp, paced: false });
   }
 
   /** A session sends from when its peer can hear. */
@@ -220,6 +242,7 @@ export class Engine {
     this.#rooms.leave(entry.session, false);
     const closing = entry.session.close();
     entry.transport.close();
+    entry.tcp?.leave();
     entry.pair.user = undefined;
     this.#watch(entry.pair);
     this.#post({ type: "free", family: entry.pair.family, rtpPort: entry.pair.rtp.port });
@@ -239,8 +262,20 @@ export class Engine {
   async #end(): Promise<void> {
     await Promise.all([...this.#entries.values()].map((entry) => this.#close(entry)));
     this.#mapping.close();
+    for (const tcp of this.#tcp.values()) tcp.close();
     this.#ports.close();
     this.#world.tracks.close();
     this.#post({ type: "ended" });
   }
+}
+
+/** By connection to those that have one, by datagrams to all others. */
+function eitherWay(wire: Wire, tcp: TcpWay): Wire {
+  return {
+    rtp: (packet, port, host) => {
+      if (host.startsWith(overTcp)) tcp.send(packet, port, host);
+      else wire.rtp(packet, port, host);
+    },
+    rtcp: wire.rtcp,
+  };
 }

@@ -66,7 +66,7 @@ const noStats: RtpStats = {
 
 /** Pairs that are kept free: what a burst of calls takes before more can be bound. */
 const freePorts = 256;
-/** So many where each is asked about every while. */
+/** So many where each is asked about every while, or listens for connections, too. */
 const askedPorts = 16;
 /** Pairs bound at a time: binding one takes the worker some 0.1 ms, in which it sends nothing. */
 const bindAtOnce = 32;
@@ -118,8 +118,16 @@ export class MainThread implements MediaEngine {
     };
     worker.onerror = (event) => this.#workerFailed(worker, errorLine(event.message));
     worker.addEventListener("close", () => this.#workerFailed(worker, "it ended"));
-    const { ports, latch = "private", mediaTimeout = 0, families = ["ipv4"], packets = 0, stun = [] } = this.#options;
-    this.#batch.add({ type: "start", ports, latch, mediaTimeout, packets, stun });
+    const {
+      ports,
+      latch = "private",
+      mediaTimeout = 0,
+      families = ["ipv4"],
+      packets = 0,
+      stun = [],
+      iceTcp = false,
+    } = this.#options;
+    this.#batch.add({ type: "start", ports, latch, mediaTimeout, packets, stun, iceTcp });
     this.#pools.clear();
     for (const family of families) {
       this.#pools.set(family, { free: [], mapped: new Map(), coming: 0, exhausted: false });
@@ -131,7 +139,8 @@ export class MainThread implements MediaEngine {
   #refill(family: Family): void {
     const pool = this.#pools.get(family);
     if (pool === undefined || pool.exhausted) return;
-    const wanted = this.#options.freePorts ?? (this.#options.stun?.length ? askedPorts : freePorts);
+    const wanted =
+      this.#options.freePorts ?? (this.#options.stun?.length || this.#options.iceTcp ? askedPorts : freePorts);
     const missing = Math.min(wanted - pool.free.length, bindAtOnce) - pool.coming;
     // Some at a time: one message for many.
     if (missing < Math.min(wanted, bindAtOnce) / 4) return;
@@ -210,6 +219,7 @@ export class MainThread implements MediaEngine {
     }
     const id = ++this.#lastSession;
     const session = new Session(id, rtpPort, (message) => this.#batch.add(message), this.#taps);
+    session.iceTcp = this.#options.iceTcp === true;
     session.mapped = pool.mapped.get(rtpPort);
     pool.mapped.delete(rtpPort);
     this.#sessions.set(id, session);
@@ -304,6 +314,7 @@ class Session implements MediaSession {
   readonly rtpPort: number;
   readonly rtcpPort: number;
   mapped: MappedPorts | undefined;
+  iceTcp = false;
   listener: (event: MediaEvent) => void = () => {};
   readonly id: number;
   #send: (message: ToWorker) => void;

@@ -22,6 +22,7 @@ export type ToWorker =
       mediaTimeout: number;
       packets: number;
       stun: readonly StunServer[];
+      iceTcp: boolean;
     }
   /** Which packets are kept of these sessions; answered by `packets`. */
   | { type: "packets"; question: number; sessions: readonly number[] }

@@ -28,12 +28,14 @@ export interface MediaOptions {
   latch?: LatchRule;
   /** Report `silent` after so many ms without RTP or RTCP of a peer that is allowed to send; 0, the default: never. */
   mediaTimeout?: number;
-  /** How many port pairs to keep bound and free for new sessions; 256 by default, 16 where STUN servers are asked about them. */
+  /** How many port pairs to keep bound and free for new sessions; 256 by default, 16 with `stun` or `iceTcp`. */
   freePorts?: number;
   /** Octets for the headers of the last packets; 0, the default: none are kept. */
   packets?: number;
   /** Servers that say under which addresses a NAT shows our ports; none by default. */
   stun?: readonly StunServer[];
+  /** Browsers may connect to a call's port by TCP (RFC 6544); false by default. */
+  iceTcp?: boolean;
 }
 
 export interface StunServer {
@@ -168,6 +170,8 @@ export interface MediaSession {
   readonly rtcpPort: number;
   /** As a STUN server saw them when the session was opened; undefined: none did. */
   readonly mapped?: MappedPorts | undefined;
+  /** Browsers may connect to `rtpPort` by TCP. */
+  readonly iceTcp?: boolean;
   /** What offer and answer have agreed upon; may be called again at any time. */
   configure(configuration: Configuration): void;
   /** Plays a sound file, mixed with what already plays. `file` is an absolute path. Ends with `played` or `error`. */

@@ -129,6 +129,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     latch: config.media.latch,
     packets: packetsSize(config),
     stun: config.stun,
+    iceTcp: config.media.iceTcp,
   }).catch(closeAll);
   closing.push(() => closeQuietly(media, log));
   const resolver = Resolver.fromSystem({

@@ -17,6 +17,8 @@ export interface LocalMedia {
   public?: boolean;
   /** The same ports' address within our own network, where it is another one: a further candidate of ICE. */
   inside?: string | undefined;
+  /** With ICE, the peer may connect to the port by TCP. */
+  iceTcp?: boolean;
   /**
    * What a NAT makes of the ports, which are at an address of our own network: a further candidate of ICE, and without ICE
    * what the peer is told, if it is far.

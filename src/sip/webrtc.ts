@@ -183,18 +183,27 @@ const nothing: IceDtls = { ufrag: "", pwd: "", candidates: [], fingerprints: [],
 /** RFC 8445 §5.1.2: a host candidate of our one component, the better the higher its preference. */
 const priorityOf = (preference: number) => 126 * 0x1000000 + preference * 0x100 + 255;
 
+/** The local preference of those by TCP to which the peer connects (RFC 6544 §4.2). */
+const passiveTcp = 4 * 0x2000 + 0x1fff;
 /** A server-reflexive one. */
 const reflexivePriority = 100 * 0x1000000 + 0xffff * 0x100 + 255;
 
 /** The lines of an m-line of ours. */
 export function webRtcLines(
   { local, fingerprint, setup, mid, iceless }: OwnWebRtc,
-  { host, port, inside, reflexive }: Pick<LocalMedia, "host" | "port" | "inside" | "reflexive">,
+  { host, port, inside, reflexive, iceTcp }: Pick<LocalMedia, "host" | "port" | "inside" | "reflexive" | "iceTcp">,
 ): string {
   if (iceless) return `a=fingerprint:${fingerprint}\r\na=setup:${setup}\r\n`;
   const candidate = (address: string, n: number) =>
     `a=candidate:${n} 1 udp ${priorityOf(0x10000 - n)} ${address} ${port} typ host\r\n`;
-  const candidates = [host, ...(inside === undefined ? [] : [inside])].map((address, i) => candidate(address, i + 1));
+  const hosts = [host, ...(inside === undefined ? [] : [inside])];
+  const candidates = hosts.map((address, i) => candidate(address, i + 1));
+  if (iceTcp)
+    hosts.forEach((address, i) => {
+      const n = candidates.length + 1;
+      const priority = 126 * 0x1000000 + (passiveTcp - i) * 0x100 + 255;
+      candidates.push(`a=candidate:${n} 1 tcp ${priority} ${address} ${port} typ host tcptype passive\r\n`);
+    });
   if (reflexive !== undefined)
     candidates.push(
       `a=candidate:${candidates.length + 1} 1 udp ${reflexivePriority} ${reflexive.host} ${reflexive.port} typ srflx raddr ${host} rport ${port}\r\n`,

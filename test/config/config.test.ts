@@ -77,6 +77,7 @@ limits: { calls: 10, calls_per_source: 2, drain: 30s }
       latch: true,
       srtp: "required",
       srtpClear: "off",
+      iceTcp: false,
     });
     expect(config.log).toEqual({
       level: "debug",

@@ -321,6 +321,16 @@ describe("an offer of ours", () => {
     ]);
   });
 
+  test("lets browsers connect by TCP where that is wanted, and prefers datagrams", () => {
+    const offer = agent(true).offer({ ...local, inside: "192.168.0.1", iceTcp: true });
+    const sdp = parseSdp(offer.ok ? offer.sdp : "");
+    if ("failure" in sdp) throw new TypeError(sdp.failure);
+    expect(sdp.media[0]?.iceDtls?.candidates.slice(2)).toEqual([
+      "3 1 tcp 2124414975 203.0.113.1 10000 typ host tcptype passive",
+      "4 1 tcp 2124414719 192.168.0.1 10000 typ host tcptype passive",
+    ]);
+  });
+
   const seen = { host: "203.0.113.21", port: 30_000, rtcpPort: 30_002 };
   test("names what a NAT makes of our ports, as a STUN server saw it", () => {
     const offer = agent(true).offer({

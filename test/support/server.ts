@@ -84,6 +84,7 @@ export async function openServer(options: TestServerOptions = {}): Promise<TestS
       latch: "private",
       srtp: "required",
       srtpClear: "off",
+      iceTcp: false,
     },
     log: { level: "debug", format: "pretty" },
   });

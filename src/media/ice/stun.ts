@@ -215,7 +215,8 @@ function mask(transaction: Uint8Array): Buffer {
 }
 
 function xorAddress(host: string, port: number, transaction: Uint8Array): Buffer {
-  const bare = host.split("%", 1)[0] ?? "";
+  // Peers that have connected are told where from.
+  const bare = host.replace(/^tcp:/, "").split("%", 1)[0] ?? "";
   const address = isIpv4(bare)
     ? Uint8Array.from(bare.split("."), Number)
     : Uint8Array.from((parseIpv6(bare) ?? []).flatMap((group) => [group >> 8, group & 255]));

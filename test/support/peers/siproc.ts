@@ -26,6 +26,8 @@ export interface ServerOptions {
   codecs?: readonly ("PCMU" | "PCMA" | "G722" | "opus")[];
   /** Log warnings and errors only, for load. That it listens is then seen by its port. */
   quiet?: boolean;
+  /** More of `media:`, as in a flow mapping. */
+  media?: string;
   /** Further listeners, each on a port of its own. Those with TLS need `tls` in `config`. */
   listen?: readonly ("tls" | "ws" | "wss")[];
   /** Words put before the command, such as `taskset -c 0`. */
@@ -72,7 +74,7 @@ export async function siproc(options: ServerOptions): Promise<Server> {
   ];
   const config = [
     `listen: ${JSON.stringify(listeners)}`,
-    `media: { ports: ${media.join("-")}, codecs: [${(options.codecs ?? ["PCMU", "PCMA"]).join(", ")}] }`,
+    `media: { ports: ${media.join("-")}, codecs: [${(options.codecs ?? ["PCMU", "PCMA"]).join(", ")}], ${options.media ?? ""} }`,
     options.quiet ? "log: { level: warn }" : "",
     options.config,
     "",
