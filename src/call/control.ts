@@ -25,6 +25,8 @@ export interface CallFacts {
   headers: readonly (readonly [name: string, value: string])[];
   /** What whoever placed the call gave its handler to work with. */
   variables?: Readonly<Record<string, string>> | undefined;
+  /** The Call-ID of the call whose handler placed this one. */
+  placedBy?: string | undefined;
 }
 
 /** Why a command fails that comes, or is still under way, when its call has ended: no fault of the handler's. */

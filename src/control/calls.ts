@@ -5,6 +5,8 @@ export interface CallView {
   /** Short and unique in this process. */
   readonly id: string;
   readonly callId: string;
+  /** The Call-ID of the call whose handler placed this one. */
+  readonly placedBy?: string | undefined;
   readonly direction: "incoming" | "outgoing";
   readonly state: "ringing" | "answered" | "held";
   /** URIs without passwords. */

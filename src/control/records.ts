@@ -11,6 +11,8 @@ export interface CallRecord {
   /** Our id of the call, as the log has it; undefined for a forwarded one. */
   readonly call: string | undefined;
   readonly callId: string;
+  /** The Call-ID of the call whose handler placed this one. */
+  readonly placedBy?: string | undefined;
   /** `outgoing`: we placed it. */
   readonly direction: "incoming" | "outgoing";
   readonly caller: string;

@@ -165,7 +165,7 @@ function leastOf(...scores: (number | undefined)[]): number | undefined {
 const cut = (text: string) => (text.length > longest ? text.slice(0, longest) : text);
 
 function handledRecord(call: Call, story: Story, over: NonNullable<Story["over"]>): MadeRecord {
-  const { id, callId, direction, remoteUri, localUri, remoteUser, localUser } = call.facts;
+  const { id, callId, direction, remoteUri, localUri, remoteUser, localUser, placedBy } = call.facts;
   const incoming = direction === "incoming";
   const { begin, ring, answer, handler, source } = story;
   const { end, at } = over;
@@ -173,6 +173,7 @@ function handledRecord(call: Call, story: Story, over: NonNullable<Story["over"]
     kind: "handled",
     call: id,
     callId: cut(callId),
+    placedBy: placedBy === undefined ? undefined : cut(placedBy),
     direction,
     caller: cut(withoutPassword(incoming ? remoteUri : localUri)),
     callee: cut(withoutPassword(incoming ? localUri : remoteUri)),

@@ -74,7 +74,7 @@ export class Calls implements Peers {
   draining = false;
   /** What calls the handlers' calls for them. */
   dialer: Dialer = {
-    dial: (_by, uri, { handler, ...options }) => this.place({ uri, ...options }, handler),
+    dial: (by, uri, { handler, ...options }) => this.place({ uri, ...options }, handler, undefined, by.facts),
     dialOn: (_by, uri, { user, ...options }) => this.placeOn({ uri, ...options }, user),
   };
   /** Lets the handler of a call call whom it likes. */
@@ -152,13 +152,19 @@ export class Calls implements Peers {
     return true;
   }
 
-  /** Places a call that `handler` handles. */
-  place(options: InviteOptions, handler: Handler, ended?: (end: SessionEnd) => void): Call | InviteFailure {
+  /** Places a call that `handler` handles. `by`: the call whose handler wants it. */
+  place(
+    options: InviteOptions,
+    handler: Handler,
+    ended?: (end: SessionEnd) => void,
+    by?: CallFacts,
+  ): Call | InviteFailure {
     if (this.draining) return { failure: "the server is stopping" };
     if (this.#calls.size >= this.limits.calls) return { failure: "too many calls are up" };
     let call: Call | undefined;
     const session = invite(this.#around.agent.context, options, (session, request) => {
-      call = this.#adopt(session, outgoingFacts(this.#id(), request), undefined, ended);
+      const facts = { ...outgoingFacts(this.#id(), request), placedBy: by?.callId };
+      call = this.#adopt(session, facts, undefined, ended);
       return call;
     });
     if ("failure" in session) return session;

@@ -49,7 +49,12 @@ export class ServerDialer implements Dialer {
     if (maxForwards <= 0) return tooFar;
     return "failure" in way
       ? way
-      : this.#parts.calls.place({ ...way, headers, maxForwards, prefer: by.session.offerAnswer.codec }, handler);
+      : this.#parts.calls.place(
+          { ...way, headers, maxForwards, prefer: by.session.offerAnswer.codec },
+          handler,
+          undefined,
+          by.facts,
+        );
   }
 
   dialOn(by: Call, target: string, given: Parameters<Dialer["dialOn"]>[2]): Session | InviteFailure {

@@ -219,10 +219,11 @@ function viewOf(
   { call, parties, handler, source, since, answered, held }: Known,
   quality: Quality | undefined,
 ): CallView {
-  const { id, callId, direction, remoteName } = call.facts;
+  const { id, callId, placedBy, direction, remoteName } = call.facts;
   return {
     id,
     callId,
+    placedBy,
     direction,
     from: parties.from,
     to: parties.to,

@@ -23,6 +23,7 @@ export const Quality = named("Quality", {
 export const Call = named("Call", {
   id: text("Short and unique while the server runs."),
   callId: text("The Call-ID."),
+  placedBy: optional(text("The Call-ID of the call whose handler placed this one.")),
   direction: choice(["incoming", "outgoing"]),
   state: choice(["ringing", "answered", "held"]),
   from: text("The caller's URI."),

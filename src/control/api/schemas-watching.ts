@@ -13,6 +13,7 @@ export const Record = named(
     kind: choice(["handled", "forwarded"], "Whether a handler of ours had it, or a proxy forwarded it."),
     call: optional(text("Our id of the call; missing for a forwarded one.")),
     callId: text(),
+    placedBy: optional(text("The Call-ID of the call whose handler placed this one.")),
     direction: choice(["incoming", "outgoing"]),
     caller: text(),
     callee: text(),

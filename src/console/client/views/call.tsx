@@ -8,6 +8,7 @@ import { Ladder } from "../ladder/ladder.tsx";
 import { Reader } from "../ladder/reader.tsx";
 import { type FeedEvent, useLive } from "../live.ts";
 import { paths } from "../paths.ts";
+import { to } from "../route.ts";
 import type { LogLine } from "../shapes.ts";
 import { Download } from "../ui/download.tsx";
 import { LogLines } from "../ui/log-lines.tsx";
@@ -17,6 +18,9 @@ import { Recordings } from "./call-recordings.tsx";
 import { CallSound } from "./call-sound.tsx";
 import { Since, State } from "./calls.tsx";
 import { Outcome } from "./past-calls.tsx";
+
+/** As many as the API takes at once. */
+const mostCallIds = 16;
 
 export function Call({ callId }: { callId: string }) {
   const { value: up, error } = useLive<readonly ListedCall[]>(paths.calls, callsFreshness);
@@ -31,6 +35,7 @@ export function Call({ callId }: { callId: string }) {
 
   // A proxy forwards it, or it was long ago: its messages may say more.
   const foreign = up !== undefined && records !== undefined && call === undefined && record === undefined;
+  const family = useFamily(callId, up ?? [], found === undefined ? records?.[0] : undefined);
   const from = record?.caller ?? call?.from;
   const called = record?.callee ?? call?.to;
   return (
@@ -52,7 +57,7 @@ export function Call({ callId }: { callId: string }) {
           <Facts facts={found === undefined && record !== undefined ? factsOfRecord(record) : factsOfCall(call)} />
         )}
       </Card>
-      <Signalling callId={callId} live={found !== undefined || foreign} />
+      <Signalling callIds={family} live={found !== undefined || foreign} />
       <CallSound call={call} asked={soundOf({ callId, call: found, foreign })} record={record} />
       <div class="split">
         <CallLog callId={callId} mine={mine} />
@@ -75,9 +80,10 @@ function Standing({ call, record }: { call: ListedCall | undefined; record: Kept
       </span>
     );
   if (record === undefined) return null;
+  if (record.answer !== undefined) return <span class="quiet">ended after {clock(record.seconds)}</span>;
   return (
     <span>
-      <Outcome record={record} /> <span class="quiet">over</span>
+      <Outcome record={record} />
     </span>
   );
 }
@@ -95,6 +101,7 @@ function factsOfCall(call: ListedCall | undefined): FactRows {
     ["Begun", moment(call.since)],
     ["Answered", call.answered === undefined ? undefined : moment(call.answered)],
     ["From the address", call.source],
+    placedBy(call),
     ["Call-ID", <span class="mono">{call.callId}</span>],
   ];
 }
@@ -112,6 +119,7 @@ function factsOfRecord(record: KeptRecord): FactRows {
     ["Ended by", record.cause === undefined ? record.ending : `${record.ending}, ${record.cause}`],
     ["Let in as", record.user],
     ["Source", record.source],
+    placedBy(record),
     [
       "Sent to",
       record.targets
@@ -120,6 +128,11 @@ function factsOfRecord(record: KeptRecord): FactRows {
     ],
     ["Call-ID", <span class="mono">{record.callId}</span>],
   ];
+}
+
+/** The way to the call whose handler placed this one. */
+function placedBy({ placedBy: by }: { readonly placedBy?: string | undefined }): FactRows[number] {
+  return ["Placed by", by === undefined ? undefined : <a href={to("calls", "call", by)}>another call</a>];
 }
 
 function securityOf(security: string | undefined): string | undefined {
@@ -131,11 +144,33 @@ function securityOf(security: string | undefined): string | undefined {
   return security === undefined ? undefined : (words[security] ?? security);
 }
 
-function Signalling({ callId, live }: { callId: string; live: boolean }) {
-  const { value, error } = useLive<readonly CapturedMessage[]>(paths.capture({ callId, limit: 500 }), {
-    ...(live && { every: 2000 }),
-    on: (event) => event.callId === callId,
-  });
+/**
+ * The Call-IDs of a call and of those that its handler placed, or whose handler placed it: their messages are one story.
+ * A Call-ID with a comma, which RFC 3261 allows in none, could not be asked for.
+ */
+function useFamily(callId: string, up: readonly ListedCall[], record: KeptRecord | undefined): readonly string[] {
+  const around =
+    record === undefined
+      ? undefined
+      : paths.records({ from: record.begin - 1000, until: record.end + 1000, limit: 500 });
+  const { value: records } = useLive<readonly KeptRecord[]>(around, {});
+  const relatives = useRef(new Set<string>());
+  const all = [...up, ...(records ?? [])];
+  const mine = all.find((one) => one.callId === callId);
+  if (mine?.placedBy !== undefined) relatives.current.add(mine.placedBy);
+  for (const one of all) if (one.placedBy === callId) relatives.current.add(one.callId);
+  return [callId, ...relatives.current].filter((id) => !id.includes(",")).slice(0, mostCallIds);
+}
+
+function Signalling({ callIds, live }: { callIds: readonly string[]; live: boolean }) {
+  const [callId = ""] = callIds;
+  const { value, error } = useLive<readonly CapturedMessage[]>(
+    callIds.length === 0 ? undefined : paths.capture({ callId: callIds.join(","), limit: 500 }),
+    {
+      ...(live && { every: 2000 }),
+      on: (event) => event.callId !== undefined && callIds.includes(event.callId),
+    },
+  );
   const [chosen, choose] = useState<number | undefined>(undefined);
   const first = value?.[0]?.id;
   useEffect(() => {

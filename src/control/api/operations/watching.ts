@@ -9,6 +9,8 @@ import { json, type Operation, operation } from "../operation.ts";
 import { History, LiveQuality, LogLine, Message, Record } from "../schemas-watching.ts";
 import { choice, limit, line } from "../shapes.ts";
 
+/** Calls whose messages are asked for together: one, and those that its handler placed. */
+const mostCallIds = 16;
 const exact = { additionalProperties: false };
 const optional = (expected: string, doc?: string) =>
   Type.Optional(line(expected, { most: 512, ...(doc !== undefined && { doc }) }));
@@ -82,13 +84,27 @@ export function watchingOperations({ server: { keeping }, logs, history }: ApiPa
       doc: "As many as `capture.size` of the configuration has room for. Passwords, nonces and keys in them read `*`.",
       scopes: ["read"],
       query: Type.Object(
-        { ...captureFilter, after: whole("Only those after this message."), limit: limit(mostMessages, mostMessages) },
+        {
+          ...captureFilter,
+          callId: Type.Optional(
+            Type.Array(line("a Call-ID", { most: 512 }), {
+              maxItems: mostCallIds,
+              description: "Of one of these calls, with commas between them.",
+            }),
+          ),
+          after: whole("Only those after this message."),
+          limit: limit(mostMessages, mostMessages),
+        },
         exact,
       ),
       answers: { 200: { doc: "A row for each.", schema: Type.Array(Message) } },
       problems: [],
-      run: ({ query: { after, limit: most, ...filter } }) =>
-        json(keeping.capture.messages(filter, { after, limit: most })),
+      run({ query: { after, limit: most = mostMessages, callId, ...filter } }) {
+        const found = (callId ?? [undefined]).flatMap((one) =>
+          keeping.capture.messages({ ...filter, callId: one }, { after, limit: most }),
+        );
+        return json(found.sort((a, b) => a.id - b.id).slice(0, most));
+      },
     }),
     operation({
       id: "getPcap",
