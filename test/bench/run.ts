@@ -11,6 +11,7 @@ import { buildHere, isStale } from "../../tools/build.ts";
 import { missing } from "../support/peers/available.ts";
 import { answerBench } from "./answer.ts";
 import { bridgeBench } from "./bridge.ts";
+import { gatewayBench } from "./gateway.ts";
 import type { Row } from "./load.ts";
 import { heldBench, leakBench } from "./memory.ts";
 import { proxyBench } from "./proxy.ts";
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, () => AsyncIterable<Row>>> = {
   relay: relayBench,
   bridge: bridgeBench,
   webrtc: webRtcBench,
+  gateway: gatewayBench,
   held: heldBench,
   leak: leakBench,
 };
