@@ -35,8 +35,8 @@ export async function askOctets(file: string, what: string, ms = 30_000): Promis
 }
 
 /**
- * Tells of each value of a stream of JSON lines, until the server ends, `heard` says false, SIGINT or SIGTERM comes, or `ms` are
- * over. Throws where there is no server.
+ * Tells of each value of a stream of JSON lines, until the server ends, `heard` says false, SIGINT or SIGTERM comes, stdout is
+ * closed, or `ms` are over. Throws where there is no server.
  */
 export async function stream(
   file: string,
@@ -49,6 +49,8 @@ export async function stream(
   const timer = ms === undefined ? undefined : setTimeout(end, ms);
   process.once("SIGINT", end);
   process.once("SIGTERM", end);
+  // Whoever read it has gone away.
+  process.stdout.once("error", end);
   try {
     const response = await reach(file, what, { signal: over.signal });
     if (!response.ok) throw new ServerFault(`it answers ${response.status}`);
@@ -65,6 +67,7 @@ export async function stream(
     clearTimeout(timer);
     process.off("SIGINT", end);
     process.off("SIGTERM", end);
+    process.stdout.off("error", end);
     over.abort();
   }
 }
