@@ -12,6 +12,7 @@ import {
   mapOf,
   oneOf,
   scalarType,
+  shown,
   type Type,
   text,
   type ValuesOf,
@@ -99,6 +100,10 @@ const tls: Type<ControlTls> = {
         passphrase: undefined,
         selfSigned: true,
       };
+    }
+    if (node.kind === "scalar") {
+      context.problem(node.at, `found ${shown(node)}; expected ${tls.expected}`);
+      return undefined;
     }
     const read = tlsMap.read(node, context);
     if (read === undefined) return undefined;

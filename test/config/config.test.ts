@@ -178,6 +178,7 @@ describe("what is wrong is said with its place", () => {
     ["control: { keys: [{ name: a }] }", "1:19: the key is missing, as in"],
     ["control: { keys: [{ key: long enough }] }", "1:26: this key cannot be used"],
     ["control: { keys: [{ key: longenough, scopes: [all] }] }", "1:47: found “all”: expected one of read, calls"],
+    ["control: { tls: true }", "1:17: found “true”; expected self-signed, or a map of cert, key"],
     ["control: { tls: { cert: a } }", "1:17: tls needs both cert and key; key is missing"],
     ["control: { tls: { cert: no.pem, key: siproc.yaml } }", "1:25: there is no file /"],
     ["control: { listen: [127.0.0.1:8082, '127.0.0.1:8082'] }", "1:37: control listens here already"],

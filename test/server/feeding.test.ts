@@ -20,7 +20,7 @@ function told(tell: (feed: CallFeed) => void): Record<string, unknown>[] {
   return heard;
 }
 
-test.each([
+const cases = [
   [
     { name: "DTMF", digit: "7", duration: 160 },
     { digit: "*", duration: 160 },
