@@ -19,7 +19,7 @@ import type { TransportLayer } from "../transport/index.ts";
 import { CallRecords } from "./call-records.ts";
 import type { Calls } from "./calls.ts";
 import type { Gateway } from "./gateway.ts";
-import { PacketLog, type PacketSource } from "./packet-log.ts";
+import { PacketLog, type PacketSource, packetsSize } from "./packet-log.ts";
 import { type CountedRelay, QualityMonitor } from "./quality-monitor.ts";
 import type { Relay } from "./relay.ts";
 
@@ -47,6 +47,7 @@ export class Keeping implements RecordsControl {
   readonly made: CallRecords;
   readonly capture: Capture;
   readonly #parts: KeepingParts;
+  readonly #packetsSize: number;
   readonly #packets: PacketLog;
   readonly #relayed: PacketLog;
   #file: { readonly settings: RecordSettings; readonly file: LogFile } | undefined;
@@ -56,6 +57,7 @@ export class Keeping implements RecordsControl {
   constructor(config: Config, parts: KeepingParts) {
     const { clock, log, relay, gateway, calls, store, transport } = parts;
     this.#parts = parts;
+    this.#packetsSize = packetsSize(config);
     this.#packets = new PacketLog(parts.media);
     this.#relayed = new PacketLog(parts.relay);
     const now = Date.now;
@@ -113,6 +115,8 @@ export class Keeping implements RecordsControl {
 
   /** Takes over a configuration that was read again. */
   use(config: Config): void {
+    if (packetsSize(config) !== this.#packetsSize)
+      this.#parts.log.warn("capture.packets has changed; that takes a restart");
     try {
       this.#openFile(config.records);
     } catch (error) {

@@ -5,7 +5,7 @@ import type { CallRecord } from "../../src/control/records.ts";
 import type { RtpStats } from "../../src/media/index.ts";
 import { bindUdp } from "../../src/udp.ts";
 import { freePort } from "../support/peers/ports.ts";
-import { answering, openServer, stopAll, type TestServer } from "../support/server.ts";
+import { answering, configured, openServer, stopAll, type TestServer } from "../support/server.ts";
 import { bound, UdpPeer } from "../support/udp-peer.ts";
 
 afterEach(stopAll);
@@ -221,4 +221,23 @@ test("messages are captured only while somebody looks", async () => {
   stop();
   expect(capture.captureState().active).toBe(false);
   expect(server.transport.tap).toBeUndefined();
+});
+
+test("a configuration that is read again changes what is captured; a file of records that cannot be had is said", async () => {
+  const { server, log } = await openServer({});
+  const { capture } = server.keeping;
+  const changed = await configured({
+    capture: { size: 1 << 20, packets: 4096 },
+    hep: { server: { host: "127.0.0.1", port: 9 }, id: 1, password: undefined },
+    records: { keep: 3_600_000, most: 10, file: "/nowhere/calls.ndjson", rotate: 1_000_000, files: 1 },
+  });
+  server.reload(changed);
+  expect(capture.captureState()).toMatchObject({ active: true, size: 1 << 20 });
+  expect(log.join("\n")).toContain("capture.packets has changed; that takes a restart");
+  expect(log.join("\n")).toContain("call records cannot be written to /nowhere/calls.ndjson");
+  server.reload({ ...changed, capture: { size: 0, packets: 4096 } });
+  // The capture server still wants what passes.
+  expect(capture.captureState().active).toBe(true);
+  server.reload(await configured({}));
+  expect(capture.captureState().active).toBe(false);
 });
