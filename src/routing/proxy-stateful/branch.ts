@@ -118,6 +118,7 @@ export class Branch implements ClientUser {
   transportError(_reason: string, transaction: ClientTransaction): void {
     if (transaction !== this.#client || this.#state === "finished") return;
     this.#failed();
+    this.#endMedia(undefined);
     if (this.#mayGoOn() && this.#nextHop()) return;
     this.#flowLost(this.#target.flow === undefined ? 503 : 430);
   }
@@ -194,6 +195,7 @@ export class Branch implements ClientUser {
   #goesOnAfter(status: number): boolean {
     if (status === 503) {
       this.#failed();
+      this.#endMedia(undefined);
       return this.#nextHop();
     }
     return status === 430 && this.#nextFlow();

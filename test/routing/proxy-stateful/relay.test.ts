@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { MediaRelay } from "../../../src/routing/media-relay-seam.ts";
 import type { Request } from "../../../src/sip/message.ts";
-import { type BenchOptions, ProxyBench } from "./bench.ts";
+import { type BenchOptions, hostOf, ProxyBench } from "./bench.ts";
 
 class FakeRelay implements MediaRelay {
   readonly log: string[] = [];
@@ -54,6 +54,16 @@ describe("with `nat`", () => {
     bench.do("a INVITE");
     bench.do(32_000);
     expect(relay.log).toEqual(["INVITE", "ended 0"]);
+  });
+
+  test("a hop that gives way to the next, too", () => {
+    const { relay, bench } = relayed({ targets: [{ uri: "sip:bob@cluster.example" }] });
+    const hops = ["b", "c", "d"].map((letter) => ({ transport: "udp" as const, host: hostOf(letter), port: 5060 }));
+    bench.names.set("cluster.example", hops);
+    for (const step of ["b fails", "a INVITE"]) bench.do(step);
+    bench.do(10);
+    for (const step of ["c 503", "d 200"]) bench.do(step);
+    expect(relay.log).toEqual(["INVITE", "ended 0", "INVITE", "ended 1", "INVITE", "200 of 2"]);
   });
 
   test("what cannot be relayed is not forwarded", () => {
