@@ -21,9 +21,10 @@ routes:
   - { to: "echo@*", script: scripts/echo.ts }
   - { to: "taken-down@*", script: taken-down.ts }
   - { to: "fails@*", script: fails.ts }
+  - { to: "joins@*", script: joins.ts }
   - { to: "busy@*", reply: 486 }
   - { to: "*@example.com", location: true, auth: true }
-scripts: { allow: { read: [scripts], write: [recordings] } }
+scripts: { allow: { read: [scripts], write: [recordings], dial: ["echo@*"] } }
 control: { listen: 127.0.0.1:${port}, keys: ["${key}", { name: looker, key: ${looker}, scopes: [read] }] }
 `;
 const files = {
@@ -32,6 +33,10 @@ const files = {
   console.log("what is said is taken down");
   await call.record("recordings/" + call.id + ".wav");
   for await (const event of call) if (event.type === "hold") console.log("held");
+}`,
+  "joins.ts": `export default async function (call: Call) {
+  await call.answer();
+  await call.dial("sip:echo@example.com");
 }`,
   "fails.ts": `export default async function (call: Call) {
   await call.answer();
@@ -170,6 +175,44 @@ describe.skipIf(!has("chromium", "baresip", "sipp"))("the console", () => {
     })`;
     expect(Number(await page.evaluate(seconds))).toBeGreaterThan(1);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(1280);
+  });
+
+  test("a call that places another shows the messages of both, and of a thousand calls only those in sight are drawn", async () => {
+    const joined = await startSipp({
+      ...{ scenario: "uac-call", service: "joins", remote: sip(), host: phoneHost },
+      values: { pause: "15000" },
+    });
+    const page = await open("calls");
+    await rows(page).filter({ hasText: "joins.ts" }).click();
+    const ladder = page.getByRole("listbox", { name: /messages/ });
+    await ladder.getByRole("option", { name: /INVITE SDP .*from siproc to/ }).waitFor();
+    await ladder
+      .getByRole("option", { name: new RegExp(`INVITE SDP .*from ${phoneHost}:${joined.port} to siproc`) })
+      .waitFor();
+
+    // As the API would list them; what is drawn does not depend on who made the list.
+    await page.route("**/v1/calls", async (route) => {
+      const [call]: unknown[] = await (await route.fetch()).json();
+      const many = Array.from({ length: 1000 }, (_, n) => ({
+        ...Object(call),
+        id: `n${n}`,
+        from: `sip:caller-${n}@example.com`,
+      }));
+      await route.fulfill({ json: many });
+    });
+    await page.getByRole("link", { name: /^Calls/ }).click();
+    await counts(page, 1000);
+    expect(await rows(page).count()).toBeLessThan(60);
+    await page.getByRole("grid").focus();
+    await page.keyboard.press("End");
+    await shows(page, "caller-999");
+    expect(await rows(page).count()).toBeLessThan(60);
+    expect(await violations(page)).toEqual([]);
+    const headers = { authorization: `Bearer ${key}` };
+    const up: unknown = await (await fetch(`${url}v1/calls`, { headers })).json();
+    for (const { id } of Array.isArray(up) ? up : [])
+      await fetch(`${url}v1/calls/${id}`, { method: "DELETE", headers });
+    await joined.stop();
   });
 
   test("accounts are added, found wrong, changed and removed", async () => {
