@@ -82,6 +82,8 @@ export class Feed {
 
   /** Listens until the returned function is called. What is no longer kept is told as one `feed.gap`. */
   subscribe({ after, heard }: FeedListener): () => void {
+    // Whoever was ahead of us heard an earlier run, whose clock was ahead of ours.
+    if (after !== undefined && after > this.#last) heard(this.gap(after));
     if (after !== undefined) for (const entry of this.read(after, Number.POSITIVE_INFINITY)) heard(entry);
     // Two listeners may bring the same function.
     const listener = (entry: FeedEntry) => heard(entry);
@@ -102,7 +104,7 @@ export class Feed {
 
   /** What tells somebody that events are missing; its number is that of the newest of them that are gone from the ring. */
   gap(after: number): FeedEntry {
-    const id = Math.max(after, this.#forgotten);
+    const id = after > this.#last ? this.#last : Math.max(after, this.#forgotten);
     const json = JSON.stringify({ id, time: this.#now(), type: "feed.gap", data: { after } });
     return { id, type: "feed.gap", json, call: undefined };
   }

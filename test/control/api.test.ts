@@ -336,6 +336,15 @@ describe("the server", () => {
     expect((await api.ask("DELETE", `/v1/bans/${source}`)).status).toBe(204);
   });
 
+  test("notes in its log who changed what, and not what was sent", async () => {
+    await api.ask("POST", "/v1/accounts", { user: "noted", password: "unheard-of" }, as("only-for-accounts"));
+    await api.ask("GET", "/v1/accounts", undefined, as("only-for-accounts"));
+    const lines = api.log.filter((line) => line.includes("key=clerk"));
+    expect(lines).toHaveLength(lines.filter((line) => line.includes('what="POST /v1/accounts"')).length);
+    expect(lines.at(-1)).toContain("status=201");
+    expect(api.log.join("\n")).not.toMatch(/unheard-of|only-for-accounts/);
+  });
+
   test("reads its configuration again, or says what is wrong with it", async () => {
     expect(await api.ask("POST", "/v1/config/reload")).toMatchObject({ status: 200, body: { taken: true } });
     api.reloads.answer = {

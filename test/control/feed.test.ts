@@ -59,6 +59,16 @@ describe("a feed", () => {
     expect(callsOf(heard)).toEqual([2, 3, 4]);
   });
 
+  test("tells of a gap to who was ahead", () => {
+    const feed = activeFeed();
+    tell(feed, 1);
+    const heard: FeedEntry[] = [];
+    feed.subscribe({ after: feed.last + 5, heard: (entry) => heard.push(entry) });
+    tell(feed, 2);
+    expect(callsOf(heard)).toEqual(["gap", 2]);
+    expect(heard[0]?.id).toBe(feed.last - 1);
+  });
+
   test.each([
     ["number", { entries: 5 }],
     ["size", { characters: 600 }],

@@ -5,7 +5,7 @@ import type { AccountsControl } from "../accounts.ts";
 import type { CaptureControl } from "../capture/capture.ts";
 import type { Feed } from "../feed.ts";
 import type { History } from "../history.ts";
-import type { Mount } from "../http/mount.ts";
+import type { Asking, Mount } from "../http/mount.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { OperatorControl } from "../operator.ts";
 import type { QualityControl } from "../quality.ts";
@@ -90,5 +90,24 @@ export function apiMount(parts: ApiParts): Mount {
     return made;
   };
   const router = new Router(all);
-  return { prefix: "/v1/", scope: undefined, answer: (request, url, asking) => router.answer(request, url, asking) };
+  return {
+    prefix: "/v1/",
+    scope: undefined,
+    async answer(request, url, asking) {
+      const answered = await router.answer(request, url, asking);
+      if (answered !== undefined && changing.has(request.method))
+        noted(parts.log, request.method, url, asking, answered);
+      return answered;
+    },
+  };
+}
+
+const changing: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+/** What is logged of a path. */
+const longestPath = 200;
+
+/** Who changed what, for those who ask later. */
+function noted(log: Log, method: string, url: URL, { key, address }: Asking, { status }: Response): void {
+  const what = `${method} ${url.pathname.slice(0, longestPath)}`;
+  log.info("asked over HTTP", { what, key: key ?? "none", source: address, status });
 }
