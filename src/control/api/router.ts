@@ -113,8 +113,17 @@ function wrongMethod(request: Request, methods: readonly string[]): Response {
   return problem("wrong-method", `this address takes ${allow}`, { headers });
 }
 
+/** Compiled when it is first needed: a server that starts does not wait for what nobody may ever ask. */
 function checker(schema: TSchema | undefined): Checker | undefined {
-  return schema === undefined ? undefined : { schema, check: TypeCompiler.Compile(schema) };
+  if (schema === undefined) return undefined;
+  let check: TypeCheck<TSchema> | undefined;
+  return {
+    schema,
+    get check() {
+      check ??= TypeCompiler.Compile(schema);
+      return check;
+    },
+  };
 }
 
 /** Texts of the query as what their schema says; a name given twice is wrong where no list is meant. */
