@@ -3,6 +3,7 @@
 import type { Log } from "../log.ts";
 import { ownCertificate } from "./dtls/certificate.ts";
 import { addLateness, neverLate } from "./lateness.ts";
+import { noStats } from "./no-stats.ts";
 import { PacketQuestions } from "./packet-questions.ts";
 import { pairsIn } from "./ports.ts";
 import { Batch, readBatch, type ToMain, type ToWorker } from "./protocol.ts";
@@ -24,7 +25,6 @@ import {
   type PlayOptions,
   type RecordOptions,
   type RoomEntry,
-  type RtpStats,
   type TapListener,
   type TapSettings,
   type ToneName,
@@ -50,19 +50,6 @@ interface Pool {
   /** The worker has no more to bind. */
   exhausted: boolean;
 }
-
-const noStats: RtpStats = {
-  sentPackets: 0,
-  sentOctets: 0,
-  receivedPackets: 0,
-  receivedOctets: 0,
-  lost: 0,
-  jitter: 0,
-  roundTrip: undefined,
-  remoteLost: undefined,
-  remoteJitter: undefined,
-  dropped: 0,
-};
 
 /** Pairs that are kept free: what a burst of calls takes before more can be bound. */
 const freePorts = 256;
