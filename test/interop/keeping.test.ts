@@ -13,6 +13,9 @@ import { freePort, untilBound } from "../support/peers/ports.ts";
 import { Program, ProgramError } from "../support/peers/program.ts";
 import { binary, type Server, siproc } from "../support/peers/siproc.ts";
 
+/** A busy machine has messages repeated. */
+const once = (lines: readonly string[]) => lines.filter((line, at) => line !== lines[at - 1]);
+
 const passwords = { alice: "wonderland-7261", bob: "builder-9911", carol: "christmas-2512" } as const;
 
 describe.skipIf(!has("baresip", "tshark", "sngrep"))("what is kept of baresip's calls", () => {
@@ -148,7 +151,8 @@ routes:
   test("siproc trace tells of each message as it passes", () => {
     const messages: CapturedMessage[] = trace.stdout.map((line) => JSON.parse(line));
     const ofCall = messages.filter(({ users }) => users.includes("echo"));
-    expect(ofCall.map(({ direction, status, method }) => `${direction} ${status ?? ""} ${method}`)).toEqual([
+    const said = ofCall.map(({ direction, status, method }) => `${direction} ${status ?? ""} ${method}`);
+    expect(once(said)).toEqual([
       ...["received  INVITE", "sent 401 INVITE", "received  ACK", "received  INVITE"],
       ...["sent 200 INVITE", "received  ACK", "received  BYE", "sent 200 BYE"],
     ]);
@@ -159,7 +163,7 @@ routes:
     await asked("trace", "--call-id", record?.callId ?? "", "--pcap", "call.pcap");
     const file = join(server.folder, "call.pcap");
     const sip = tshark(file, "sip", ["sip.Call-ID", "sip.Method", "sip.Status-Code"]);
-    expect(sip.map((line) => line.split("\t").slice(1).join(""))).toEqual([
+    expect(once(sip.map((line) => line.split("\t").slice(1).join("")))).toEqual([
       ...["INVITE", "401", "ACK", "INVITE", "200", "ACK", "BYE", "200"],
     ]);
     expect(tshark(file, "_ws.malformed || udp.checksum.status == 0", ["frame.number"])).toEqual([]);
