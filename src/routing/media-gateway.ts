@@ -13,7 +13,7 @@ import type { Message, Request, Response } from "../sip/request-response.ts";
 import { type Bye, DialogEnds } from "./dialog-ends.ts";
 import { GatewayLeg } from "./media-gateway-leg.ts";
 import type { GatewayBackend, GatewayEnd, MediaGateway } from "./media-gateway-seam.ts";
-import { conversionOf, type MediaProfile, type MediaWish, type Profiles } from "./media-profile.ts";
+import { conversionOf, type MediaProfile, type MediaWish, type Profiles, profileOn } from "./media-profile.ts";
 import type { RelayCount, RelayedBody, RelayRefusal } from "./media-relay-seam.ts";
 
 export interface CallGatewayOptions {
@@ -153,7 +153,11 @@ export class CallGateway implements MediaGateway {
     return this.#guarded<RelayedBody | RelayRefusal | undefined>(request, untouched, () => {
       const fromTag = request.from.tag ?? "";
       const toTag = request.to.tag ?? "";
-      const entry = this.#calls.get(request.callId)?.find(({ leg }) => leg.sideOf(fromTag, toTag) !== undefined);
+      const there = this.#calls.get(request.callId)?.filter(({ leg }) => leg.sideOf(fromTag, toTag) !== undefined);
+      // Another proxy may have sent the call past us a second time: each time its sides are others.
+      const expected = profileOn(from, this.#options.secure());
+      const comesFrom = ({ leg, profiles }: Entry) => profiles[leg.sideOf(fromTag, toTag) ?? "a"] === expected;
+      const entry = there?.find(comesFrom) ?? there?.[0];
       if (entry === undefined) return undefined;
       const { leg } = entry;
       const by = leg.sideOf(fromTag, toTag) ?? "a";

@@ -82,7 +82,9 @@ export class StatefulProxy {
     if (!passage.own || !passage.genuine) return request.method === "ACK" ? undefined : tx.respondStateless(403);
     const target = this.#byRoute(request, passage);
     const { nat, converted } = passage.mark;
-    const options: ForwardOptions = nat || converted ? { nat, converted } : {};
+    // A call by our Path to one who has registered through us: the route that brought him here says nothing of it.
+    const begins = request.method === "INVITE" && request.to.tag === undefined;
+    const options: ForwardOptions = { ...((nat || converted) && { nat, converted }), ...(begins && { media: "auto" }) };
     if (request.method === "ACK") this.#forwardAck(incoming, passage, target, options);
     else if (request.method === "CANCEL") tx.respondStateless(481);
     else this.#forward(incoming, passage, [target], options);
