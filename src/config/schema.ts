@@ -166,7 +166,11 @@ const limitsType = mapOf({
     default: 100,
     doc: "Requests a second from one IP address that has not proved who it is, outside of dialogs; more get 503. 0: no limit.",
   },
-  relays: { type: integer(0, 100_000), default: 2000, doc: "Calls at a time whose media is relayed, and as many whose media is converted." },
+  relays: {
+    type: integer(0, 100_000),
+    default: 2000,
+    doc: "Calls at a time whose media is relayed, and as many whose media is converted.",
+  },
   drain: {
     type: duration("0s", "24h"),
     default: "1m",
