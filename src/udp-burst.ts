@@ -4,8 +4,8 @@
  * Bun reads a UDP socket itself: eight datagrams a system call, an object and a text for each, and one system call for
  * each that is sent. While datagrams come faster than one a millisecond, the sockets that joined are therefore taken out
  * of what Bun waits for (their descriptors stay in its epoll, with no events asked for) and each turn of the loop reads and
- * answers them in batches. Between two turns it waits on them and on Bun's epoll alike, at most a millisecond, so that
- * timers and other sockets are served as ever. When the burst is over, Bun has them back.
+ * answers them in batches. Between two turns it waits a millisecond, less when Bun's epoll has something, so that more have
+ * come by then, and timers and other sockets are served as ever. When the burst is over, Bun has them back.
  *
  * Linux; where libc or Bun's epoll cannot be found, joining does nothing.
  */
@@ -16,9 +16,11 @@ import { batchSize, type UdpBatch } from "./udp-batch.ts";
 /** A burst is looked for, and its end, in so many ms. */
 const span = 20;
 /** It begins when so many datagrams came in one span, and ends when fewer than half of them did. */
-const usualStart = 20;
-/** ms that a turn waits for the next datagram. */
+const start = 20;
+/** ms that a turn waits for more of them: each system call, and each round of Bun's loop, is shared by all that came. */
 const wait = 1;
+/** Datagrams of a turn from which on it does not: there are more by now. */
+const plenty = 16;
 /** ms of reading in one turn, after which the loop has its say: longer than what a flood is dropped after (datagram-turns.ts). */
 const longestReading = 30;
 
@@ -37,7 +39,6 @@ interface Watch {
 
 export class Bursts {
   readonly #libc: Libc;
-  readonly #start: number;
   readonly #members = new Set<Member>();
   #poll = memory(8);
   #polled = 0;
@@ -48,9 +49,8 @@ export class Bursts {
   #active = false;
   #inTurn = false;
 
-  constructor(of: Libc, options: { start?: number } = {}) {
+  constructor(of: Libc) {
     this.#libc = of;
-    this.#start = options.start ?? usualStart;
   }
 
   /** Whether the sockets are read by turns of ours. */
@@ -85,10 +85,10 @@ export class Bursts {
     };
   }
 
-  /** The array of `struct pollfd`: Bun's epoll, then the sockets. */
+  /** The array of `struct pollfd`: Bun's epoll, or one for each of its loops. */
   #arrange(): void {
     const descriptors = new Set<number>();
-    for (const { watch, descriptor } of this.#members) descriptors.add(watch.epoll).add(descriptor);
+    for (const { watch } of this.#members) descriptors.add(watch.epoll);
     this.#poll = memory(8 * Math.max(1, descriptors.size));
     const words = new Int32Array(this.#poll.octets.buffer);
     [...descriptors].forEach((descriptor, i) => {
@@ -112,16 +112,15 @@ export class Bursts {
       this.#judge(this.#count);
       this.#count = 0;
       this.#spanEnds = now + span;
-    } else if (!this.#active && this.#count >= this.#start) this.#judge(this.#count);
+    } else if (!this.#active && this.#count >= start) this.#judge(this.#count);
     if (!this.#active) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
     this.#inTurn = true;
     try {
-      let count = this.#receive(now);
-      if (count === 0 && this.#libc.poll(this.#poll.at, this.#polled, wait) > 0)
-        count = this.#receive(performance.now());
+      const count = this.#receive(now);
       this.#count += count;
+      if (count < plenty) this.#libc.poll(this.#poll.at, this.#polled, wait);
     } finally {
       this.#inTurn = false;
     }
@@ -142,7 +141,7 @@ export class Bursts {
   }
 
   #judge(count: number): void {
-    const active = this.#active ? 2 * count >= this.#start : count >= this.#start;
+    const active = this.#active ? 2 * count >= start : count >= start;
     if (active === this.#active) return;
     for (const member of this.#members) {
       if (this.#watch(member, !active)) continue;
