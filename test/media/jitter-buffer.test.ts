@@ -194,6 +194,24 @@ describe("a jitter buffer", () => {
     expect(buffer.concealed).toBeLessThanOrEqual(inserted * 4);
   });
 
+  test.each([-300, -100, 100, 300])("keeps up for ten minutes with a peer whose clock is %d ppm fast", (ppm) => {
+    const buffer = new JitterBuffer();
+    const { octets } = packet(0);
+    const out = new Int16Array(160);
+    const delays: number[] = [];
+    for (let now = 10, index = 0; now < 600_000; now += 20) {
+      for (let at = index * 20 * (1 - ppm / 1e6); at <= now; at = ++index * 20 * (1 - ppm / 1e6))
+        buffer.insert(law, octets, 0, octets.length, index * 160, false, at);
+      buffer.pull(out);
+      delays.push(buffer.level / 8);
+      if (now > 1000) expect(out.every((sample) => sample === 0)).toBe(false);
+    }
+    expect(Math.max(...delays)).toBeLessThanOrEqual(60);
+    expect(buffer.late).toBe(0);
+    // What a slow clock leaves out, and no more than is repeated with it.
+    expect(buffer.concealed / 8).toBeLessThanOrEqual(Math.max(0, -ppm) * 0.6 + 20);
+  });
+
   test("takes anything and stays within its bounds", () => {
     const random = seeded(5);
     const buffer = new JitterBuffer();
