@@ -167,7 +167,7 @@ if (interop.length > 0 && step("build", await build())) {
   await bunTest(
     "interop tests",
     interop.filter((file) => !needsAll(file)),
-    { lanes: 4, files: 1, timeout: 60_000 },
+    { lanes: 3, files: 1, timeout: 60_000 },
   );
   await bunTest("interop tests that need the whole machine", interop.filter(needsAll), {
     lanes: 1,
