@@ -162,18 +162,17 @@ await bunTest(
 const interop = chosen.filter(isInterop);
 /** What floods, or is judged by how punctual it is: nothing else runs beside it. */
 const needsAll = (file: string) => /\/(promises|filter|webrtc|registrations-survive|relay|lost-packets)/.test(file);
+/** Browsers take what they can get of the processors: phones beside them would send late. */
+const withBrowser = (file: string) => /chromium|firefox/i.test(readFileSync(join(root, file), "utf8"));
 if (interop.length > 0 && step("build", await build())) {
-  // Most of the time such tests wait for sound to be heard or for timers of other programs.
-  await bunTest(
-    "interop tests",
-    interop.filter((file) => !needsAll(file)),
-    { lanes: 3, files: 1, timeout: 60_000 },
-  );
-  await bunTest("interop tests that need the whole machine", interop.filter(needsAll), {
-    lanes: 1,
-    files: 1,
-    timeout: 60_000,
-  });
+  const shared = interop.filter((file) => !needsAll(file));
+  const timeout = 60_000;
+  await bunTest("interop tests with browsers", shared.filter(withBrowser), { lanes: 2, files: 1, timeout });
+  // Most of the time these wait for sound to be heard or for timers of other programs.
+  const others = shared.filter((file) => !withBrowser(file));
+  await bunTest("other interop tests", others, { lanes: 3, files: 1, timeout });
+  const alone = interop.filter(needsAll);
+  await bunTest("interop tests that need the whole machine", alone, { lanes: 1, files: 1, timeout });
 }
 
 for (const failure of failures) console.error(`\n${failure}`);

@@ -57,10 +57,10 @@ describe.skipIf(!has("sipp"))("keys", () => {
       scenario: "uac-talks",
       service: "keys",
       remote: server.address,
-      values: { codec, type: `${type}`, wav: file, pause: "4500" },
+      values: { codec, type: `${type}`, wav: file, pause: "8000" },
     });
     expect(run.code).toBe(0);
-    // SIPp says the file again and again.
-    expect(heard(before).join("").slice(0, keys.length)).toBe(keys);
+    // SIPp says the file again and again. A busy machine may keep it from saying all of it once, and not twice.
+    expect(heard(before).join("")).toContain(keys);
   });
 });
