@@ -154,14 +154,18 @@ if (words.length === 0) {
   title("lint");
   step("lint", run([join(root, "node_modules/.bin/biome"), "check", "."]));
 }
+const units = chosen.filter((file) => !isInterop(file));
+/** What says how long others wait, or how much is taken: nothing else runs beside it. */
+const isPunctual = (file: string) => /\/(promises|capacity|udp-flood)/.test(file);
 await bunTest(
   "unit tests",
-  chosen.filter((file) => !isInterop(file)),
+  units.filter((file) => !isPunctual(file)),
   { lanes: 2, files: 8, timeout: 30_000 },
 );
+await bunTest("unit tests of time", units.filter(isPunctual), { lanes: 1, files: 99, timeout: 30_000 });
 const interop = chosen.filter(isInterop);
 /** What floods, or is judged by how punctual it is: nothing else runs beside it. */
-const needsAll = (file: string) => /\/(promises|filter|webrtc|registrations-survive|relay|lost-packets)/.test(file);
+const needsAll = (file: string) => /\/(promises|filter|webrtc\.test|registrations-survive|relay)/.test(file);
 /** Browsers take what they can get of the processors: phones beside them would send late. */
 const withBrowser = (file: string) => /chromium|firefox/i.test(readFileSync(join(root, file), "utf8"));
 if (interop.length > 0 && step("build", await build())) {
