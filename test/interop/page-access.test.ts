@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { has } from "../support/peers/available.ts";
+import { violations } from "../support/peers/console.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
 
 const config = `
@@ -33,19 +34,14 @@ describe.skipIf(!has("chromium"))("axe-core finds nothing to mend on the page", 
   });
 
   /** What axe-core has to say of what is shown now, in each theme and at each width: the rule, and where. */
-  const violations = async (page: Page) => {
-    const found: unknown[] = [];
+  const found = async (page: Page) => {
+    const all: string[] = [];
     for (const [colorScheme, width] of [["light", 360] as const, ["dark", 1280] as const, ["dark", 360] as const]) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 800 });
-      found.push(
-        await page.evaluate(
-          `axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-            violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + " " + target.join(" ") + ": " + failureSummary)))`,
-        ),
-      );
+      all.push(...(await violations(page)));
     }
-    return found.flat();
+    return all;
   };
   const shows = (text: string) => page.getByText(text).first().waitFor({ timeout: 10_000 });
 
@@ -55,15 +51,15 @@ describe.skipIf(!has("chromium"))("axe-core finds nothing to mend on the page", 
     await page.goto(`http://localhost:${server.ports.ws}/`);
     await shows("Connected, without an account");
     for (const summary of await page.locator("summary").all()) await summary.click();
-    expect(await violations(page)).toEqual([]);
+    expect(await found(page)).toEqual([]);
     await page.getByRole("button", { name: "echo", exact: true }).click();
     await shows("Connected.");
     await page.getByRole("button", { name: "Transfer", exact: true }).click();
     await page.getByRole("button", { name: "Mute", exact: true }).click();
     await shows("Muted.");
-    expect(await violations(page)).toEqual([]);
+    expect(await found(page)).toEqual([]);
     await page.getByRole("button", { name: "Hang up", exact: true }).click();
     await shows("The call has ended.");
-    expect(await violations(page)).toEqual([]);
+    expect(await found(page)).toEqual([]);
   });
 });

@@ -70,7 +70,10 @@ export class ConsoleBrowser {
 /** What axe-core finds wrong with what is shown: the rule, and where. */
 export async function violations(page: Page): Promise<string[]> {
   const found: unknown = await page.evaluate(
-    `axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+    // Colours on their way from one theme to the other are nobody's to read.
+    `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))).then(() =>
+      Promise.allSettled(document.getAnimations().map(({ finished }) => finished))).then(() =>
+      axe.run(document, { resultTypes: ["violations"] })).then(({ violations }) =>
       violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ": " + target.join(" ") + " " + failureSummary)))`,
   );
   return Array.isArray(found) ? found.map(String) : ["axe-core told nothing"];
