@@ -1,4 +1,5 @@
 /** The console's small files: the page that console.js fills, its picture, and the licences of what console.js contains. */
+import { underMit } from "../mit-licence.ts";
 
 export const consoleHtml = `<!doctype html>
 <html lang="en">
@@ -30,17 +31,4 @@ Copyright (c) 2015-present Jason Miller; Copyright (c) 2022-present Preact Team
 uPlot, https://github.com/leeoniya/uPlot
 Copyright (c) 2022 Leon Sorokin
 
-Each under the MIT licence:
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files
-(the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge,
-publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do
-so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
-MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE
-FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
-WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-`;
+${underMit}`;
