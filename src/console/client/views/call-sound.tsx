@@ -6,7 +6,7 @@ import { type ListedCall, moodOfMos } from "../calls.ts";
 import { count, measure, percent } from "../format.ts";
 import { useLive } from "../live.ts";
 import { paths } from "../paths.ts";
-import { Chart } from "../ui/chart.tsx";
+import { Chart, type ChartProps } from "../ui/chart.tsx";
 import { Empty } from "../ui/view.tsx";
 
 export interface CallSoundProps {
@@ -95,51 +95,33 @@ function SoundCharts({ series }: { series: readonly QualitySample[] }) {
   ];
   return (
     <div class="figures">
-      <figure>
-        <figcaption>Jitter</figcaption>
-        <Chart
-          label="Jitter"
-          times={times}
-          series={both(({ jitter }) => jitter)}
-          show={(n) => measure(n, " ms")}
-          atLeast={5}
-          sync="sound"
-        />
-      </figure>
-      <figure>
-        <figcaption>Packets lost</figcaption>
-        <Chart
-          label="Packets lost"
-          times={times}
-          series={both(({ loss }) => loss)}
-          show={percent}
-          atLeast={0.02}
-          sync="sound"
-        />
-      </figure>
-      <figure>
-        <figcaption>Mean opinion score</figcaption>
-        <Chart
-          label="Mean opinion score"
-          times={times}
-          series={both(({ mos }) => mos)}
-          show={(n) => measure(n)}
-          from={1}
-          atLeast={4.5}
-          sync="sound"
-        />
-      </figure>
-      <figure>
-        <figcaption>Packets a second</figcaption>
-        <Chart
-          label="Packets a second"
-          times={times}
-          series={both(({ rate }) => rate)}
-          show={count}
-          atLeast={60}
-          sync="sound"
-        />
-      </figure>
+      <Figure
+        times={times}
+        label="Jitter"
+        series={both(({ jitter }) => jitter)}
+        show={(n) => measure(n, " ms")}
+        atLeast={5}
+      />
+      <Figure times={times} label="Packets lost" series={both(({ loss }) => loss)} show={percent} atLeast={0.02} />
+      <Figure
+        times={times}
+        label="Mean opinion score"
+        series={both(({ mos }) => mos)}
+        show={(n) => measure(n)}
+        from={1}
+        atLeast={4.5}
+      />
+      <Figure times={times} label="Packets a second" series={both(({ rate }) => rate)} show={count} atLeast={60} />
     </div>
+  );
+}
+
+/** One chart of several that share their times, and what is pointed at. */
+function Figure(props: Omit<ChartProps, "sync">) {
+  return (
+    <figure>
+      <figcaption>{props.label}</figcaption>
+      <Chart {...props} sync="sound" />
+    </figure>
   );
 }
