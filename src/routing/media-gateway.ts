@@ -153,14 +153,16 @@ export class CallGateway implements MediaGateway {
     return this.#guarded<RelayedBody | RelayRefusal | undefined>(request, untouched, () => {
       const fromTag = request.from.tag ?? "";
       const toTag = request.to.tag ?? "";
-      const there = this.#calls.get(request.callId)?.filter(({ leg }) => leg.sideOf(fromTag, toTag) !== undefined);
+      const there = (this.#calls.get(request.callId) ?? []).flatMap((entry) => {
+        const by = entry.leg.sideOf(fromTag, toTag);
+        return by === undefined ? [] : [{ entry, by }];
+      });
       // Another proxy may have sent the call past us a second time: each time its sides are others.
       const expected = profileOn(from, this.#options.secure());
-      const comesFrom = ({ leg, profiles }: Entry) => profiles[leg.sideOf(fromTag, toTag) ?? "a"] === expected;
-      const entry = there?.find(comesFrom) ?? there?.[0];
-      if (entry === undefined) return undefined;
+      const found = there.find(({ entry, by }) => entry.profiles[by] === expected) ?? there[0];
+      if (found === undefined) return undefined;
+      const { entry, by } = found;
       const { leg } = entry;
-      const by = leg.sideOf(fromTag, toTag) ?? "a";
       entry.ends.passes(request, by, from);
       if (!describing.has(request.method)) return untouched;
       const result = leg.request(request, branch, by);
