@@ -3,12 +3,12 @@
  * exchanges of that side with us, and what one side wants of the other is carried over: codecs in its order, and who holds.
  */
 import type { Log } from "../log.ts";
-import { sessionDescription } from "../sip/multipart.ts";
+import { sessionDescription, withDescription } from "../sip/multipart.ts";
 import type { Delivery } from "../sip/offer-answer.ts";
 import type { Message, Request, Response } from "../sip/request-response.ts";
 import type { Direction } from "../sip/sdp.ts";
 import type { GatewaySession } from "./media-gateway-seam.ts";
-import type { RelayedBody, RelayRefusal, RelaySide } from "./media-relay-seam.ts";
+import { otherSide, type RelayedBody, type RelayRefusal, type RelaySide } from "./media-relay-seam.ts";
 
 /** A request on its way, and what was made of the description in its response. */
 interface Exchange {
@@ -138,12 +138,12 @@ export class GatewayLeg {
   /** An offer, as the other side gets it: of all our codecs, those that its own side could take over first. */
   #offered(message: Message, sdp: Uint8Array, by: RelaySide): { readonly body: Uint8Array } | RelayRefusal {
     const { offerAnswer: near } = this.session[by];
-    const { offerAnswer: far, local } = this.session[other(by)];
+    const { offerAnswer: far, local } = this.session[otherSide(by)];
     const received = near.receiveOffer(sdp);
     if (!received.ok) return { status: received.status, reason: received.reason };
     const { codecs = [], direction = "sendrecv" } = near.asked ?? {};
     const offer = far.offer(local, direction, codecs);
-    if (offer.ok) return { body: withDescription(message, sdp, offer.sdp) };
+    if (offer.ok) return { body: described(message, sdp, offer.sdp) };
     near.rollback();
     return { status: offer.status, reason: offer.reason };
   }
@@ -161,7 +161,7 @@ export class GatewayLeg {
     }
     const text = textOf(sdp);
     const answer = this.#agree(exchange.by, text, reliable ? "reliable" : "unreliable");
-    const body = answer === undefined ? undefined : withDescription(response, sdp, answer);
+    const body = answer === undefined ? undefined : described(response, sdp, answer);
     if (body !== undefined) exchange.taken = { text, body, settled: reliable };
     return body;
   }
@@ -171,7 +171,7 @@ export class GatewayLeg {
     if (sdp.length === 0 || exchange.method !== "INVITE") return undefined;
     const text = textOf(sdp);
     if (exchange.taken?.text === text) return exchange.taken.body;
-    const by = other(exchange.by);
+    const by = otherSide(exchange.by);
     if (this.#open !== undefined) this.#rollback();
     const offered = this.#offered(response, sdp, by);
     if ("status" in offered) {
@@ -186,11 +186,11 @@ export class GatewayLeg {
   /** The answer in an ACK or PRACK, as the offerer gets it. Undefined: it answers nothing. */
   #answerIn(request: Request, sdp: Uint8Array, by: RelaySide): Uint8Array | undefined {
     const text = textOf(sdp);
-    if (this.#open === other(by)) {
+    if (this.#open === otherSide(by)) {
       const answer = this.#agree(this.#open, text, "reliable");
       this.#open = undefined;
       if (answer === undefined) return undefined;
-      this.#acknowledged = { text, body: withDescription(request, sdp, answer) };
+      this.#acknowledged = { text, body: described(request, sdp, answer) };
     } else if (this.#acknowledged?.text !== text) return undefined;
     return this.#acknowledged?.body;
   }
@@ -201,7 +201,7 @@ export class GatewayLeg {
    */
   #agree(offerer: RelaySide, answer: string, delivery: Delivery): string | undefined {
     const near = this.session[offerer];
-    const far = this.session[other(offerer)];
+    const far = this.session[otherSide(offerer)];
     const taken = far.offerAnswer.receiveAnswer(answer, delivery);
     if (!taken.ok) {
       this.#log.warn("an answer cannot be converted", { callId: this.callId, reason: taken.reason });
@@ -211,7 +211,7 @@ export class GatewayLeg {
       return refused;
     }
     const { direction, codec: prefer } = taken.negotiated;
-    const choice = { prefer, wanted: mirrored(direction) };
+    const choice = { prefer, wanted: mirrored[direction] };
     const given = near.offerAnswer.answer(near.local, delivery, choice);
     if (given === undefined) return undefined;
     far.configure(taken.negotiated);
@@ -222,23 +222,15 @@ export class GatewayLeg {
   }
 }
 
-const other = (side: RelaySide): RelaySide => (side === "a" ? "b" : "a");
-
-const mirrors: Readonly<Record<Direction, Direction>> = {
+/** What we do towards one side, when we do that towards the other: what comes from here goes there. */
+const mirrored: Readonly<Record<Direction, Direction>> = {
   sendrecv: "sendrecv",
   sendonly: "recvonly",
   recvonly: "sendonly",
   inactive: "inactive",
 };
-/** What we do towards one side, when we do that towards the other: what comes from here goes there. */
-const mirrored = (direction: Direction): Direction => mirrors[direction];
-
 const textOf = (sdp: Uint8Array) => Buffer.from(sdp.buffer, sdp.byteOffset, sdp.byteLength).toString("latin1");
 
-/** The message's body with another description in the place of `sdp`, which is a view of it. */
-function withDescription({ body }: Message, sdp: Uint8Array, text: string): Uint8Array {
-  const written = Buffer.from(text, "latin1");
-  if (sdp.length === body.length) return written;
-  const at = sdp.byteOffset - body.byteOffset;
-  return Buffer.concat([body.subarray(0, at), written, body.subarray(at + sdp.length)]);
-}
+/** The message's body with the text of another description in the place of `sdp`. */
+const described = ({ body }: Message, sdp: Uint8Array, text: string) =>
+  withDescription(body, sdp, Buffer.from(text, "latin1"));

@@ -2,7 +2,7 @@
 import { canonicalHost } from "../sip/host.ts";
 import type { LineRewrite } from "../sip/sdp-rewrite.ts";
 import type { Description } from "./media-relay-sdp.ts";
-import type { RelaySession, RelaySide } from "./media-relay-seam.ts";
+import { otherSide, type RelaySession, type RelaySide } from "./media-relay-seam.ts";
 
 /** How long nothing may come before a call is taken for dead, in ms. */
 export interface RelayTimeouts {
@@ -31,8 +31,6 @@ const maxTags = 16;
 
 /** A media address as a key. */
 export const addressKey = (host: string, port: number) => `${canonicalHost(host)} ${port}`;
-
-const other = (side: RelaySide): RelaySide => (side === "a" ? "b" : "a");
 
 export class Leg {
   readonly callId: string;
@@ -129,7 +127,7 @@ export class Leg {
   responded(branch: string, description: Description): Uint8Array | undefined {
     const exchange = this.#exchanges.get(branch);
     if (exchange === undefined) return undefined;
-    const by = other(exchange.by);
+    const by = otherSide(exchange.by);
     if (exchange.offer === undefined) {
       // The same offer comes again in each retransmission, and in the 2xx after a reliable provisional response.
       if (exchange.answer !== description.text) {
@@ -170,7 +168,7 @@ export class Leg {
   }
 
   #relayed(by: RelaySide, description: Description): Uint8Array {
-    const towards = other(by);
+    const towards = otherSide(by);
     const portsOf = (line: number): LineRewrite => this.session.lines[line]?.[towards] ?? "refuse";
     return description.relayed(this.#hosts[towards], portsOf);
   }
@@ -181,7 +179,7 @@ export class Leg {
     for (const [line, ports] of session.lines.entries()) {
       if (ports === undefined) continue;
       session.configure(line, offerer, offer.peer(line, answer));
-      session.configure(line, other(offerer), answer.peer(line, offer));
+      session.configure(line, otherSide(offerer), answer.peer(line, offer));
     }
     this.#flows = offer.flows && answer.flows;
     this.#expect();

@@ -1,6 +1,6 @@
 /** A session description as a relay of media sees it: who wants to hear what, and where. */
 
-import { sessionDescription } from "../sip/multipart.ts";
+import { sessionDescription, withDescription } from "../sip/multipart.ts";
 import type { Message } from "../sip/request-response.ts";
 import { type MediaDescription, parseSdp, type SdpFailure } from "../sip/sdp.ts";
 import { isDtls, type LineRewrite, rewriteSdp } from "../sip/sdp-rewrite.ts";
@@ -55,11 +55,7 @@ export class Description {
   relayed(host: string, portsOf: (line: number) => LineRewrite): Uint8Array {
     const lines = this.media.map(({ protocol }, index) => (isStream(protocol) ? "keep" : portsOf(index)));
     const sdp = rewriteSdp(this.#sdp, host, lines);
-    const { body } = this.#message;
-    if (sdp.length === 0 || this.#sdp.length === body.length) return sdp;
-    // One part of several: what stands around it stays.
-    const at = this.#sdp.byteOffset - body.byteOffset;
-    return Buffer.concat([body.subarray(0, at), sdp, body.subarray(at + this.#sdp.length)]);
+    return sdp.length === 0 ? sdp : withDescription(this.#message.body, this.#sdp, sdp);
   }
 
   /** What the relay is to know of the writer; undefined when the m-line is not used. `other` describes the same m-line. */

@@ -43,6 +43,8 @@ export interface MediaRelay {
 
 export type RelaySide = "a" | "b";
 
+export const otherSide = (side: RelaySide): RelaySide => (side === "a" ? "b" : "a");
+
 /** Where one side of one m-line is, as far as signalling tells. */
 export interface RelayPeer {
   /** From SDP; undefined while it is not known, or is none that may be sent to. `host` is an IP literal. */

@@ -65,3 +65,17 @@ function inPart(part: Buffer, depth: number): Uint8Array | undefined {
   const type = /^(?:content-type|c)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)/im.exec(head)?.[1];
   return type === undefined ? undefined : find(type, part.subarray(empty.index + empty[0].length), depth);
 }
+
+/**
+ * A body with `written` in the place of its session description `sdp`, which is a view of it. Where it is one part of several,
+ * what stands around it stays.
+ */
+export function withDescription(body: Uint8Array, sdp: Uint8Array, written: Uint8Array): Uint8Array {
+  if (sdp.length === body.length) return written;
+  const at = sdp.byteOffset - body.byteOffset;
+  const result = new Uint8Array(body.length - sdp.length + written.length);
+  result.set(body.subarray(0, at));
+  result.set(written, at);
+  result.set(body.subarray(at + sdp.length), at + written.length);
+  return result;
+}
