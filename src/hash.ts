@@ -22,7 +22,7 @@ export const hash: Hash = (algorithm, octets) => {
   }
 };
 
-/** The SHA-256 of octets. */
-export function sha256(octets: Uint8Array): string {
-  return Bun.SHA256.hash(octets, "hex");
+/** Puts the SHA-256 of octets into eight words: no text is made of it. */
+export function sha256(octets: Uint8Array, into: Uint32Array): void {
+  Bun.SHA256.hash(octets, into);
 }

@@ -6,13 +6,16 @@ import type { Account, Accounts } from "../accounts/index.ts";
 import { hash as platformHash, sha256 } from "../hash.ts";
 import { type Credentials, formatChallenge, parseCredentials } from "../sip/auth-params.ts";
 import {
+  computeHa2,
   computeResponse,
   type DigestAlgorithm,
+  type DigestInput,
   digestAlgorithm,
   equalInConstantTime,
   type Hash,
 } from "../sip/digest.ts";
 import type { Nonces } from "../sip/digest-nonce.ts";
+import type { Address } from "../sip/flow.ts";
 import { canonicalHost } from "../sip/host.ts";
 import type { HeaderList, Request } from "../sip/message.ts";
 import type { Splice } from "../sip/splice.ts";
@@ -141,6 +144,7 @@ class Authorizer {
   readonly #algorithms: readonly DigestAlgorithm[];
   readonly #filters: readonly AuthorizeFilter[];
   readonly #hash: Hash;
+  #lastHa2 = { algorithm: "", method: "", uri: "", ha2: "" };
   /** Octets of challenges with all algorithms, and with the last alone, but for the realm. */
   readonly #size: { all: number; least: number };
 
@@ -202,49 +206,56 @@ class Authorizer {
     return verdict;
   }
 
-  /**
-   * Unknown, disabled and known users take the same three hash operations and end in the same answer, whether a password or
-   * its hash is stored (R9). What ends earlier depends on what was sent alone.
-   */
   #check({ request, flow }: Incoming, credentials: Credentials): Verdict {
-    const { realm, response, nonce, uri } = credentials;
+    const { nonces } = this.#options;
+    const { nonce, realm, qop, nc = "" } = credentials;
     const claimed = decodeUtf8(credentials.username);
-    const wrong = (): Verdict => ({
-      outcome: "wrong",
-      user: claimed,
-      proved: this.#options.nonces.wasSentTo(nonce, flow.remote.host),
-    });
+    const account = this.#accountOf(request, credentials, claimed);
+    if (account === undefined)
+      return { outcome: "wrong", user: claimed, proved: nonces.wasSentTo(nonce, flow.remote.host) };
+    const count = qop === undefined ? 0 : (readCount(nc) ?? 0);
+    const use = nonces.use(nonce, realm, count, markOf(request, flow.remote));
+    return { outcome: use === "ok" ? "right" : "stale", user: account.user, proved: true };
+  }
+
+  /**
+   * Whose right credentials these are. Unknown, disabled and known users take the same hash operations and end in the same
+   * answer, whether a password or its hash is stored (R9). What ends earlier, and whether HA2 has to be computed, depends on
+   * what was sent alone.
+   */
+  #accountOf(request: Request, credentials: Credentials, claimed: string): Account | undefined {
+    const { username, realm, response, nonce, uri, cnonce = "", nc = "" } = credentials;
     const algorithm = digestAlgorithm(credentials.algorithm);
-    if (algorithm === undefined || !this.#algorithms.includes(algorithm) || credentials.userhash) return wrong();
+    if (algorithm === undefined || !this.#algorithms.includes(algorithm) || credentials.userhash) return undefined;
     const qop = qopOf(credentials.qop);
-    const { cnonce = "", nc = "" } = credentials;
-    const count = qop === "none" ? 0 : readCount(nc);
-    if (qop === "none" ? this.#options.withoutQop !== true : qop === "other" || cnonce === "") return wrong();
-    if (count === undefined || qop === "other" || !this.#isFor(uri, request)) return wrong();
-    const domain = this.#options.domain?.(request) ?? realm;
-    const account = this.#find(claimed, domain);
+    if (qop === "other" || (qop === "none" && this.#options.withoutQop !== true)) return undefined;
+    if (qop !== "none" && (cnonce === "" || readCount(nc) === undefined)) return undefined;
+    if (!this.#isFor(uri, request)) return undefined;
+    const account = this.#find(claimed, this.#options.domain?.(request) ?? realm);
     const stored = account?.ha1?.[algorithm];
     const password = account?.password;
     const computed = this.#hash(
       algorithm,
-      `${credentials.username}:${realm}:${password === undefined ? noPassword : encodeUtf8(password)}`,
+      `${username}:${realm}:${password === undefined ? noPassword : encodeUtf8(password)}`,
     );
-    const expected = computeResponse(this.#hash, {
-      algorithm,
-      ha1: stored ?? computed,
-      nonce,
-      method: request.method,
-      uri,
-      qop: qop === "none" ? undefined : qop,
-      nc,
-      cnonce,
-      body: request.body,
-    });
-    const right = equalInConstantTime(expected, response.toLowerCase());
-    if (account === undefined || account.disabled || !account.knows(algorithm) || !right) return wrong();
-    const mark = this.#hash("SHA-256", `${flow.remote.host} ${flow.remote.port} ${sha256(request.bytes())}`);
-    const use = this.#options.nonces.use(nonce, realm, count, mark);
-    return { outcome: use === "ok" ? "right" : "stale", user: account.user, proved: true };
+    const { method, body } = request;
+    const input: DigestInput = {
+      ...{ algorithm, ha1: stored ?? computed, nonce, method, uri },
+      ...{ qop: qop === "none" ? undefined : qop, nc, cnonce, body },
+    };
+    const right = equalInConstantTime(computeResponse(this.#hash, input, this.#ha2(input)), response.toLowerCase());
+    return account === undefined || account.disabled || !account.knows(algorithm) || !right ? undefined : account;
+  }
+
+  /** The last one is kept: all phones of a domain register with one URI. */
+  #ha2(input: DigestInput): string {
+    const { algorithm, method, uri, qop } = input;
+    const last = this.#lastHa2;
+    const same = last.algorithm === algorithm && last.method === method && last.uri === uri;
+    if (same && qop !== "auth-int") return last.ha2;
+    const ha2 = computeHa2(this.#hash, input);
+    if (qop !== "auth-int") this.#lastHa2 = { algorithm, method, uri, ha2 };
+    return ha2;
   }
 
   /** Some phones give their whole address as the user name. */
@@ -286,6 +297,22 @@ class Authorizer {
     const headers: HeaderList = algorithms.map((algorithm) => [name, challengeText(realm, nonce, algorithm, stale)]);
     tx.respondStateless(proxy ? 407 : 401, { headers });
   }
+}
+
+const digest = new Uint32Array(8);
+/** For datagrams; what is longer came by a connection. */
+const marked = Buffer.allocUnsafeSlow(66_000);
+
+/** Tells a request from all others, and from itself out of another hand: one digest over its source and its octets. */
+function markOf(request: Request, { host, port }: Address): Uint32Array {
+  const octets = request.bytes();
+  const source = `${host} ${port} `;
+  const length = source.length + octets.length;
+  const room = length <= marked.length ? marked : Buffer.allocUnsafeSlow(length);
+  room.write(source, 0, "latin1");
+  room.set(octets, source.length);
+  sha256(room.subarray(0, length), digest);
+  return digest;
 }
 
 function challengeText(realm: string, nonce: string, algorithm: DigestAlgorithm, stale: boolean): string {

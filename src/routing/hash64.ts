@@ -18,10 +18,3 @@ export class Hash64 {
     return Bun.hash.wyhash(text, this.#seed).toString(16).padStart(hashLength, "0");
   }
 }
-
-const octets = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
-
-/** 32 bits as eight digits. */
-export function hex32(bits: number): string {
-  return `${octets[bits >>> 24]}${octets[(bits >>> 16) & 255]}${octets[(bits >>> 8) & 255]}${octets[bits & 255]}`;
-}

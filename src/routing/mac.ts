@@ -3,8 +3,7 @@
  * has to be remembered, not even over a restart.
  */
 
-import { hex32 } from "./hash64.ts";
-import { sipHash, sipHashed } from "./siphash.ts";
+import { sipHash, sipHashDigits, sipKey } from "../sip/siphash.ts";
 
 /** Hexadecimal digits of a MAC: 64 bits. Each guess costs its maker a message. */
 export const macLength = 16;
@@ -14,15 +13,13 @@ export class Mac {
 
   /** Of one secret, each `purpose` makes a key of its own. */
   constructor(secret: Uint8Array, purpose: string) {
-    const key = derivedKey(secret, purpose);
-    const view = new DataView(key.buffer, key.byteOffset);
-    this.#key = Int32Array.from([0, 4, 8, 12], (at) => view.getInt32(at, true));
+    this.#key = sipKey(derivedKey(secret, purpose));
   }
 
   /** The MAC of an octet string: SipHash-2-4 in hexadecimal digits. */
   of(text: string): string {
     sipHash(text, this.#key);
-    return hex32(sipHashed.high) + hex32(sipHashed.low);
+    return sipHashDigits();
   }
 
   matches(text: string, mac: string): boolean {

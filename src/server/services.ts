@@ -319,7 +319,7 @@ export class Services implements OnPath {
     return authorizer({
       accounts: this.accounts,
       realm: (request) => auth.realm ?? this.#speaksFor(request),
-      domain: (request) => this.#speaksFor(request),
+      domain: auth.realm === undefined ? undefined : (request) => this.#speaksFor(request),
       nonces: this.#nonces,
       algorithms: this.algorithms,
       kind,

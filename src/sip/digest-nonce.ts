@@ -1,17 +1,18 @@
 /**
  * A server's nonces (RFC 7616 §5.4): made without keeping anything, known again by a keyed hash, used once for each nc.
  *
- * A nonce is `time.number.mac`, with a mark of whom it was sent to in the number. The MAC is the first 80 bits of
- * SHA-256(secret, time, number, realm): the secret fills a block of its own, and with 176 of the 256 bits kept back nobody
- * can extend the hash, so that no HMAC is needed. What is kept is the use of a nonce by somebody who knew a password: a flood of challenges costs no memory.
+ * A nonce is `time.number.mac`, with a mark of whom it was sent to in the number. Both are made by SipHash, each with a key
+ * of its own. What is kept is the use of a nonce by somebody who knew a password: a flood of challenges costs no memory.
  */
 import type { Clock } from "./clock.ts";
 import type { Hash } from "./digest.ts";
 import { equalInConstantTime } from "./digest.ts";
 import { DigestUses } from "./digest-uses.ts";
+import { sipHash, sipHashDigits, sipHashed, sipKey } from "./siphash.ts";
 
 export interface NoncesOptions {
   readonly clock: Clock;
+  /** Makes the keys. */
   readonly hash: Hash;
   /**
    * At least 16 octets that nobody knows, new at each start: what was used before a restart is not remembered, so those
@@ -27,8 +28,8 @@ export interface NoncesOptions {
 export class Nonces {
   readonly lifetime: number;
   readonly #clock: Clock;
-  readonly #hash: Hash;
-  readonly #secret: string;
+  readonly #macKey: Int32Array;
+  readonly #sourceKey: Int32Array;
   readonly #memory: number;
   #number = 0;
   /** Uses since `#since`, and those from `#before` on until then. */
@@ -41,9 +42,12 @@ export class Nonces {
     const { clock, hash, secret, lifetime = 300_000, memory = 100_000 } = options;
     if (secret.length < 16) throw new RangeError("the secret of nonces needs at least 16 octets");
     this.#clock = clock;
-    this.#hash = hash;
-    // A whole block of SHA-256.
-    this.#secret = hash("SHA-256", Buffer.from(secret).toString("latin1"));
+    const keyFor = (purpose: string) => {
+      const digest = hash("SHA-256", `${Buffer.from(secret).toString("latin1")}${purpose}`);
+      return sipKey(Uint8Array.fromHex(digest));
+    };
+    this.#macKey = keyFor("mac");
+    this.#sourceKey = keyFor("source");
     this.lifetime = lifetime;
     this.#memory = memory;
     this.#since = clock.now();
@@ -56,7 +60,7 @@ export class Nonces {
   }
 
   /**
-   * A new nonce for challenges with this realm: some 36 chars that may stand in quotes as they are. `source`: the address
+   * A new nonce for challenges with this realm: some 34 chars that may stand in quotes as they are. `source`: the address
    * that it is sent to, which `wasSentTo` knows again.
    */
   make(realm: string, source = ""): string {
@@ -80,11 +84,11 @@ export class Nonces {
    * Takes note of a request with a right digest. "stale": challenge it again, with `stale=true`, since the nonce is too old,
    * none of ours for this realm, or was used with this nc by another request.
    * @param nc the count of the request; 0 for one without (RFC 2069), which counts as a use like all others
-   * @param mark tells requests apart, even such as are made to look alike: a cryptographic digest of the whole request, in
-   * hexadecimal digits. The same one again is a retransmission, which a stateless proxy has to let through once more, and
+   * @param mark tells requests apart, even such as are made to look alike: three words or more of a cryptographic digest of
+   * the whole request. The same one again is a retransmission, which a stateless proxy has to let through once more, and
    * nobody gains by sending it
    */
-  use(nonce: string, realm: string, nc: number, mark: string): "ok" | "stale" {
+  use(nonce: string, realm: string, nc: number, mark: Uint32Array): "ok" | "stale" {
     const first = nonce.indexOf(".");
     const second = nonce.indexOf(".", first + 1);
     if (first < 1 || second < 0 || second > 32) return "stale";
@@ -101,12 +105,14 @@ export class Nonces {
   }
 
   #mac(time: string, number: string, realm: string): string {
-    return this.#hash("SHA-256", `${this.#secret}${time}.${number}.${realm}`).slice(0, 20);
+    sipHash(`${time}.${number}.${realm}`, this.#macKey);
+    return sipHashDigits();
   }
 
   /** 24 bits: who guesses them has one failure of somebody else's counted. */
   #sourceMark(time: string, count: string, source: string): string {
-    return this.#hash("SHA-256", `${this.#secret}from ${time}.${count}.${source}`).slice(0, 6);
+    sipHash(`${time}.${count}.${source}`, this.#sourceKey);
+    return (sipHashed.low >>> 8).toString(36);
   }
 
   /** Forgets the older half when it is old enough, or the newer one full. What was made before that is stale from then on. */
@@ -119,7 +125,7 @@ export class Nonces {
   }
 
   /** False: another request has used this nonce with this nc. */
-  #note(number: number, nc: number, mark: string): boolean {
+  #note(number: number, nc: number, mark: Uint32Array): boolean {
     let known = this.#current.look(number, nc, mark);
     if (known === "unused") known = this.#previous.look(number, nc, mark);
     if (known !== "unused") return known === "same";

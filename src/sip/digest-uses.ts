@@ -20,18 +20,18 @@ export class DigestUses {
 
   /**
    * What is known of the use of a nonce, by its number, with the count `nc`: nothing ("unused"), that it was by the same
-   * request, or by another one. `mark`: 24 hexadecimal digits of a digest, or more.
+   * request, or by another one. `mark`: three words of a digest, or more.
    */
-  look(number: number, nc: number, mark: string): "unused" | "same" | "other" {
+  look(number: number, nc: number, mark: Uint32Array): "unused" | "same" | "other" {
     const table = this.#table;
     const at = this.#find(number, nc);
     if (table[at + 1] === 0) return "unused";
-    for (let word = 0; word < 3; word++) if (table[at + 3 + word] !== wordOf(mark, word)) return "other";
+    for (let word = 0; word < 3; word++) if (table[at + 3 + word] !== mark[word]) return "other";
     return "same";
   }
 
   /** Notes a use that is "unused". */
-  note(number: number, nc: number, mark: string): void {
+  note(number: number, nc: number, mark: Uint32Array): void {
     // Half full at most: a look ends after a step or two.
     if (2 * ++this.#size > this.#slots) this.#grow();
     const table = this.#table;
@@ -39,7 +39,7 @@ export class DigestUses {
     table[at] = number >>> 0;
     table[at + 1] = upperOf(number);
     table[at + 2] = nc;
-    for (let word = 0; word < 3; word++) table[at + 3 + word] = wordOf(mark, word);
+    for (let word = 0; word < 3; word++) table[at + 3 + word] = mark[word] ?? 0;
   }
 
   /** Where this use stands, or the free place for it. */
@@ -72,10 +72,6 @@ export class DigestUses {
 
 function upperOf(number: number): number {
   return Math.floor(number / 2 ** 32) + taken;
-}
-
-function wordOf(mark: string, word: number): number {
-  return Number.parseInt(mark.slice(8 * word, 8 * word + 8), 16) >>> 0;
 }
 
 /** Spreads numbers that follow one another, and counts that are nearly all 1. */

@@ -50,13 +50,16 @@ export interface DigestInput {
   readonly session?: boolean;
 }
 
+/** H(A2) (RFC 7616 §3.4.3): of method and uri, and for "auth-int" of the body. */
+export function computeHa2(hash: Hash, { algorithm, method, uri, qop, body }: DigestInput): string {
+  if (qop !== "auth-int") return hash(algorithm, `${method}:${uri}`);
+  return hash(algorithm, `${method}:${uri}:${hash(algorithm, octetsOf(body))}`);
+}
+
 /** The `response` (RFC 7616 §3.4.1): two hash operations; one more for a session, one more for "auth-int". */
-export function computeResponse(hash: Hash, input: DigestInput): string {
+export function computeResponse(hash: Hash, input: DigestInput, ha2: string = computeHa2(hash, input)): string {
   const { algorithm, nonce, nc, cnonce, qop } = input;
   const ha1 = input.session === true ? hash(algorithm, `${input.ha1}:${nonce}:${cnonce}`) : input.ha1;
-  let a2 = `${input.method}:${input.uri}`;
-  if (qop === "auth-int") a2 += `:${hash(algorithm, octetsOf(input.body))}`;
-  const ha2 = hash(algorithm, a2);
   return hash(
     algorithm,
     qop === undefined ? `${ha1}:${nonce}:${ha2}` : `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}`,

@@ -92,6 +92,23 @@ export function sipHash(text: string, key: Int32Array): void {
   sipHashed.high = (ah ^ bh ^ ch ^ dh) >>> 0;
 }
 
+/** The last hash in sixteen hexadecimal digits. */
+export function sipHashDigits(): string {
+  return hex32(sipHashed.high) + hex32(sipHashed.low);
+}
+
+const octets = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
+
+function hex32(bits: number): string {
+  return `${octets[bits >>> 24]}${octets[(bits >>> 16) & 255]}${octets[(bits >>> 8) & 255]}${octets[bits & 255]}`;
+}
+
+/** The words of a key of sixteen octets, or of the first sixteen of more. */
+export function sipKey(octets: Uint8Array): Int32Array {
+  const view = new DataView(octets.buffer, octets.byteOffset, 16);
+  return Int32Array.from([0, 4, 8, 12], (at) => view.getInt32(at, true));
+}
+
 function word(text: string, at: number): number {
   return (
     (text.charCodeAt(at) & 0xff) |

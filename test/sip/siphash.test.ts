@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { Hash64 } from "../../src/routing/hash64.ts";
 import { Mac } from "../../src/routing/mac.ts";
-import { sipHash, sipHashed } from "../../src/routing/siphash.ts";
+import { sipHash, sipHashed } from "../../src/sip/siphash.ts";
 
 const key = Int32Array.of(0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c);
 const counting = (length: number) => String.fromCharCode(...Array.from({ length }, (_, at) => at));
