@@ -51,7 +51,7 @@ export function buildResponse(request: Request, status: number, options: BuildRe
   if (!Number.isInteger(status) || status < 100 || status > 699) {
     throw new InvalidHeaderValue("a status code", String(status));
   }
-  if (unsendable.test(reason)) throw new InvalidHeaderValue("a reason phrase", reason);
+  if (options.reason !== undefined && unsendable.test(reason)) throw new InvalidHeaderValue("a reason phrase", reason);
   const lines = request.lines;
   let head = `SIP/2.0 ${status} ${reason}\r\n`;
   const top = lines.find("via");
@@ -77,14 +77,15 @@ function copyParties(request: Request, toTag: string | undefined): string {
     const { head } = request;
     const start = lines.start(from);
     const end = lines.end(to + 2);
-    if (toTag === undefined) {
-      const text = head.slice(start, end);
-      if (!isFolded(text, 3)) return `${text}\r\n`;
-    } else if (isPlainAddress(head, lines.valueStart(to), lines.end(to))) {
-      const before = head.slice(start, lines.end(to));
-      const after = head.slice(lines.end(to), end);
-      const tag = tagParam.test(head.slice(lines.start(to), lines.end(to))) ? "" : tagged(toTag);
-      if (!isFolded(before, 1) && !isFolded(after, 2)) return `${before}${tag}${after}\r\n`;
+    if (!isFolded(head, start, end, 3)) {
+      if (toTag === undefined) return `${head.slice(start, end)}\r\n`;
+      const endOfTo = lines.end(to);
+      if (isPlainAddress(head, lines.valueStart(to), endOfTo)) {
+        // What ends with its bracket has no parameters.
+        const bare = head.charCodeAt(endOfTo - 1) === 0x3e;
+        const tag = !bare && tagParam.test(head.slice(lines.start(to), endOfTo)) ? "" : tagged(toTag);
+        return `${head.slice(start, endOfTo)}${tag}${head.slice(endOfTo, end)}\r\n`;
+      }
     }
   }
   return (
@@ -99,14 +100,15 @@ function tagged(tag: string): string {
   return `;tag=${tag}`;
 }
 
-/** Are there other line ends in `text` than `count` of CR and LF? */
-function isFolded(text: string, count: number): boolean {
-  let at = -1;
+/** Are there other line ends in `text` from one index to the other than `count` of CR and LF? */
+function isFolded(text: string, from: number, to: number, count: number): boolean {
+  let at = from - 1;
   for (let left = count; left > 0; left--) {
     at = text.indexOf("\n", at + 1);
     if (text.charCodeAt(at - 1) !== 0x0d) return true;
   }
-  return text.includes("\n", at + 1);
+  const next = text.indexOf("\n", at + 1);
+  return next >= 0 && next < to;
 }
 
 function copyFirst(request: Request, name: string): string {
@@ -146,11 +148,11 @@ export function topVia(
 ): string | undefined {
   const { lines } = request;
   if (request.hasPlainestVia()) {
-    const { sentBy } = request;
-    if (request.asksForRport) return `${lines.raw(line)}=${source.port};received=${source.host}`;
-    if (sentBy.startsWith(source.host) && (sentBy.length === source.host.length || sentBy[source.host.length] === ":"))
-      return undefined;
-    return `${lines.raw(line)};received=${source.host}`;
+    if (!request.asksForRport && isSentBy(request.head, lines.valueStart(line), source.host)) return undefined;
+    // Such a one is not folded.
+    const text = request.head.slice(lines.start(line), lines.end(line));
+    if (request.asksForRport) return `${text}=${source.port};received=${source.host}`;
+    return `${text};received=${source.host}`;
   }
   const via = readable(() => request.via);
   if (via === undefined) return `Via: ${lines.value(line)}`;
@@ -165,6 +167,14 @@ export function topVia(
   const value = lines.value(line);
   const others = value.includes(",") ? value.slice(endOfElement(value, 0)) : "";
   return `Via: ${formatVia({ transport: via.transport, host: via.host, port: via.port, params })}${others}`;
+}
+
+/** Has the plain Via at this place that host, an IP address as sockets write it, in its sent-by? */
+function isSentBy(head: string, from: number, host: string): boolean {
+  const at = head.indexOf(" ", from) + 1;
+  if (!head.startsWith(host, at)) return false;
+  const next = head.charCodeAt(at + host.length);
+  return next === 0x3a || next === 0x3b;
 }
 
 /** A header of a request that may not have passed `checkRequest`. */

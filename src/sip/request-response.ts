@@ -56,7 +56,7 @@ export abstract class Message {
       wire.write(head, 0, "latin1");
       wire[head.length] = 0x0d;
       wire[head.length + 1] = 0x0a;
-      wire.set(this.body, head.length + 2);
+      if (this.body.length > 0) wire.set(this.body, head.length + 2);
       this.#wire = wire;
     }
     return this.#wire;

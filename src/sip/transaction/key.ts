@@ -1,6 +1,7 @@
 /** How a message finds its transaction (RFC 3261 §17.1.3, §17.2.3), as keys of maps. */
 import type { Request, Response } from "../message.ts";
 import { magicCookie } from "../random.ts";
+import { isLws } from "../text.ts";
 
 const legacyMark = "2543\n";
 
@@ -38,20 +39,36 @@ const tagMark = "sl-";
  * remembered to recognise that ACK. The secret keeps others from guessing the tags of other servers, no more.
  */
 export function statelessTag(request: Request, secret: number): string {
-  const callId = request.header("call-id") ?? "";
-  const sequence = Number.parseInt(request.header("cseq") ?? "", 10);
-  return tagMark + fnv1a(callId, sequence ^ secret) + fnv1a(callId, sequence ^ ~secret);
+  const { head, lines } = request;
+  const cseq = lines.find("cseq");
+  let sequence = 0;
+  for (let at = cseq < 0 ? head.length : lines.valueStart(cseq); at < head.length; at++) {
+    const digit = head.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    sequence = (Math.imul(sequence, 10) + digit) | 0;
+  }
+  // FNV-1a with 32 bits, twice with different starts. White space may be written differently in the ACK, and does not count.
+  let one = begin(sequence ^ secret);
+  let other = begin(sequence ^ ~secret);
+  const line = lines.find("call-id");
+  const end = line < 0 ? 0 : lines.end(line);
+  for (let at = line < 0 ? 0 : lines.valueStart(line); at < end; at++) {
+    const code = head.charCodeAt(at);
+    if (isLws(code)) continue;
+    one = Math.imul(one ^ code, prime);
+    other = Math.imul(other ^ code, prime);
+  }
+  return `${tagMark}${(one >>> 0).toString(16)}${(other >>> 0).toString(16)}`;
+}
+
+const prime = 0x01000193;
+
+function begin(seed: number): number {
+  return Math.imul(0x811c9dc5 ^ seed, prime);
 }
 
 /** Does this ACK answer one of our stateless responses? */
 export function hasStatelessTag(ack: Request, secret: number): boolean {
   const tag = ack.to.tag;
   return tag?.startsWith(tagMark) === true && tag === statelessTag(ack, secret);
-}
-
-/** FNV-1a with 32 bits, over UTF-16 units, in hexadecimal digits. */
-function fnv1a(text: string, seed: number): string {
-  let hash = Math.imul(0x811c9dc5 ^ seed, 0x01000193);
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return (hash >>> 0).toString(16);
 }
