@@ -95,6 +95,8 @@ function parseTel(text: string, from: number): TelUri | undefined {
 
 /** A sip or sips URI's text for people and logs: without its password (§19.1.1), which nobody should send and some do. */
 export function withoutPassword(text: string): string {
+  // Nearly none has one: there is no colon before the `@` but the scheme's.
+  if (text.indexOf(":") === text.lastIndexOf(":", text.indexOf("@"))) return text;
   return text.replace(/^(sips?:[^@:]*):[^@]*@/i, "$1@");
 }
 

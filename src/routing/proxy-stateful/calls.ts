@@ -1,5 +1,6 @@
 /** Follows the calls that are forwarded, from the INVITE to the BYE, to tell of each once (accounting). */
 import type { Clock, Timer } from "../../sip/clock.ts";
+import type { Address } from "../../sip/flow.ts";
 import { formatHost } from "../../sip/host.ts";
 import type { Request, Response } from "../../sip/message.ts";
 import { withoutPassword } from "../../sip/uri.ts";
@@ -38,7 +39,7 @@ export class Calls {
   }
 
   begin(incoming: Incoming): CallInProgress {
-    return new CallInProgress(this.#options, incoming, (call) => this.#follow(call));
+    return new CallInProgress(this.#options, incoming, this.#follow);
   }
 
   /**
@@ -52,19 +53,26 @@ export class Calls {
     const byCaller = this.#answered.get(keyOf(request.callId, from));
     const call = byCaller ?? this.#answered.get(keyOf(request.callId, to));
     if (call === undefined) return undefined;
-    // To the end of the order: the first one is always the one that was silent for longest.
-    this.#answered.delete(call.key);
-    this.#answered.set(call.key, call);
-    call.heard = this.#options.clock.now();
-    if (request.method !== "BYE") return undefined;
+    if (request.method !== "BYE") {
+      this.#heard(call);
+      return undefined;
+    }
     const ended = this.#options.clock.now();
     return (status) => {
       // A BYE that is challenged comes again; any other answer leaves nothing of the dialog.
-      if (status === 401 || status === 407 || status === 491) return;
+      if (status === 401 || status === 407 || status === 491) return this.#heard(call);
       const side = byCaller === undefined ? "callee" : "caller";
-      if (!call.hangsUp(side === "caller" ? to : from)) return;
+      if (!call.hangsUp(side === "caller" ? to : from)) return this.#heard(call);
       if (this.#answered.delete(call.key)) call.close(side, ended);
     };
+  }
+
+  /** To the end of the order: the first one is always the one that was silent for longest. */
+  #heard(call: CallInProgress): void {
+    if (this.#answered.get(call.key) !== call) return;
+    this.#answered.delete(call.key);
+    this.#answered.set(call.key, call);
+    call.heard = this.#options.clock.now();
   }
 
   /** Closes all that is open, as lost: the proxy stops. */
@@ -75,17 +83,21 @@ export class Calls {
     this.#answered.clear();
   }
 
-  #follow(call: CallInProgress): void {
+  readonly #follow = (call: CallInProgress) => {
     const { limit, clock } = this.#options;
     const known = this.#answered.get(call.key);
     if (known !== undefined) this.#lose(known);
+    if (this.#answered.size >= limit) this.#makeRoom(limit);
+    this.#answered.set(call.key, call);
+    call.heard = clock.now();
+    this.#arm();
+  };
+
+  #makeRoom(limit: number): void {
     for (const oldest of this.#answered.values()) {
       if (this.#answered.size < limit) break;
       this.#lose(oldest);
     }
-    this.#answered.set(call.key, call);
-    call.heard = clock.now();
-    this.#arm();
   }
 
   #lose(call: CallInProgress): void {
@@ -120,20 +132,30 @@ export interface Try {
 
 /** One call. Times are the clock's; the record has those of the wall. */
 export class CallInProgress {
+  /** The Call-ID and the caller's tag. */
+  readonly key: string;
   /** When it was heard of last. */
   heard = 0;
   readonly #options: CallsOptions;
   readonly #follow: (call: CallInProgress) => void;
   readonly #begin: number;
-  /** Call-ID, the caller's tag, caller, callee, user. */
-  #texts: readonly string[];
-  readonly #source: string;
+  readonly #source: Address;
+  readonly #transport: string;
+  /** Caller, callee and user, until it is answered. */
+  #parties: readonly string[] | undefined;
+  /**
+   * Of an answered call, a line each: the callee's tag, caller, callee, user and the targets. A string of its own: pieces of a
+   * message would keep the whole of it in memory.
+   */
+  #kept = "";
+  /** The dialog whose tag stands in there is up. */
+  #up = false;
+  /** The callee's tags of the further dialogs that are up. */
+  #further: string[] = noTags;
   #ring: number | undefined;
   #answer: number | undefined;
   #status = 0;
   readonly #targets: Try[] = [];
-  /** The callee's tags of the dialogs that are up. */
-  readonly #dialogs: string[] = [];
 
   constructor(
     options: CallsOptions,
@@ -143,14 +165,11 @@ export class CallInProgress {
     this.#options = options;
     this.#follow = follow;
     this.#begin = options.clock.now();
-    const { host, port } = flow.remote;
-    this.#source = `${flow.transport}:${formatHost(host)}:${port}`;
+    this.#source = flow.remote;
+    this.#transport = flow.transport;
     const { callId, from, uri } = request;
-    this.#texts = [callId, from.tag ?? "", from.uriText, uri, authenticated?.user ?? ""];
-  }
-
-  get key(): string {
-    return keyOf(this.#texts[0] ?? "", this.#texts[1] ?? "");
+    this.key = keyOf(callId, from.tag ?? "");
+    this.#parties = [from.uriText, uri, authenticated?.user ?? ""];
   }
 
   rang(): void {
@@ -168,14 +187,16 @@ export class CallInProgress {
   answered(response: Response): void {
     this.#answer = this.#options.clock.now();
     this.#status = response.status;
-    this.#noteDialog(response);
-    this.#own();
+    this.#keep(response.to.tag ?? "");
     this.#follow(this);
   }
 
   /** Another branch answered, too, or the same one again. */
   answeredAgain(response: Response): void {
-    this.#noteDialog(response);
+    const tag = cut(response.to.tag ?? "");
+    if (this.#isFirst(tag)) this.#up = true;
+    else if (this.#further.length < maxDialogs - 1 && !this.#further.includes(tag))
+      this.#further = [...this.#further, ownCopy(tag)];
   }
 
   failed(status: number, cancelled: boolean): void {
@@ -185,44 +206,63 @@ export class CallInProgress {
 
   /** One of its dialogs is over. True: it was the last. */
   hangsUp(calleeTag: string): boolean {
-    const at = this.#dialogs.indexOf(cut(calleeTag));
-    if (at >= 0) this.#dialogs.splice(at, 1);
-    return this.#dialogs.length === 0;
+    const tag = cut(calleeTag);
+    if (this.#isFirst(tag)) this.#up = false;
+    else if (this.#further.length > 0) this.#further = this.#further.filter((each) => each !== tag);
+    return !this.#up && this.#further.length === 0;
   }
 
   close(ending: CallEnding, at: number): void {
     const { clock, wallClock, record } = this.#options;
     const offset = wallClock() - clock.now();
-    const wall = (time: number | undefined) => (time === undefined ? undefined : Math.round(time + offset));
-    const [callId = "", , caller = "", callee = "", user = ""] = this.#texts;
+    const [, caller = "", callee = "", user = "", ...tried] = this.#texts();
+    const { host, port } = this.#source;
+    const ring = this.#ring;
+    const answer = this.#answer;
     record({
-      callId: cut(callId),
-      caller: cut(withoutPassword(caller)),
-      callee: cut(withoutPassword(callee)),
-      user: user === "" ? undefined : cut(user),
-      source: this.#source,
+      callId: this.key.slice(0, this.key.indexOf("\n")),
+      caller,
+      callee,
+      user: user === "" ? undefined : user,
+      source: `${this.#transport}:${formatHost(host)}:${port}`,
       begin: Math.round(this.#begin + offset),
-      ring: wall(this.#ring),
-      answer: wall(this.#answer),
+      ring: ring === undefined ? undefined : Math.round(ring + offset),
+      answer: answer === undefined ? undefined : Math.round(answer + offset),
       end: Math.round(at + offset),
-      targets: this.#targets.map(({ uri, status }) => ({ uri: cut(withoutPassword(uri)), status })),
+      targets: this.#targets.map(({ status }, target) => ({ uri: tried[target] ?? "", status })),
       status: this.#status,
       ending,
     });
   }
 
-  /** Its texts become strings of their own: a piece of a message would keep the whole of it in memory. */
-  #own(): void {
-    const count = this.#texts.length;
-    const texts = ownCopy([...this.#texts, ...this.#targets.map(({ uri }) => uri)].map(cut));
-    this.#texts = texts.slice(0, count);
-    for (const [at, attempt] of this.#targets.entries()) attempt.uri = texts[count + at] ?? "";
+  #keep(tag: string): void {
+    this.#up = true;
+    this.#kept = ownCopy(this.#written(tag));
+    this.#parties = undefined;
+    for (const attempt of this.#targets) attempt.uri = "";
   }
 
-  #noteDialog(response: Response): void {
-    const tag = cut(response.to.tag ?? "");
-    if (this.#dialogs.length < maxDialogs && !this.#dialogs.includes(tag)) this.#dialogs.push(...ownCopy([tag]));
+  #texts(): readonly string[] {
+    return (this.#parties === undefined ? this.#kept : this.#written("")).split("\n");
   }
+
+  #written(tag: string): string {
+    const [caller = "", callee = "", user = ""] = this.#parties ?? [];
+    let text = `${cut(tag)}\n${told(caller)}\n${told(callee)}\n${cut(user)}`;
+    for (const { uri } of this.#targets) text += `\n${told(uri)}`;
+    return text;
+  }
+
+  #isFirst(tag: string): boolean {
+    return this.#kept.startsWith(tag) && this.#kept.charCodeAt(tag.length) === 0x0a;
+  }
+}
+
+const noTags: string[] = [];
+
+/** A URI as it stands in a record. */
+function told(uri: string): string {
+  return cut(withoutPassword(uri));
 }
 
 function cut(text: string): string {
@@ -233,6 +273,6 @@ function keyOf(callId: string, callerTag: string): string {
   return `${cut(callId)}\n${cut(callerTag)}`;
 }
 
-function ownCopy(texts: readonly string[]): readonly string[] {
-  return Buffer.from(texts.join("\n"), "latin1").toString("latin1").split("\n");
+function ownCopy(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
 }

@@ -185,7 +185,6 @@ export class StatefulProxy {
     const hops = lines.find("max-forwards");
     const mark = this.#loops.of(request, incoming.flow.remote);
     if ((hops >= 0 && Number(lines.value(hops)) === 0) || this.#loops.isLoop(request, mark)) return;
-    this.#calls?.passes(request);
     const forwarding = new Forwarding(this.#around, incoming, passage, mark, options);
     const course = forwarding.courseTo(target);
     if (course === undefined || target.lost !== undefined) return;
