@@ -17,16 +17,45 @@ export interface NameAddr {
 
 class ParsedNameAddr implements NameAddr {
   readonly display: string;
+  readonly uri: Uri;
   readonly uriText: string;
-  #uri: Uri | undefined;
-  #params: Params | string;
+  readonly params: Params;
 
-  /** `uri` undefined: `uriText` is known to be a URI. `params` as text: known to be parameters. */
-  constructor(display: string, uri: Uri | undefined, uriText: string, params: Params | string) {
+  constructor(display: string, uri: Uri, uriText: string, params: Params) {
     this.display = display;
-    this.#uri = uri;
+    this.uri = uri;
     this.uriText = uriText;
-    this.#params = params;
+    this.params = params;
+  }
+
+  get tag(): string | undefined {
+    return this.params.get("tag");
+  }
+}
+
+/** One that is known to be well-formed: it is taken apart when somebody asks. Of most, nobody asks for more than the tag. */
+class PlainNameAddr implements NameAddr {
+  readonly #text: string;
+  #uriText: string | undefined;
+  #uri: Uri | undefined;
+  #params: Params | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get display(): string {
+    const open = this.#text.indexOf("<");
+    return open > 0 ? this.#text.slice(0, open).trimEnd() : "";
+  }
+
+  get uriText(): string {
+    if (this.#uriText === undefined) {
+      const end = this.#paramsStart();
+      const open = this.#text.indexOf("<");
+      this.#uriText = open < 0 ? this.#text.slice(0, end) : this.#text.slice(open + 1, end - 1);
+    }
+    return this.#uriText;
   }
 
   get uri(): Uri {
@@ -36,20 +65,26 @@ class ParsedNameAddr implements NameAddr {
   }
 
   get params(): Params {
-    if (typeof this.#params === "string") {
-      const text = this.#params;
-      this.#params = Params.parse(text, 0, text.length, "header") ?? new Params();
-    }
+    const text = this.#text;
+    this.#params ??= Params.parse(text, this.#paramsStart(), text.length, "header") ?? new Params();
     return this.#params;
   }
 
   get tag(): string | undefined {
-    const params = this.#params;
-    if (typeof params !== "string") return params.get("tag");
+    const text = this.#text;
+    const at = this.#paramsStart();
     // Nearly always the tag stands alone.
-    if (params === "") return undefined;
-    if (params.startsWith(";tag=") && params.indexOf(";", 5) < 0) return params.slice(5);
+    if (at === text.length) return undefined;
+    if (text.startsWith(";tag=", at) && text.indexOf(";", at + 5) < 0) return text.slice(at + 5);
     return this.params.get("tag");
+  }
+
+  /** Behind the bracket; without one no `;` is the URI's. */
+  #paramsStart(): number {
+    const close = this.#text.indexOf(">");
+    if (close >= 0) return close + 1;
+    const semicolon = this.#text.indexOf(";");
+    return semicolon < 0 ? this.#text.length : semicolon;
   }
 }
 
@@ -58,7 +93,7 @@ class ParsedNameAddr implements NameAddr {
  * stands in the From of a request that is forwarded. A part of the grammar, and shorter than any of its limits.
  */
 const plain =
-  /^(?:(?:([\w.!%*+'~-][\w.!%*+'~ -]*)?<(sips?:(?:[\w.!~*'()&=+$,%/-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?::[1-9]\d{0,3})?(?:;[\w.-]+(?:=[\w.%+~-]+)?)*)>)|(sips?:(?:[\w.!~*'()&=+$%/-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?::[1-9]\d{0,3})?))((?:;[\w.!%*+'~-]+(?:=[\w.!%*+'~-]+)?)*)$/;
+  /^(?:(?:[\w.!%*+'~-][\w.!%*+'~ -]*)?<sips?:(?:[\w.!~*'()&=+$,%/-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?::[1-9]\d{0,3})?(?:;[\w.-]+(?:=[\w.%+~-]+)?)*>|sips?:(?:[\w.!~*'()&=+$%/-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?::[1-9]\d{0,3})?)(?:;[\w.!%*+'~-]+(?:=[\w.!%*+'~-]+)?)*$/;
 /** Longer ones are looked at closely: a host name and a list of parameters have their limits. */
 const plainLength = 250;
 
@@ -68,11 +103,7 @@ const plainLength = 250;
  * display name, but neither quotes nor commas (§3.1.2.6, §3.1.2.15).
  */
 export function parseNameAddr(text: string): NameAddr | undefined {
-  const match = text.length <= plainLength ? plain.exec(text) : null;
-  if (match !== null) {
-    const [, display = "", inBrackets, alone = "", params = ""] = match;
-    return new ParsedNameAddr(display.trimEnd(), undefined, inBrackets ?? alone, params);
-  }
+  if (text.length <= plainLength && plain.test(text)) return new PlainNameAddr(text);
   return parseClosely(text);
 }
 
