@@ -214,7 +214,8 @@ export class Forwarding {
   }
 
   #mediaIn(response: Response, from: Flow): RelayedBody | undefined {
-    const branch = response.via.branch ?? "";
+    if (!this.#converts && this.#relay === undefined) return undefined;
+    const branch = response.branch ?? "";
     const converted = this.#converts ? this.around.gateway?.response(response, from, branch) : undefined;
     return converted ?? this.#relay?.response(response, from, this.from, branch);
   }
