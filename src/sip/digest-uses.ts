@@ -12,7 +12,8 @@ const leastSlots = 256;
 export class DigestUses {
   #size = 0;
   #slots = leastSlots;
-  #table = new Uint32Array(leastSlots * words);
+  /** Signed: numbers beyond 2^31 would leave the compiled code again and again. */
+  #table = new Int32Array(leastSlots * words);
 
   get size(): number {
     return this.#size;
@@ -26,7 +27,7 @@ export class DigestUses {
     const table = this.#table;
     const at = this.#find(number, nc);
     if (table[at + 1] === 0) return "unused";
-    for (let word = 0; word < 3; word++) if (table[at + 3 + word] !== mark[word]) return "other";
+    for (let word = 0; word < 3; word++) if (table[at + 3 + word] !== ((mark[word] ?? 0) | 0)) return "other";
     return "same";
   }
 
@@ -36,22 +37,23 @@ export class DigestUses {
     if (2 * ++this.#size > this.#slots) this.#grow();
     const table = this.#table;
     const at = this.#find(number, nc);
-    table[at] = number >>> 0;
+    table[at] = number | 0;
     table[at + 1] = upperOf(number);
-    table[at + 2] = nc;
-    for (let word = 0; word < 3; word++) table[at + 3 + word] = mark[word] ?? 0;
+    table[at + 2] = nc | 0;
+    for (let word = 0; word < 3; word++) table[at + 3 + word] = (mark[word] ?? 0) | 0;
   }
 
   /** Where this use stands, or the free place for it. */
   #find(number: number, nc: number): number {
     const table = this.#table;
-    const low = number >>> 0;
+    const low = number | 0;
     const high = upperOf(number);
-    let slot = hash(low, high, nc) & (this.#slots - 1);
+    const count = nc | 0;
+    let slot = hash(low, high, count) & (this.#slots - 1);
     for (;;) {
       const at = slot * words;
       if (table[at + 1] === 0) return at;
-      if (table[at] === low && table[at + 1] === high && table[at + 2] === nc) return at;
+      if (table[at] === low && table[at + 1] === high && table[at + 2] === count) return at;
       slot = (slot + 1) & (this.#slots - 1);
     }
   }
@@ -59,19 +61,19 @@ export class DigestUses {
   #grow(): void {
     const old = this.#table;
     this.#slots *= 2;
-    const table = new Uint32Array(this.#slots * words);
+    const table = new Int32Array(this.#slots * words);
     this.#table = table;
     for (let from = 0; from < old.length; from += words) {
       const high = old[from + 1] ?? 0;
       if (high === 0) continue;
-      const at = this.#find((old[from] ?? 0) + (high - taken) * 2 ** 32, old[from + 2] ?? 0);
+      const at = this.#find(((old[from] ?? 0) >>> 0) + (high + taken) * 2 ** 32, old[from + 2] ?? 0);
       for (let word = 0; word < words; word++) table[at + word] = old[from + word] ?? 0;
     }
   }
 }
 
 function upperOf(number: number): number {
-  return Math.floor(number / 2 ** 32) + taken;
+  return (Math.floor(number / 2 ** 32) + taken) | 0;
 }
 
 /** Spreads numbers that follow one another, and counts that are nearly all 1. */
@@ -79,5 +81,5 @@ function hash(low: number, high: number, nc: number): number {
   let mixed = low ^ Math.imul(high, 0x9e3779b1) ^ Math.imul(nc, 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-  return (mixed ^ (mixed >>> 15)) >>> 0;
+  return mixed ^ (mixed >>> 15);
 }
