@@ -18,6 +18,8 @@ const root = resolve(import.meta.dir, "..");
 const testData = process.env.SIPROC_TEST_DATA ?? resolve(root, "../shared/data");
 const hasTestData = existsSync(testData);
 const inCi = Boolean(process.env.CI);
+// Hundreds of servers that live for seconds: the rehearsal has a test of its own.
+process.env.SIPROC_REHEARSE ??= "0";
 const words = process.argv.slice(2);
 
 interface Count {

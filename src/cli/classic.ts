@@ -2,6 +2,7 @@
  * `siproc ./handler.sh`: the original siproc. An account in the environment, a process for each call that comes in or that
  * a line `CALL uri` on stdin places, until a line `QUIT`.
  */
+
 import { resolve } from "node:path";
 import type { Handler } from "../call/index.ts";
 import { type Config, readConfig } from "../config/index.ts";
@@ -14,6 +15,7 @@ import { isScript } from "./classic-program.ts";
 import { exitCodes } from "./commands.ts";
 import { readLines } from "./line-input.ts";
 import { maxMainLine, readMainCommand } from "./main-commands.ts";
+import { rehearses } from "./rehearse.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,7 +50,7 @@ export async function classic(
       });
   try {
     const { startServer } = await import("../server/index.ts");
-    server = await startServer(config, { log, handlerFor: () => handler, rehearse: true });
+    server = await startServer(config, { log, handlerFor: () => handler, rehearse: rehearses(environment) });
   } catch (error) {
     log.error(`siproc cannot start: ${error instanceof Error ? error.message : String(error)}`, {
       mend: "another program may have this port; set SIPROC_TRANSPORT_PORT to another one",

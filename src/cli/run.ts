@@ -1,4 +1,5 @@
 /** `siproc run`: serves until a signal says otherwise. */
+
 import { closeSync, existsSync, openSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig } from "../config/index.ts";
@@ -18,6 +19,7 @@ import { openControl } from "./control.ts";
 import { EventStream, toDescriptor } from "./event-stream.ts";
 import { Events } from "./events.ts";
 import { placeOf, showProblems } from "./problems.ts";
+import { rehearses } from "./rehearse.ts";
 import { Service } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -232,7 +234,7 @@ const realSurroundings: Surroundings = {
     const { startServer } = await import("../server/index.ts");
     const server = await startServer(config, {
       log,
-      rehearse: true,
+      rehearse: rehearses(),
       trunkChanged: (trunk, state) => events?.trunkChanged(trunk.name, state),
     });
     events?.serve(server);

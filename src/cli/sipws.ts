@@ -1,4 +1,5 @@
 /** `siproc sipws`: takes the command line of SIPWS, and serves as it did. */
+
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AccountDatabase } from "../accounts/index.ts";
@@ -15,6 +16,7 @@ import { isDaemon, startDaemon, tellStarter } from "./daemon.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { OptionValueError } from "./option-value.ts";
 import { placeOf } from "./problems.ts";
+import { rehearses } from "./rehearse.ts";
 import { SipwsError, type SipwsSettings, sipwsSettings } from "./sipws-config.ts";
 import { SipwsLife } from "./sipws-life.ts";
 import { withCfg } from "./sipws-options.ts";
@@ -113,7 +115,7 @@ async function start(settings: SipwsSettings, life: SipwsLife, log: Log): Promis
   try {
     const database = settings.database === undefined ? undefined : await openDatabase(settings.database, log);
     if (database !== undefined) closing.push(() => database.close());
-    const server = await startServer(config, { log, accounts: database, rehearse: true });
+    const server = await startServer(config, { log, accounts: database, rehearse: rehearses() });
     closing.push(() => server.stop());
     // Accounts may have gone from the file while nobody served.
     server.services.forgetStrangers();

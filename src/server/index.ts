@@ -6,8 +6,6 @@ import { isLoopback } from "../ip.ts";
 import type { Log } from "../log.ts";
 import { dtlsFingerprint, type MediaEngine, startMedia } from "../media/index.ts";
 import { chain, type Receiver } from "../routing/index.ts";
-import { rehearsal } from "../routing/rehearsal.ts";
-import { registrationRehearsal } from "../routing/rehearsal-registration.ts";
 import type { Flow } from "../sip/flow.ts";
 import { MergeGuard } from "../sip/merged.ts";
 import { checkRequest, checkResponse, type ParseFailure, type Request, type Response } from "../sip/message.ts";
@@ -31,6 +29,7 @@ import { Meters } from "./meters.ts";
 import { operator } from "./operator.ts";
 import { ownWay } from "./own-way.ts";
 import { pageHook, readyTls } from "./page.ts";
+import { rehearsal, repertoire } from "./rehearsal.ts";
 import { mediaPorts, Relay } from "./relay.ts";
 import { report } from "./report.ts";
 import { accountsControl } from "./report-accounts.ts";
@@ -57,8 +56,8 @@ const farewell = 1000;
 
 /** Starts everything or nothing. Throws TransportError or MediaError, whose messages name the address or the ports. */
 export async function startServer(config: Config, options: ServerOptions): Promise<Server> {
-  const { log } = options;
-  const clock = new SystemClock();
+  const { log, world } = options;
+  const clock = world?.clock ?? new SystemClock();
   const feed = new Feed();
   feed.active = config.control !== undefined;
   const admission = new Admission({
@@ -103,6 +102,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     limits: { maxConnections: config.limits.connections, maxConnectionsPerSource: config.limits.connectionsPerSource },
     log,
     clock,
+    bindUdp: world === undefined ? undefined : (udp) => world.bindUdp(udp),
     events: {
       message: (message, flow) =>
         start.after(() => {
@@ -122,15 +122,18 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   }).catch(closeAll);
   closing.push(() => transport.close());
   const ports = mediaPorts(config, options.mayRelay);
-  const media = await startMedia({
-    ports: ports.calls,
-    log,
-    families: familiesOf(transport),
-    latch: config.media.latch,
-    packets: packetsSize(config),
-    stun: config.stun,
-    iceTcp: config.media.iceTcp,
-  }).catch(closeAll);
+  const media = await (
+    world?.media() ??
+    startMedia({
+      ports: ports.calls,
+      log,
+      families: familiesOf(transport),
+      latch: config.media.latch,
+      packets: packetsSize(config),
+      stun: config.stun,
+      iceTcp: config.media.iceTcp,
+    })
+  ).catch(closeAll);
   closing.push(() => closeQuietly(media, log));
   const resolver = Resolver.fromSystem({
     clock,
@@ -256,7 +259,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       return (options.accounts ?? store.state).failure;
     },
   });
-  const rehearsed = options.rehearse ? warmUp(rehearsalsFor(config, services)) : () => {};
+  const rehearsed = options.rehearse
+    ? warmUp(rehearsal(repertoire(config, services.takesRegistrations), startServer), () => meters.messages)
+    : () => {};
 
   const control = report({
     config: () => current,
@@ -361,12 +366,6 @@ function receive(transactions: TransactionLayer, message: Request | Response, fl
 function refuse(transactions: TransactionLayer, failure: ParseFailure, flow: Flow): void {
   if (failure.request !== undefined && failure.status !== undefined)
     transactions.replyStateless(failure.request, flow, failure.status, { reason: failure.reason });
-}
-
-/** What this server will be asked for, as often as the compiler wants to see it. */
-function rehearsalsFor({ routes }: Config, services: Services): Generator<void, unknown, void>[] {
-  const proxies = routes.some(({ action }) => action.type === "location" || action.type === "proxy");
-  return [...(services.takesRegistrations ? [registrationRehearsal(2000)] : []), ...(proxies ? [rehearsal(1500)] : [])];
 }
 
 function callLimits(config: Config): { calls: number; callsPerSource: number } {

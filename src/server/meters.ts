@@ -77,8 +77,12 @@ export class Meters implements TransactionObserver, CallObserver {
     this.#sources = new Sources(clock);
   }
 
+  /** How many came in. */
+  messages = 0;
+
   /** A message came in. */
   message(message: Request | Response, { remote }: Flow): void {
+    this.messages++;
     if (message.type === "request") this.requests.add(known(message.method));
     else this.responses.add(codeText(message.status));
     this.#sources.add(remote.host);

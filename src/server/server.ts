@@ -15,9 +15,11 @@ import type { OperatorControl } from "../control/operator.ts";
 import type { Measures } from "../control/overview.ts";
 import type { Control } from "../control/status.ts";
 import type { Log } from "../log.ts";
+import type { MediaEngine } from "../media/index.ts";
 import type { Incoming, Receiver } from "../routing/index.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { Listening, TransportLayer } from "../transport/index.ts";
+import type { Listening, SystemClock, TransportLayer } from "../transport/index.ts";
+import type { UdpOptions, UdpSocket } from "../udp.ts";
 import type { Calls } from "./calls.ts";
 import type { ServerDialer } from "./dialer.ts";
 import type { HandlerAction } from "./handlers.ts";
@@ -77,6 +79,12 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+export interface World {
+  readonly clock: SystemClock;
+  bindUdp(options: UdpOptions): Promise<UdpSocket>;
+  media(): Promise<MediaEngine>;
+}
+
 export interface ServerOptions {
   log: Log;
   /** A handler of the embedding program's own for a `script` or `exec` route; undefined: what the route says. */
@@ -92,6 +100,8 @@ export interface ServerOptions {
   /** Where accounts are kept that can be changed, instead of the store. */
   accounts?: KeptAccounts | undefined;
   waited?: (() => number) | undefined;
+  /** What stands for the network, the media worker and time, where these are not the system's. */
+  world?: World | undefined;
   /** Plays calls and registrations that nobody makes after the start, so that the first real ones are as fast as the others. */
   rehearse?: boolean | undefined;
 }

@@ -25,7 +25,7 @@ import { isSecure, StreamListener } from "./stream-socket.ts";
 import { StreamPool } from "./streams.ts";
 import { readTls } from "./tls/certificates.ts";
 import { CertificateWatch } from "./tls/watch.ts";
-import { UdpTransport } from "./udp.ts";
+import { type BindUdp, UdpTransport } from "./udp.ts";
 import type { HttpHook } from "./websocket/page.ts";
 
 export interface TransportOptions {
@@ -49,6 +49,8 @@ export interface TransportOptions {
   events: TransportEvents;
   /** The system's resolver by default. */
   lookup?: Lookup | undefined;
+  /** Makes the sockets of UDP; real ones by default. */
+  bindUdp?: BindUdp | undefined;
 }
 
 export interface FlowTarget {
@@ -106,7 +108,7 @@ export class TransportLayer {
       const { transport, host, port } = url;
       try {
         if (transport === "udp") {
-          const opened = await UdpTransport.open(url, context);
+          const opened = await UdpTransport.open(url, context, options.bindUdp);
           udp.push(opened);
           bound.push(opened);
         } else {

@@ -76,6 +76,8 @@ export class SystemClock implements Clock {
   #armed = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
   #working = false;
+  /** How far it is ahead of the system's time, in ms. */
+  #ahead = 0;
   #stopped = false;
   readonly #wake = () => this.#advance();
 
@@ -87,12 +89,20 @@ export class SystemClock implements Clock {
   }
 
   now(): number {
-    return this.#now();
+    return this.#now() + this.#ahead;
+  }
+
+  /** It is `ms` later at once, and what is due by then fires. */
+  skip(ms: number): void {
+    this.#ahead += ms;
+    if (this.#disarm === undefined || this.#working) return;
+    this.#disarm();
+    this.#advance();
   }
 
   /** `ms` is clamped to 0 … 2^31-1. */
   after(ms: number, fire: () => void): Timer {
-    const now = this.#now();
+    const now = this.now();
     const delay = ms > 0 ? Math.min(ms, longest) : 0;
     // An idle wheel has not been turned for a while: nothing is on it before `#armed`, so it may be set to now.
     if (this.#disarm === undefined && !this.#working) this.#current = Math.floor(now / tick);
@@ -132,7 +142,7 @@ export class SystemClock implements Clock {
     this.#disarm = undefined;
     this.#armed = Number.POSITIVE_INFINITY;
     this.#working = true;
-    const target = Math.floor(this.#now() / tick);
+    const target = Math.floor(this.now() / tick);
     for (let at = this.#nextBusy(); at <= target; at = this.#nextBusy()) {
       this.#current = at;
       this.#cascade(at);
@@ -141,7 +151,7 @@ export class SystemClock implements Clock {
     if (target > this.#current) this.#current = target;
     this.#working = false;
     const next = this.#nextBusy();
-    if (next !== Number.POSITIVE_INFINITY) this.#arm(next, this.#now());
+    if (next !== Number.POSITIVE_INFINITY) this.#arm(next, this.now());
   }
 
   /** The next tick with a slot to work off: a timer's own, or one where a coarser slot is spread over finer ones. */

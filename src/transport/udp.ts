@@ -2,7 +2,7 @@
 import type { Address, Flow } from "../sip/flow.ts";
 import { parseMessage, Request } from "../sip/message.ts";
 import { answerStun, isStun } from "../sip/stun.ts";
-import { bindUdp, type UdpSocket } from "../udp.ts";
+import { bindUdp, type UdpOptions, type UdpSocket } from "../udp.ts";
 import { formatAddress, refusesSending, socketHost } from "./address.ts";
 import { type Failed, failLater, type TransportContext } from "./context.ts";
 import { DatagramTurns } from "./datagram-turns.ts";
@@ -14,6 +14,9 @@ const largestDatagram = 65_507;
 const maxBacklog = 1_000;
 /** Bursts of SIP are small datagrams by the thousand: what the kernel keeps while the loop is busy. */
 const receiveBuffer = 4 * 1024 * 1024;
+
+/** @throws UdpBindError */
+export type BindUdp = (options: UdpOptions) => Promise<UdpSocket>;
 
 interface Waiting {
   bytes: Uint8Array;
@@ -35,9 +38,9 @@ export class UdpTransport {
   #closed = false;
 
   /** @throws UdpBindError */
-  static async open(bind: Address, context: TransportContext): Promise<UdpTransport> {
+  static async open(bind: Address, context: TransportContext, bindSocket: BindUdp = bindUdp): Promise<UdpTransport> {
     let transport: UdpTransport | undefined;
-    const socket = await bindUdp({
+    const socket = await bindSocket({
       host: bind.host,
       port: bind.port,
       receiveBuffer,

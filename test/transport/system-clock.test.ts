@@ -204,3 +204,19 @@ describe("SystemClock", () => {
     expect([system.armed, system.wakes]).toEqual([false, 1]);
   });
 });
+
+describe("a clock that skips", () => {
+  test("is later at once, fires what is due by then, in order, and nothing else", () => {
+    const system = fakeSystem(5);
+    const clock = new SystemClock({ now: system.now, schedule: system.schedule });
+    const fired: string[] = [];
+    clock.after(100, () => fired.push("first"));
+    clock.after(3000, () => fired.push("second"));
+    clock.after(60_000, () => fired.push("third"));
+    clock.skip(32_000);
+    expect([clock.now(), fired]).toEqual([32_005, ["first", "second"]]);
+    system.advance(28_020);
+    expect(fired).toEqual(["first", "second", "third"]);
+    expect(system.armed).toBe(false);
+  });
+});
