@@ -1,5 +1,6 @@
 /** What every UAS must refuse and every UAC must discard for its syntax (RFC 3261 §8.2, §16.3, RFC 4475). */
 import { MalformedHeader } from "./errors.ts";
+import type { HeaderLines } from "./header-lines.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { isPlainAddress } from "./plain.ts";
 import type { HeaderList, Message, Request, Response } from "./request-response.ts";
@@ -73,12 +74,8 @@ function bad(reason: string): Refusal {
 }
 
 function faultOf(message: Message): string | undefined {
-  const lines = message.lines;
-  for (const name of single) {
-    const line = lines.find(name);
-    if (line < 0) return `Missing ${name}`;
-    if (lines.find(name, line) >= 0) return `Several ${name}`;
-  }
+  const { lines } = message;
+  if (!lines.complete) return countFault(lines);
   try {
     if (!message.hasPlainVia()) message.via;
     message.cseq;
@@ -90,6 +87,15 @@ function faultOf(message: Message): string | undefined {
     throw error;
   }
   return undefined;
+}
+
+function countFault(lines: HeaderLines): string {
+  for (const name of single) {
+    const line = lines.find(name);
+    if (line < 0) return `Missing ${name}`;
+    if (lines.find(name, line) >= 0) return `Several ${name}`;
+  }
+  return "Missing header fields";
 }
 
 /** Is it known to be well-formed without being taken apart? */

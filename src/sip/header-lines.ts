@@ -6,6 +6,8 @@ import { isLws, isToken, trimLws } from "./text.ts";
 
 /** More header lines than any honest message has; what walks over all lines stays cheap. */
 const maxLines = 512;
+/** Most messages have no more; for others the index grows. */
+const usualLines = 16;
 
 /** Compact forms (RFC 3261 §7.3.3 and the IANA registry of header fields). */
 const compact: ReadonlyMap<string, string> = new Map([
@@ -40,27 +42,39 @@ const common = [
   "P-Asserted-Identity Privacy Retry-After Warning Organization MIME-Version Content-Disposition v f t i m c l",
 ].flatMap((line) => line.split(" "));
 
-/** Common spellings by length and first char, each followed by its canonical name: found without cutting the name out. */
-const spellings: (readonly string[] | undefined)[] = new Array(32 * 128).fill(undefined);
-for (const name of common) {
-  const lower = name.toLowerCase();
-  const bucket = (name.length << 7) | name.charCodeAt(0);
-  spellings[bucket] = [...(spellings[bucket] ?? []), name, compact.get(lower) ?? lower];
+/** Names of which each message should have one line: a bit for each. */
+const counted: ReadonlyMap<string, number> = new Map([
+  ["call-id", 1],
+  ["cseq", 2],
+  ["from", 4],
+  ["to", 8],
+]);
+const allCounted = 15;
+
+interface Spelling {
+  readonly text: string;
+  /** Canonical. */
+  readonly name: string;
+  /** Of `counted`, or 0. */
+  readonly bit: number;
 }
 
-/** The canonical name of the line in `head` from `start` to its colon, or undefined when it is no token. */
-function nameAt(head: string, start: number, colon: number): string | undefined {
+/** Common spellings by length and first char: found without cutting the name out. */
+const spellings: (readonly Spelling[] | undefined)[] = new Array(32 * 128).fill(undefined);
+for (const text of common) {
+  const lower = text.toLowerCase();
+  const name = compact.get(lower) ?? lower;
+  const bucket = (text.length << 7) | text.charCodeAt(0);
+  spellings[bucket] = [...(spellings[bucket] ?? []), { text, name, bit: counted.get(name) ?? 0 }];
+}
+
+/** What stands in `head` from `start` to a colon; undefined when it is no common spelling. */
+function spellingAt(head: string, start: number, colon: number): Spelling | undefined {
   const first = head.charCodeAt(start);
-  if (colon - start < 32 && first < 128) {
-    const candidates = spellings[((colon - start) << 7) | first];
-    if (candidates !== undefined) {
-      for (let at = 0; at < candidates.length; at += 2) {
-        const spelling = candidates[at];
-        if (spelling !== undefined && head.startsWith(spelling, start)) return candidates[at + 1];
-      }
-    }
-  }
-  return canonicalName(head.slice(start, colon));
+  const candidates = colon - start < 32 && first < 128 ? spellings[((colon - start) << 7) | first] : undefined;
+  if (candidates !== undefined)
+    for (const candidate of candidates) if (head.startsWith(candidate.text, start)) return candidate;
+  return undefined;
 }
 
 /** A header's name as this library knows it: lower case, long form. Undefined when it is no token. */
@@ -75,19 +89,23 @@ export class HeaderLines {
   readonly head: string;
   /** The canonical name of each line. */
   readonly names: string[] = [];
+  /** Is there one line each of Call-ID, CSeq, From and To (RFC 3261 §8.1.1)? */
+  readonly complete: boolean;
   /** What was wrong with a line; such a line is not in the index. */
   fault: string | undefined;
   /** There are more lines than the index takes: not even an answer could be made of it. */
   truncated = false;
-  /** Three per line: where it starts, where its colon is, where it ends (before its line end). */
-  readonly #offsets: number[] = [];
+  /** Two per line: where it goes on behind its colon, and where it ends (before its line end). */
+  readonly #offsets: Int32Array;
 
   /** Indexes the header lines of `head`, whose start line ends (line end included) at `from`. Linear in time. */
   constructor(head: string, from: number) {
     this.head = head;
     const crlf = head.charCodeAt(from - 2) === 0x0d;
     const names = this.names;
-    const offsets = this.#offsets;
+    let offsets = new Int32Array(2 * usualLines);
+    let once = 0;
+    let again = 0;
     // The next CR and colon from the line's start on; looked for once, however far away they are.
     let cr = -1;
     let colon = -1;
@@ -109,13 +127,14 @@ export class HeaderLines {
       }
       const first = head.charCodeAt(start);
       if (first === 0x20 || first === 0x09) {
-        if (open) offsets[offsets.length - 1] = end;
+        if (open) offsets[names.length * 2 - 1] = end;
         else this.fault ??= "a folded line after the start line";
         continue;
       }
       if (colon < start) colon = head.indexOf(":", start);
       if (colon < 0) colon = head.length;
-      const name = colon < end ? nameAt(head, start, colon) : undefined;
+      const spelling = colon < end ? spellingAt(head, start, colon) : undefined;
+      const name = spelling?.name ?? (colon < end ? canonicalName(head.slice(start, colon)) : undefined);
       open = name !== undefined;
       if (name === undefined) {
         this.fault = "a header line without a name and a colon";
@@ -126,9 +145,24 @@ export class HeaderLines {
         this.truncated = true;
         break;
       }
+      const bit = spelling?.bit ?? counted.get(name) ?? 0;
+      again |= once & bit;
+      once |= bit;
+      const place = names.length * 2;
+      if (place === offsets.length) {
+        const larger = new Int32Array(2 * place);
+        larger.set(offsets);
+        offsets = larger;
+      }
+      offsets[place] = colon + 1;
+      offsets[place + 1] = end;
       names.push(name);
-      offsets.push(start, colon, end);
     }
+    // What stands behind the last line is the end of the head.
+    offsets[names.length * 2] = head.length + 1;
+    offsets[names.length * 2 + 1] = head.length;
+    this.#offsets = offsets;
+    this.complete = once === allCounted && again === 0;
   }
 
   get count(): number {
@@ -140,20 +174,25 @@ export class HeaderLines {
     return this.names.indexOf(name, after + 1);
   }
 
-  /** Where the line starts in the head. */
+  /** Where the line starts in the head; it is looked for, since few ask. */
   start(line: number): number {
-    return this.#offsets[line * 3] ?? this.head.length;
+    const head = this.head;
+    let at = this.#afterColon(line);
+    if (at > head.length) return head.length;
+    // No name has a line end in it.
+    while (at > 0 && head.charCodeAt(at - 1) !== 0x0a) at--;
+    return at;
   }
 
   /** Where the line's value ends in the head, before its line end. */
   end(line: number): number {
-    return this.#offsets[line * 3 + 2] ?? this.head.length;
+    return this.#offsets[line * 2 + 1] ?? this.head.length;
   }
 
   /** Where the line's value starts in the head; behind its end when there is none. */
   valueStart(line: number): number {
     const head = this.head;
-    let at = (this.#offsets[line * 3 + 1] ?? head.length) + 1;
+    let at = this.#afterColon(line);
     while (head.charCodeAt(at) === 0x20 || head.charCodeAt(at) === 0x09) at++;
     return at;
   }
@@ -166,15 +205,14 @@ export class HeaderLines {
 
   /** The name as sent. */
   nameAsSent(line: number): string {
-    return trimLws(this.head.slice(this.start(line), this.#offsets[line * 3 + 1]));
+    return trimLws(this.head.slice(this.start(line), this.#afterColon(line) - 1));
   }
 
   /** The value, unfolded and trimmed. */
   value(line: number): string {
     const head = this.head;
-    const offsets = this.#offsets;
-    let from = (offsets[line * 3 + 1] ?? head.length) + 1;
-    let to = offsets[line * 3 + 2] ?? head.length;
+    let from = this.#afterColon(line);
+    let to = this.end(line);
     while (from < to && isLws(head.charCodeAt(from))) from++;
     while (to > from && isLws(head.charCodeAt(to - 1))) to--;
     const value = head.slice(from, to);
@@ -185,5 +223,9 @@ export class HeaderLines {
   raw(line: number): string {
     const text = this.head.slice(this.start(line), this.end(line));
     return text.includes("\n") ? `${this.nameAsSent(line)}: ${this.value(line)}` : text;
+  }
+
+  #afterColon(line: number): number {
+    return this.#offsets[line * 2] ?? this.head.length + 1;
   }
 }

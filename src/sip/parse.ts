@@ -153,9 +153,18 @@ function readStatusLine(line: string): StartLine {
     const start = readStatusLine(`SIP/2.0 ${trimLws(line.slice(8))}`);
     return start.kind === "response" ? { ...start, canonical: false } : start;
   }
-  const [a, b, c, after] = [line.charCodeAt(8), line.charCodeAt(9), line.charCodeAt(10), line.charCodeAt(11)];
+  const a = line.charCodeAt(8);
+  const b = line.charCodeAt(9);
+  const c = line.charCodeAt(10);
   const status = (a - 0x30) * 100 + (b - 0x30) * 10 + (c - 0x30);
-  if (!digit(a) || !digit(b) || !digit(c) || status < 100 || status > 699 || (line.length > 11 && after !== 0x20)) {
+  if (
+    !digit(a) ||
+    !digit(b) ||
+    !digit(c) ||
+    status < 100 ||
+    status > 699 ||
+    (line.length > 11 && line.charCodeAt(11) !== 0x20)
+  ) {
     return { kind: "none", reason: "a status code outside 100 to 699" };
   }
   const canonical = line.startsWith("SIP/2.0 ") && line.length > 11;
