@@ -15,6 +15,11 @@ export function decodeUtf8(octets: string): string {
   return beyondAscii.test(octets) ? Buffer.from(octets, "latin1").toString("utf8") : octets;
 }
 
+/** The same text as a string of its own: a piece that was cut out of a message keeps the whole of it in memory. */
+export function ownCopy(octets: string): string {
+  return Buffer.from(octets, "latin1").toString("latin1");
+}
+
 /** `text` without the spaces, tabs and line ends around it. `trim()` is wrong here: it eats 0xA0, part of many UTF-8 letters. */
 export function trimLws(text: string): string {
   let from = 0;

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../../sip/clock.ts";
 import type { Address } from "../../sip/flow.ts";
 import { formatHost } from "../../sip/host.ts";
 import type { Request, Response } from "../../sip/message.ts";
+import { ownCopy } from "../../sip/text.ts";
 import { withoutPassword } from "../../sip/uri.ts";
 import type { CallEnding, CallRecord } from "../call-record.ts";
 import type { Incoming } from "../chain.ts";
@@ -144,8 +145,8 @@ export class CallInProgress {
   /** Caller, callee and user, until it is answered. */
   #parties: readonly string[] | undefined;
   /**
-   * Of an answered call, a line each: the callee's tag, caller, callee, user and the targets. A string of its own: pieces of a
-   * message would keep the whole of it in memory.
+   * Of an answered call, a line each: the callee's tag, caller, callee, user and the targets: nothing of a message is
+   * kept for it.
    */
   #kept = "";
   /** The dialog whose tag stands in there is up. */
@@ -271,8 +272,4 @@ function cut(text: string): string {
 
 function keyOf(callId: string, callerTag: string): string {
   return `${cut(callId)}\n${cut(callerTag)}`;
-}
-
-function ownCopy(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
 }

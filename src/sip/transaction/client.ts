@@ -2,6 +2,7 @@
 import type { Flow } from "../flow.ts";
 import type { HeaderList, Request, Response } from "../message.ts";
 import { type Figure, Machine, type Surroundings } from "./figure.ts";
+import { lastingMethod } from "./key.ts";
 import type { ClientTransaction, ClientUser, InviteClientState, NonInviteClientState } from "./user.ts";
 
 export interface ClientSurroundings extends Surroundings {
@@ -11,6 +12,7 @@ export interface ClientSurroundings extends Surroundings {
 
 /** A client transaction as the layer knows it. */
 export interface Client extends ClientTransaction {
+  readonly method: string;
   readonly key: string;
   start(): void;
   receive(response: Response): void;
@@ -24,6 +26,7 @@ export abstract class ClientMachine<
   extends Machine<State, Input, Action, Response>
   implements Client
 {
+  readonly method: string;
   readonly key: string;
   readonly flow: Flow;
   protected readonly around: ClientSurroundings;
@@ -31,7 +34,6 @@ export abstract class ClientMachine<
   #user: ClientUser | undefined;
   #unsent: string | undefined;
   #started = false;
-  readonly #method: string;
   /** When the request was sent; undefined: nobody wants to know how long it takes, or was told. */
   #since: number | undefined;
 
@@ -50,7 +52,7 @@ export abstract class ClientMachine<
     this.flow = flow;
     this.#request = request;
     this.#user = user;
-    this.#method = request.method;
+    this.method = lastingMethod(request.method);
     this.#since = around.observer === undefined ? undefined : around.clock.now();
   }
 
@@ -103,7 +105,7 @@ export abstract class ClientMachine<
 
   #observe(status: number): void {
     if (this.#since === undefined) return;
-    this.around.observer?.completed(this.#method, status, this.around.clock.now() - this.#since);
+    this.around.observer?.completed(this.method, status, this.around.clock.now() - this.#since);
     this.#since = undefined;
   }
 

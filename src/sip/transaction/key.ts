@@ -1,7 +1,8 @@
-/** How a message finds its transaction (RFC 3261 §17.1.3, §17.2.3), as keys of maps. */
-import type { Request, Response } from "../message.ts";
+/** How a message finds its transaction (RFC 3261 §17.1.3, §17.2.3): by its method, and by a key. */
+import { usualMethod } from "../cseq.ts";
+import type { Request } from "../message.ts";
 import { magicCookie } from "../random.ts";
-import { isLws } from "../text.ts";
+import { isLws, ownCopy } from "../text.ts";
 
 const legacyMark = "2543\n";
 
@@ -12,9 +13,9 @@ const legacyMark = "2543\n";
  */
 export function serverKey(request: Request): string {
   const branch = request.branch;
-  if (branch?.startsWith(magicCookie) && branch.length > magicCookie.length) return `${branch}\n${request.sentBy}\n`;
+  if (branch?.startsWith(magicCookie) && branch.length > magicCookie.length) return `${branch}\n${request.sentBy}`;
   const topVia = request.values("via")[0] ?? "";
-  return `${legacyMark}${request.uri}\n${request.from.tag ?? ""}\n${request.callId}\n${request.cseq.number}\n${topVia}\n`;
+  return `${legacyMark}${request.uri}\n${request.from.tag ?? ""}\n${request.callId}\n${request.cseq.number}\n${topVia}`;
 }
 
 /** Was this key made by the rules of RFC 2543? Then an ACK matches only with the To tag of the response (§17.2.3). */
@@ -22,14 +23,14 @@ export function isLegacy(key: string): boolean {
   return key.startsWith(legacyMark);
 }
 
-/** The key of the client transaction of a request that we send, or of a response to it; undefined without a branch. */
-export function clientKey(message: Request | Response): string | undefined {
-  const branch = message.branch;
-  return branch === undefined ? undefined : clientKeyOf(branch, message.cseq.method);
+/** The key of the client transaction of a request that we send, but for its method; undefined without a branch. */
+export function clientKey({ branch }: Request): string | undefined {
+  return branch === undefined ? undefined : ownCopy(branch);
 }
 
-export function clientKeyOf(branch: string, method: string): string {
-  return `${branch}\n${method}`;
+/** A method that may be kept as long as its transaction. */
+export function lastingMethod(method: string): string {
+  return usualMethod(method, 0, method.length) ?? ownCopy(method);
 }
 
 const tagMark = "sl-";

@@ -6,7 +6,7 @@ import type { Random } from "../random.ts";
 import type { Client, ClientSurroundings } from "./client.ts";
 import { InviteClient } from "./client-invite.ts";
 import { NonInviteClient } from "./client-non-invite.ts";
-import { clientKey, clientKeyOf, hasStatelessTag, serverKey, statelessTag } from "./key.ts";
+import { clientKey, hasStatelessTag, lastingMethod, serverKey, statelessTag } from "./key.ts";
 import type { TransactionObserver } from "./observer.ts";
 import { Handle, type Server, type ServerSurroundings } from "./server.ts";
 import { InviteServer } from "./server-invite.ts";
@@ -71,12 +71,12 @@ const cancellable = [
 ];
 
 export class TransactionLayer {
-  readonly #clients = new Map<string, Client>();
-  readonly #invites = new Map<string, InviteServer>();
-  /** By key and method. */
-  readonly #others = new Map<string, Server>();
-  /** How many server transactions there are by method. Who serves one statelessly has none: no key is made to look for them. */
-  readonly #open = new Map<string, number>();
+  readonly #clients = new ByMethod<Client>();
+  /** Whose method is served statelessly has none of it: no key is made to look for them. */
+  readonly #servers = new ByMethod<Server>();
+  /** The request whose key was asked for last, and that key. */
+  #keyed: Request | undefined;
+  #key = "";
   readonly #user: TransactionUser;
   readonly #max: number;
   readonly #amplification: number;
@@ -102,8 +102,8 @@ export class TransactionLayer {
       timers: { ...defaultTimers, ...timers },
       observer: options.observer,
       request: (request, flow, clientUser) => this.request(request, flow, clientUser),
-      clientGone: (client) => void this.#clients.delete(client.key),
-      serverGone: (server) => this.#gone(server),
+      clientGone: (client) => this.#clients.delete(client),
+      serverGone: (server) => this.#servers.delete(server),
       replyStateless: (request, flow, status, stateless) => this.replyStateless(request, flow, status, stateless),
       statelessResponse: (request, flow, status, stateless) =>
         this.#statelessResponse(request, flow, status, stateless),
@@ -114,7 +114,7 @@ export class TransactionLayer {
 
   /** Open transactions, clients and servers. */
   get size(): number {
-    return this.#clients.size + this.#invites.size + this.#others.size;
+    return this.#clients.size + this.#servers.size;
   }
 
   /** Takes a message that passed `checkRequest` or `checkResponse`. */
@@ -131,13 +131,13 @@ export class TransactionLayer {
    * @throws TransactionError
    */
   request(request: Request, flow: Flow, user: ClientUser, branch?: string): ClientTransaction {
-    const key = branch === undefined ? clientKey(request) : clientKeyOf(branch, request.method);
+    const key = branch ?? clientKey(request);
     if (key === undefined) throw new TransactionError("no-branch", request);
     if (request.method === "ACK") throw new TransactionError("ack", request);
-    if (this.#clients.has(key)) throw new TransactionError("branch-in-use", request);
+    if (this.#clients.get(request.method, key) !== undefined) throw new TransactionError("branch-in-use", request);
     const machine = request.method === "INVITE" ? InviteClient : NonInviteClient;
     const client = new machine(this.#around, key, request, flow, user);
-    this.#clients.set(key, client);
+    this.#clients.add(client);
     client.start();
     return client;
   }
@@ -157,19 +157,20 @@ export class TransactionLayer {
   }
 
   #receiveResponse(response: Response, flow: Flow): void {
-    const key = clientKey(response);
-    const client = key === undefined ? undefined : this.#clients.get(key);
+    const { branch } = response;
+    const client = branch === undefined ? undefined : this.#clients.get(response.cseq.method, branch);
     if (client === undefined) this.#user.strayResponse(response, flow);
     else client.receive(response);
   }
 
   #receiveRequest(request: Request, flow: Flow): void {
-    const existing = this.#open.has(request.method) ? this.#find(request) : undefined;
+    const { method } = request;
+    const existing = this.#servers.has(method) ? this.#servers.get(method, this.#keyOf(request)) : undefined;
     if (existing !== undefined) existing.again();
     else if (this.#refuses(request)) {
       this.replyStateless(request, flow, 503, { headers: [["Retry-After", this.#retryAfter()]] });
       this.#user.refused?.(request, flow);
-      this.#around.observer?.refused(request.method);
+      this.#around.observer?.refused(method);
     } else {
       const handle = new Handle(this.#around, request, flow);
       try {
@@ -181,9 +182,13 @@ export class TransactionLayer {
     }
   }
 
-  #find(request: Request): Server | undefined {
-    const key = serverKey(request);
-    return request.method === "INVITE" ? this.#invites.get(key) : this.#others.get(key + request.method);
+  /** Who looks for a transaction makes it next, where there is none. */
+  #keyOf(request: Request): string {
+    if (this.#keyed !== request) {
+      this.#key = serverKey(request);
+      this.#keyed = request;
+    }
+    return this.#key;
   }
 
   #serve(handle: Handle): Server {
@@ -194,34 +199,24 @@ export class TransactionLayer {
 
   #serverFor({ request, flow }: Handle): InviteServer | NonInviteServer {
     const { method } = request;
+    const key = this.#keyOf(request);
+    this.#keyed = undefined;
     const way = this.#responseFlow(request, flow);
-    if (method === "INVITE") {
-      const server = new InviteServer(this.#around, serverKey(request), way, this.#octetsFor(request));
-      this.#invites.set(server.key, server);
-      this.#count(method, 1);
-      return server;
-    }
-    return this.#serveOther(serverKey(request), method, way);
-  }
-
-  #serveOther(key: string, method: string, way: Flow): NonInviteServer {
-    const server = new NonInviteServer(this.#around, key + method, way);
-    this.#others.set(server.key, server);
-    this.#count(method, 1);
+    if (method !== "INVITE") return this.#serveOther(key, method, way);
+    const server = new InviteServer(this.#around, key, way, this.#octetsFor(request));
+    this.#servers.add(server);
     return server;
   }
 
-  #gone(server: Server): void {
-    const { key } = server;
-    const invite = server instanceof InviteServer;
-    if ((invite ? this.#invites : this.#others).delete(key))
-      this.#count(invite ? "INVITE" : key.slice(key.lastIndexOf("\n") + 1), -1);
+  #serveOther(key: string, method: string, way: Flow): NonInviteServer {
+    const server = new NonInviteServer(this.#around, key, lastingMethod(method), way);
+    this.#servers.add(server);
+    return server;
   }
 
-  #count(method: string, more: 1 | -1): void {
-    const count = (this.#open.get(method) ?? 0) + more;
-    if (count === 0) this.#open.delete(method);
-    else this.#open.set(method, count);
+  #invite(key: string): InviteServer | undefined {
+    const server = this.#servers.get("INVITE", key);
+    return server instanceof InviteServer ? server : undefined;
   }
 
   #octetsFor(invite: Request): number {
@@ -230,7 +225,7 @@ export class TransactionLayer {
   }
 
   #receiveAck(ack: Request, flow: Flow): void {
-    const server = this.#invites.get(serverKey(ack));
+    const server = this.#servers.has("INVITE") ? this.#invite(serverKey(ack)) : undefined;
     if (server?.isAcknowledgedBy(ack)) server.acknowledged({ request: ack, flow });
     else if (!hasStatelessTag(ack, this.#secret)) this.#user.ack(ack, flow);
   }
@@ -238,16 +233,16 @@ export class TransactionLayer {
   /** RFC 3261 §9.2. */
   #receiveCancel(cancel: Request, flow: Flow): void {
     const key = serverKey(cancel);
-    const existing = this.#others.get(`${key}CANCEL`);
+    const existing = this.#servers.get("CANCEL", key);
     if (existing !== undefined) {
       existing.again();
       return;
     }
-    const invite = this.#invites.get(key);
+    const invite = this.#invite(key);
     // The called side knows the caller's Via, too. Only who has called gives up (RFC 3261 §22.1: the same hop).
     const caller = invite?.handle?.flow.remote.host;
     if (caller !== undefined && caller !== flow.remote.host) return this.replyStateless(cancel, flow, 481);
-    if (invite === undefined && !cancellable.some((method) => this.#others.has(key + method))) {
+    if (invite === undefined && !cancellable.some((method) => this.#servers.get(method, key) !== undefined)) {
       if (this.#user.strayCancel?.(cancel, flow) !== true) this.replyStateless(cancel, flow, 481);
       return;
     }
@@ -263,6 +258,38 @@ export class TransactionLayer {
     const { size } = this;
     if (size >= this.#max && (size >= 2 * this.#max || !this.#established(request))) return true;
     return this.#overloaded(request);
+  }
+}
+
+/** Transactions by method and key. */
+class ByMethod<T extends { readonly method: string; readonly key: string }> {
+  size = 0;
+  readonly #methods = new Map<string, Map<string, T>>();
+
+  has(method: string): boolean {
+    return this.#methods.has(method);
+  }
+
+  get(method: string, key: string): T | undefined {
+    return this.#methods.get(method)?.get(key);
+  }
+
+  add(transaction: T): void {
+    let those = this.#methods.get(transaction.method);
+    if (those === undefined) {
+      those = new Map();
+      this.#methods.set(transaction.method, those);
+    }
+    those.set(transaction.key, transaction);
+    this.size++;
+  }
+
+  delete({ method, key }: T): void {
+    const those = this.#methods.get(method);
+    if (those?.delete(key) !== true) return;
+    this.size--;
+    // Strangers make up methods.
+    if (those.size === 0) this.#methods.delete(method);
   }
 }
 

@@ -74,7 +74,7 @@ export class InviteServer extends ServerMachine<InviteServerState, Input, Action
    * another INVITE alone, not by timer G. Whoever sends from a forged address gets little sent to it.
    */
   constructor(around: ServerSurroundings, key: string, flow: Flow, octets: number) {
-    super(around, figure7, "proceeding", key, flow);
+    super(around, figure7, "proceeding", "INVITE", key, flow);
     this.#octetsPerInvite = octets;
     this.#octetsLeft = octets;
   }

@@ -49,8 +49,8 @@ export class NonInviteServer extends ServerMachine<NonInviteServerState, Input, 
   #last: Uint8Array | undefined;
   readonly #started: number;
 
-  constructor(around: ServerSurroundings, key: string, flow: Flow) {
-    super(around, figure8, "trying", key, flow);
+  constructor(around: ServerSurroundings, key: string, method: string, flow: Flow) {
+    super(around, figure8, "trying", method, key, flow);
     this.#started = around.clock.now();
   }
 

@@ -28,6 +28,7 @@ export interface Arrival {
 
 /** A server transaction as the layer and the handle know it. */
 export interface Server {
+  readonly method: string;
   readonly key: string;
   readonly state: InviteServerState | NonInviteServerState;
   /** Was any response sent? Then the client may have stopped to send its request again. */
@@ -49,21 +50,26 @@ export abstract class ServerMachine<
   extends Machine<State, Input, Action, Response | Arrival>
   implements Server
 {
+  readonly method: string;
   readonly key: string;
   protected readonly around: ServerSurroundings;
   /** Where responses go. */
   protected readonly flow: Flow;
   #handle: Handle | undefined;
+  /** Made once for all responses. */
+  #failed: ((reason: string) => void) | undefined;
 
   constructor(
     around: ServerSurroundings,
     figure: Figure<State, Input, Action>,
     initial: State,
+    method: string,
     key: string,
     flow: Flow,
   ) {
     super(around.clock, figure, initial);
     this.around = around;
+    this.method = method;
     this.key = key;
     this.flow = flow;
   }
@@ -85,13 +91,16 @@ export abstract class ServerMachine<
   }
 
   protected release(when: "unless heard" | "always"): void {
-    if (when === "always" || this.#handle?.heard === false) this.#handle = undefined;
+    if (when !== "always" && this.#handle?.heard !== false) return;
+    this.#handle = undefined;
+    this.#failed = undefined;
   }
 
   /** Nobody is told of a failure once the handle is gone: nothing that lives on with the machine is made for it then. */
   protected send(bytes: Uint8Array): void {
-    if (this.#handle === undefined) this.flow.send(bytes);
-    else this.flow.send(bytes, (reason) => this.fail(reason));
+    if (this.#handle === undefined) return this.flow.send(bytes);
+    this.#failed ??= (reason) => this.fail(reason);
+    this.flow.send(bytes, this.#failed);
   }
 
   /** A 100 that the user did not give. */
