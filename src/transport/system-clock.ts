@@ -54,6 +54,14 @@ class Entry implements Timer {
     this.previous = entry;
   }
 
+  /** Takes the first one out of the ring that this is the head of; what is cancelled meanwhile is not in it. */
+  takeFirst(): Entry | undefined {
+    const entry = this.next;
+    if (entry === this) return undefined;
+    entry.unlink();
+    return entry;
+  }
+
   get empty(): boolean {
     return this.next === this;
   }
@@ -176,7 +184,7 @@ export class SystemClock implements Clock {
       if (at % span !== 0) continue;
       const slot = this.#levels[level]?.[(at / span) & mask];
       if (slot === undefined) continue;
-      for (const entry of drain(slot)) {
+      for (let entry = slot.takeFirst(); entry !== undefined; entry = slot.takeFirst()) {
         // Due exactly now: into the slot that is fired next.
         if (entry.due <= at) this.#levels[0]?.[at & mask]?.append(entry);
         else this.#insert(entry);
@@ -187,7 +195,7 @@ export class SystemClock implements Clock {
   #fireSlot(at: number): void {
     const slot = this.#levels[0]?.[at & mask];
     if (slot === undefined) return;
-    for (const entry of drain(slot)) {
+    for (let entry = slot.takeFirst(); entry !== undefined; entry = slot.takeFirst()) {
       const fire = entry.fire;
       entry.fire = undefined;
       try {
@@ -196,15 +204,6 @@ export class SystemClock implements Clock {
         this.#onError(error);
       }
     }
-  }
-}
-
-/** Takes the entries out of a ring one by one; entries that are cancelled meanwhile are not given. */
-function* drain(slot: Entry): Generator<Entry> {
-  while (!slot.empty) {
-    const entry = slot.next;
-    entry.unlink();
-    yield entry;
   }
 }
 
