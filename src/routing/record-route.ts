@@ -101,10 +101,14 @@ export class RecordRoute {
    */
   values(request: Request, from: Flow, to: Flow, mark: Mark): readonly string[] {
     const secure = asksForSips(request);
+    const scheme = secure ? "sips" : "sip";
     const outer = this.#address(to, secure);
+    if (this.#isOneAddress(from, to)) {
+      const pass = this.#pass(flags(mark, false), request.callId);
+      return [`<${scheme}:${pass}@${outer};lr>`];
+    }
     const inner = this.#address(from, secure);
     const pass = this.#pass(flags(mark, outer !== inner), request.callId);
-    const scheme = secure ? "sips" : "sip";
     const top = `<${scheme}:${pass}@${outer};lr>`;
     return outer === inner ? [top] : [top, `<${scheme}:${pass}@${inner};lr>`];
   }
@@ -221,6 +225,13 @@ export class RecordRoute {
     return flow && { mark: readFlags(token.slice(0, token.indexOf("."))), flow };
   }
 
+  #isOneAddress(from: Flow, to: Flow): boolean {
+    if (from.transport !== to.transport) return false;
+    const { host, port } = this.#ways.viaFor(from);
+    const other = this.#ways.viaFor(to);
+    return host === other.host && port === other.port;
+  }
+
   /** Where the peer of a flow reaches us: `host:port`, with the parameter that names the transport. */
   #address(flow: Flow, secure: boolean): string {
     const { host, port } = this.#ways.viaFor(flow);
@@ -286,10 +297,12 @@ function asksForSips(request: Request): boolean {
 
 /** `s` or `f` for the mode, then what is asked for. */
 function flags({ mode, nat, converted, contact }: Mark, pair: boolean): string {
+  if (!nat && !converted && !contact && !pair) return mode === "stateful" ? "f" : "s";
   return `${mode === "stateful" ? "f" : "s"}${nat ? "n" : ""}${converted ? "m" : ""}${contact === "force" ? "C" : contact ? "c" : ""}${pair ? "2" : ""}`;
 }
 
 function readFlags(text: string): Mark {
+  if (text === "f") return plainStateful;
   return {
     mode: text.startsWith("f") ? "stateful" : "stateless",
     nat: text.includes("n"),
@@ -298,8 +311,10 @@ function readFlags(text: string): Mark {
   };
 }
 
+const plainStateful: Mark = { mode: "stateful", nat: false, contact: false };
+
 function isPair(pass: string): boolean {
-  return pass.slice(0, -macLength - 1).endsWith("2");
+  return pass.charCodeAt(pass.length - macLength - 2) === 0x32;
 }
 
 function isSame(ref: FlowRef, { id, transport, remote }: Source): boolean {
