@@ -94,7 +94,7 @@ export class Branch implements ClientUser {
     if (!current || this.#state === "finished") {
       // Of a hop that was given up, or once more: only a 2xx matters (RFC 3261 §16.7 step 5).
       const late = status < 300 ? this.#upstream(response, transaction) : undefined;
-      if (late !== undefined) this.#context.answered(late);
+      if (late !== undefined) this.#context.answered(late, response);
       return;
     }
     if (this.#state === "calling" && status !== 503) this.#worked();
@@ -103,7 +103,7 @@ export class Branch implements ClientUser {
     const upstream = this.#upstream(response, transaction);
     // Without any Via but ours it cannot go on as it is, but tells what it tells.
     if (upstream === undefined) this.#context.failed(this, status < 300 ? 502 : status);
-    else this.#context.final(this, upstream);
+    else this.#context.final(this, upstream, response);
     if (status >= 300) this.#endMedia(response);
   }
 
@@ -262,20 +262,20 @@ export class Branch implements ClientUser {
     if (patient && !forwarding.isInvite) return;
     this.#deadline = this.#now() + this.#timerC();
     const ms = patient ? this.#timerC() : (noResponse ?? 0);
-    this.#timer = forwarding.around.clock.after(ms, this.#fire);
+    this.#timer = forwarding.around.clock.after(ms, () => this.#fire());
   }
 
-  readonly #fire = () => {
+  #fire(): void {
     this.#timer = undefined;
     const left = this.#deadline - this.#now();
     if (this.#state === "calling" && left > 0) return this.#noResponse();
     if (left > 0) {
-      this.#timer = this.#context.forwarding.around.clock.after(left, this.#fire);
+      this.#timer = this.#context.forwarding.around.clock.after(left, () => this.#fire());
       return;
     }
     // RFC 3261 §16.8: cancelled if it has said anything; else it counts as 408, and a late answer is cancelled, too.
     this.#context.passOver(this, 408);
-  };
+  }
 
   #hasAlternative(): boolean {
     return this.#hop + 1 < this.#hops.length || this.#context.hasOthers;

@@ -11,7 +11,7 @@ import { Branch } from "./branch.ts";
 import type { CallInProgress } from "./calls.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { contactsOf } from "./redirection.ts";
-import { groupsOf, sharesOf } from "./targets.ts";
+import { groupsOf, shareOf } from "./targets.ts";
 
 /**
  * `trying`: branches are made as targets are left. `refused`: a 6xx came; `cancelled`: the client gave up; both make no
@@ -29,7 +29,7 @@ export class ResponseContext {
   readonly #call: CallInProgress | undefined;
   readonly #owner: ContextOwner;
   #state: State = "trying";
-  #groups: ProxyTarget[][] = [];
+  #groups: (readonly ProxyTarget[])[] = noGroups;
   /** The URIs that were or will be tried, where a redirection may name them again. */
   #known: Set<string> | undefined;
   #made = 0;
@@ -80,15 +80,15 @@ export class ResponseContext {
     if (this.forwarding.respond(response) && response.status >= 180) this.#call?.rang();
   }
 
-  /** A final response of an open branch, without our Via. */
-  final(branch: Branch, response: Response): void {
+  /** A final response of an open branch, without our Via, and as it came. */
+  final(branch: Branch, response: Response, received: Response): void {
     if (response.status < 300) {
       this.#close(branch, response.status);
-      this.answered(response);
+      this.answered(response, received);
       return;
     }
     const contacts = this.#recursion(response);
-    if (contacts.length > 0) this.#groups.unshift(...groupsOf(contacts));
+    if (contacts.length > 0) this.#groups = [...groupsOf(contacts), ...this.#groups];
     else if (!branch.passedOver || response.status >= 600) this.#add(response);
     this.#close(branch, response.status);
     if (response.status >= 600 && this.#state === "trying")
@@ -104,12 +104,12 @@ export class ResponseContext {
   }
 
   /** A 2xx: of an open branch, of one that had answered before, of one that was given up. Each goes upstream (§16.7 step 5). */
-  answered(response: Response): void {
+  answered(response: Response, received: Response): void {
     switch (this.#state) {
       case "answered":
         // The server transaction would let it pass (RFC 6026 §7.1); for all others but INVITE, one is enough.
         if (this.forwarding.isInvite) this.forwarding.pass(response);
-        this.#call?.answeredAgain(response);
+        this.#call?.answeredAgain(received);
         return;
       case "finished":
         return;
@@ -118,7 +118,7 @@ export class ResponseContext {
       case "cancelled":
         this.#state = "answered";
         if (!this.forwarding.respond(response)) this.forwarding.pass(response);
-        this.#call?.answered(response);
+        this.#call?.answered(received);
         if (this.#open.length > 0 || this.#groups.length > 0)
           this.#stopSeeking("answered", because(200, "Call completed elsewhere"));
         this.#end(response.status);
@@ -152,7 +152,7 @@ export class ResponseContext {
 
   #stopSeeking(state: "refused" | "cancelled" | "answered", reasons: HeaderList): void {
     this.#state = state;
-    this.#groups = [];
+    this.#groups = noGroups;
     this.#noAnswer?.cancel();
     this.#noAnswer = undefined;
     if (this.#open.length === 0) return;
@@ -167,22 +167,23 @@ export class ResponseContext {
   }
 
   #startNext(): void {
-    const group = this.#groups.shift() ?? [];
+    const group = this.#groups.shift() ?? noGroup;
     const { options, breadth, around } = this.forwarding;
+    let left = breadth;
     // What is cancelled makes no branches further down.
-    const left = this.#open.reduce((rest, branch) => (branch.passedOver ? rest : rest - branch.breadth), breadth);
-    const shares = sharesOf(left, group.length);
-    if (shares === undefined || this.#made + group.length > around.limits.branches) {
-      this.#groups = [];
+    for (const branch of this.#open) if (!branch.passedOver) left -= branch.breadth;
+    const count = group.length;
+    if (left < count || this.#made + count > around.limits.branches) {
+      this.#groups = noGroups;
       this.#add(440);
       return;
     }
-    this.#made += group.length;
-    const branches = group.map(
-      (target, at) => new Branch(this, target, shares[at] ?? 1, this.#call?.tries(target.uri)),
-    );
-    this.#open.push(...branches);
-    this.#awaited += branches.length;
+    const branches: Branch[] = [];
+    for (const target of group)
+      branches.push(new Branch(this, target, shareOf(left, count, branches.length), this.#call?.tries(target.uri)));
+    this.#made += count;
+    this.#awaited += count;
+    this.#open = this.#open.length === 0 ? [...branches] : [...this.#open, ...branches];
     this.#noAnswer?.cancel();
     this.#noAnswer = undefined;
     if (options.noAnswer !== undefined && this.forwarding.isInvite && this.#groups.length > 0)
@@ -222,6 +223,10 @@ export class ResponseContext {
     this.#known = undefined;
   }
 }
+
+const noGroup: readonly ProxyTarget[] = [];
+/** Never added to: what is left of none is none. */
+const noGroups: (readonly ProxyTarget[])[] = [];
 
 /** Why a branch is cancelled (RFC 3326). */
 function because(status: number, text: string): HeaderList {

@@ -17,6 +17,7 @@ import { type Around, defaultLimits, type ForwardOptions, type StatefulProxyOpti
 
 /** Reason headers of a CANCEL that are passed on. */
 const maxReasons = 8;
+const noOptions: ForwardOptions = {};
 const retryAfter: HeaderList = [["Retry-After", "10"]];
 
 export class StatefulProxy {
@@ -57,7 +58,7 @@ export class StatefulProxy {
   }
 
   /** Forwards a request to these targets, or refuses it. An ACK or CANCEL that came here is of nothing that was forwarded. */
-  forward(incoming: Incoming, targets: readonly ProxyTarget[], options: ForwardOptions = {}): void {
+  forward(incoming: Incoming, targets: readonly ProxyTarget[], options = noOptions): void {
     const { request, tx, flow } = incoming;
     if (request.method === "ACK") return tx.forget();
     if (request.method === "CANCEL") return tx.respondStateless(481);
@@ -84,7 +85,8 @@ export class StatefulProxy {
     const { nat, converted } = passage.mark;
     // A call by our Path to one who has registered through us: the route that brought him here says nothing of it.
     const begins = request.method === "INVITE" && request.to.tag === undefined;
-    const options: ForwardOptions = { ...((nat || converted) && { nat, converted }), ...(begins && { media: "auto" }) };
+    const options: ForwardOptions =
+      nat || converted || begins ? { nat, converted, ...(begins && { media: "auto" }) } : noOptions;
     if (request.method === "ACK") this.#forwardAck(incoming, passage, target, options);
     else if (request.method === "CANCEL") tx.respondStateless(481);
     else this.#forward(incoming, passage, [target], options);

@@ -3,8 +3,8 @@ import type { Request } from "../../sip/message.ts";
 import type { ProxyTarget } from "../target.ts";
 
 /** Groups by falling q; the targets of a group are tried at the same time. */
-export function groupsOf(targets: readonly ProxyTarget[]): ProxyTarget[][] {
-  if (targets.length < 2) return targets.map((target) => [target]);
+export function groupsOf(targets: readonly ProxyTarget[]): (readonly ProxyTarget[])[] {
+  if (targets.length === 1) return [targets];
   const groups: ProxyTarget[][] = [];
   // The sort is stable: within a group the order is the caller's.
   for (const target of [...targets].sort((a, b) => quality(b) - quality(a))) {
@@ -29,9 +29,7 @@ export function incomingBreadth(request: Request): number {
   return /^\d{1,10}$/.test(value) ? Math.min(mostBreadth, Number(value)) : 0;
 }
 
-/** The shares of `breadth` for `count` branches at once, or undefined when there are more branches than breadth. */
-export function sharesOf(breadth: number, count: number): readonly number[] | undefined {
-  if (breadth < count || count === 0) return undefined;
-  const share = Math.floor(breadth / count);
-  return Array.from({ length: count }, (_, at) => share + (at < breadth % count ? 1 : 0));
+/** The share of branch `at` of `count` at once, when there is at least as much breadth as branches. */
+export function shareOf(breadth: number, count: number, at: number): number {
+  return Math.floor(breadth / count) + (at < breadth % count ? 1 : 0);
 }
