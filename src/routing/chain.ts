@@ -49,7 +49,10 @@ export type Receiver = (incoming: Incoming) => boolean;
  * ua.serve(chain(blocker({ SUBSCRIBE: 405 }), chain(ua.createRegistrar(), ua.createStatelessProxy())));
  */
 export function chain(...receivers: readonly Receiver[]): Receiver {
-  return (incoming) => receivers.some((receive) => receive(incoming));
+  return (incoming) => {
+    for (const receive of receivers) if (receive(incoming)) return true;
+    return false;
+  };
 }
 
 /**

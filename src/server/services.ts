@@ -104,7 +104,6 @@ export class Services implements OnPath {
       log.warn("accounts of the store cannot be read and are left alone", {
         accounts: this.stored.unreadable.join(" "),
       });
-    const isOwn = (host: string, port: number | undefined) => transport.isOwn(host, port);
     const bans = new Bans({ now: Date.now, store: store.bans });
     this.guard = new Guard({
       clock,
@@ -117,7 +116,7 @@ export class Services implements OnPath {
       },
     });
     this.location = new Location({ clock, store: store.bindings });
-    this.recordRoute = new RecordRoute({ secret: store.secret("record-route"), ways: transport, isOwn });
+    this.recordRoute = new RecordRoute({ secret: store.secret("record-route"), ways: transport, isOwn: this.isOwn });
     this.gruus = new Gruus(store.secret("gruu"));
     this.#nonces = this.#newNonces(config);
     const gruu = (uri: string) => this.#device(uri);
@@ -154,6 +153,8 @@ export class Services implements OnPath {
   get domainOf(): DomainOf {
     return this.#domainOf;
   }
+
+  readonly isOwn = (host: string, port: number | undefined): boolean => this.#parts.transport.isOwn(host, port);
 
   /** Takes over a configuration: the first one, and those that are read later. */
   use(config: Config): void {
@@ -210,7 +211,7 @@ export class Services implements OnPath {
       location: this.location,
       limits: settings,
       domainOf: this.#domainOf,
-      isOwn: (host, port) => this.#parts.transport.isOwn(host, port),
+      isOwn: this.isOwn,
       gruus: this.gruus,
       owns: (authenticated, user) => authenticated === undefined || authenticated.user === decodeUtf8(user),
       holdOpen: (flow, ms) => this.#parts.transport.holdOpen(flow, ms),
@@ -331,12 +332,12 @@ export class Services implements OnPath {
 
   /** The domain whose user makes a request: that of a REGISTER's target, of another's From, or else our first. */
   #speaksFor(request: Request): string {
-    const domainOf = this.#domainOf;
-    const isOwn = (host: string, port: number | undefined) => this.#parts.transport.isOwn(host, port);
-    const ours = (uri: Uri | undefined) =>
-      uri !== undefined && isSipUri(uri) ? domainOf(uri.host, uri.port) : undefined;
-    const own = request.method === "REGISTER" ? domainMeant(request, { domainOf, isOwn }) : ours(request.from.uri);
-    return own ?? ours(request.target) ?? this.#config.domains[0] ?? "siproc";
+    const own = request.method === "REGISTER" ? domainMeant(request, this) : this.#domainIn(request.from.uri);
+    return own ?? this.#domainIn(request.target) ?? this.#config.domains[0] ?? "siproc";
+  }
+
+  #domainIn(uri: Uri | undefined): string | undefined {
+    return uri !== undefined && isSipUri(uri) ? this.#domainOf(uri.host, uri.port) : undefined;
   }
 
   /** What an authorizer has found of a request: right passwords are trusted, wrong ones counted. */

@@ -51,13 +51,11 @@ class Scanner {
   /** Of the parameter read last, without quotes and escapes. */
   value = "";
   #at = 0;
+  readonly #escapes: boolean;
 
   constructor(text: string) {
     this.text = text;
-  }
-
-  get name(): string {
-    return this.text.slice(this.nameStart, this.nameEnd);
+    this.#escapes = text.includes("\\");
   }
 
   next(): Token {
@@ -80,9 +78,10 @@ class Scanner {
     at++;
     while (isLws(text.charCodeAt(at))) at++;
     if (text.charCodeAt(at) === 0x22) {
-      const end = endOfQuoted(text, at);
-      if (end < 0) return "bad";
-      this.value = unescapeQuoted(text.slice(at + 1, end - 1));
+      const end = this.#escapes ? endOfQuoted(text, at) : text.indexOf('"', at + 1) + 1;
+      if (end <= 0) return "bad";
+      const inner = text.slice(at + 1, end - 1);
+      this.value = this.#escapes ? unescapeQuoted(inner) : inner;
       this.#at = end;
     } else {
       const from = at;
@@ -120,20 +119,32 @@ const slots: ReadonlyMap<string, number> = new Map(
   ].map((name, slot) => [name, slot]),
 );
 
-/** The names and slots of each length. */
-const slotsOfLength = Array.from({ length: 10 }, (_, length) => [...slots].filter(([name]) => name.length === length));
+/** The names and slots by length and first char. */
+const spellings = Array.from({ length: 10 * 128 }, (_, bucket) =>
+  [...slots].filter(([name]) => bucketOf(name, 0, name.length) === bucket),
+);
+
+function bucketOf(text: string, from: number, to: number): number {
+  return ((to - from) << 7) | (text.charCodeAt(from) & 127);
+}
 
 /** The place of the parameter read last; its name is not cut out for it. */
 function slotOf({ text, nameStart, nameEnd }: Scanner): number | undefined {
-  const candidates = slotsOfLength[nameEnd - nameStart];
-  if (candidates === undefined) return undefined;
-  for (const candidate of candidates) if (text.startsWith(candidate[0], nameStart)) return candidate[1];
+  if (nameEnd - nameStart > 9) return undefined;
+  const candidates = spellings[bucketOf(text, nameStart, nameEnd)];
+  if (candidates !== undefined)
+    for (const candidate of candidates) if (text.startsWith(candidate[0], nameStart)) return candidate[1];
   return slots.get(text.slice(nameStart, nameEnd).toLowerCase());
 }
 
-function isDigest(scheme: string): boolean {
-  return scheme === "Digest" || (scheme.length === 6 && scheme.toLowerCase() === "digest");
+/** Is the scheme read last "Digest"? */
+function isDigest({ text, nameStart, nameEnd }: Scanner): boolean {
+  if (nameEnd - nameStart !== 6) return false;
+  return text.startsWith("Digest", nameStart) || text.slice(nameStart, nameEnd).toLowerCase() === "digest";
 }
+
+/** What the credentials at hand say, by slot: an array for all of them. */
+const found: (string | undefined)[] = new Array(slots.size).fill(undefined);
 
 /**
  * The digest credentials of one Authorization or Proxy-Authorization value. Undefined when it is of another scheme, not of
@@ -141,8 +152,8 @@ function isDigest(scheme: string): boolean {
  */
 export function parseCredentials(value: string): Credentials | undefined {
   const scanner = new Scanner(value);
-  if (scanner.next() !== "scheme" || !isDigest(scanner.name)) return undefined;
-  const found: (string | undefined)[] = [];
+  if (scanner.next() !== "scheme" || !isDigest(scanner)) return undefined;
+  found.fill(undefined);
   for (let count = 0; ; count++) {
     const token = scanner.next();
     if (token === "end") break;
@@ -179,7 +190,7 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
       } else {
         if (found !== undefined && token !== "bad") keep(found, challenges);
         if (token !== "scheme") break;
-        found = isDigest(scanner.name) ? [] : undefined;
+        found = isDigest(scanner) ? [] : undefined;
       }
       token = scanner.next();
     }

@@ -77,7 +77,7 @@ export function refusesSending(address: Address): string | undefined {
   const family = ipFamily(host);
   if (family === 0) return `not an IP address: ${host}`;
   if (family === 4) {
-    const first = Number(host.slice(0, host.indexOf(".")));
+    const first = Number.parseInt(host, 10);
     if (first === 0) return `unspecified address ${host}`;
     if (first >= 224 && first < 240) return `multicast address ${host}`;
     if (first >= 240) return `broadcast or reserved address ${host}`;

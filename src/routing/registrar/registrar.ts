@@ -8,7 +8,7 @@ import { isSipUri } from "../../sip/uri.ts";
 import type { Authenticated, Incoming, Receiver } from "../chain.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
 import type { Binding } from "./binding.ts";
-import { leadsInside, markOf, type Refused, type RegistrarLimits, readContacts } from "./contacts.ts";
+import { leadsInside, markOf, type Refused, type RegistrarLimits, readContacts, type Wanted } from "./contacts.ts";
 import { type Gruus, publicGruu } from "./gruu.ts";
 import type { Change, Location } from "./location.ts";
 import { fitting } from "./room.ts";
@@ -100,13 +100,12 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   if (flow.reliable && direct) holdConnection(options, wanted.changes, flow);
   const headers: [string, string][] = [];
   const gruu = supported.includes("gruu");
-  const refreshed = wanted.added === 0 && wanted.changes.every(({ expires }) => expires > 0);
-  const standing = refreshed ? bindings : location.lookup(aor);
+  const standing = isRefresh(wanted) ? bindings : location.lookup(aor);
   // Not all may fit; who registers wants to see his own.
   const proved = flow.reliable || incoming.authenticated !== undefined || standing.length < 2;
-  const contacts = (proved ? standing : standing.toSorted((a, b) => b.refreshed - a.refreshed)).map((one) =>
-    contactValue(one, location.secondsLeft(one), gruu, options.gruus),
-  );
+  const contacts: string[] = [];
+  for (const one of proved ? standing : standing.toSorted((a, b) => b.refreshed - a.refreshed))
+    contacts.push(contactValue(one, location.secondsLeft(one), gruu, options.gruus));
   for (const contact of fitting(incoming, contacts)) headers.push(["Contact", contact]);
   if (path !== "") headers.push(["Path", path]);
   for (const route of options.serviceRoute ?? none) headers.push(["Service-Route", route]);
@@ -114,7 +113,7 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
     headers.push(["Require", "outbound"]);
     if (flow.reliable) headers.push(["Flow-Timer", String(options.flowTimer ?? 120)]);
   }
-  if (standing.length > 0) headers.push(...(options.welcome?.(incoming) ?? []));
+  if (standing.length > 0 && options.welcome !== undefined) headers.push(...options.welcome(incoming));
   // A REGISTER that comes again gets the same answer again, with nothing remembered for it but the binding: `markOf` tells it
   // from a new one. As a stateless UAS (§8.2.7) we keep no transaction for half a minute.
   incoming.tx.respondStateless(200, { headers });
@@ -122,6 +121,13 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
 }
 
 const none: readonly string[] = [];
+
+/** Nothing was added, nothing removed. */
+function isRefresh({ added, changes }: Wanted): boolean {
+  if (added > 0) return false;
+  for (const { expires } of changes) if (expires === 0) return false;
+  return true;
+}
 
 /** A client that is reached by its connection alone keeps it as long as it is registered. */
 function holdConnection({ holdOpen }: RegistrarOptions, changes: readonly Change[], flow: Flow): void {
