@@ -74,10 +74,13 @@ export function dropper(
 ): Receiver {
   const tests = conditions.map((condition) => (typeof condition === "function" ? condition : testOf(condition)));
   return (incoming) => {
-    if (!tests.some((fits) => fits(incoming))) return false;
-    incoming.tx.forget();
-    options.dropped?.(incoming);
-    return true;
+    for (const fits of tests) {
+      if (!fits(incoming)) continue;
+      incoming.tx.forget();
+      options.dropped?.(incoming);
+      return true;
+    }
+    return false;
   };
 }
 

@@ -87,9 +87,10 @@ export function isHopByHop({ method }: Request): boolean {
 }
 
 /** Is it the client itself that sent it to us, and no proxy? So it says, at least. */
-export function isDirect({ lines }: Request): boolean {
+export function isDirect({ head, lines }: Request): boolean {
   const via = lines.find("via");
-  return lines.find("via", via) < 0 && !lines.value(via).includes(",");
+  const comma = head.indexOf(",", lines.valueStart(via));
+  return (comma < 0 || comma >= lines.end(via)) && lines.find("via", via) < 0;
 }
 
 /** The one implementation of `Incoming`: a request with its transaction. */

@@ -91,7 +91,10 @@ const pattern = /;alias=\[?([0-9A-Fa-f.:]{2,45})\]?~(\d{1,5})~(\w{1,4})(?=[;?]|$
 
 /** The alias of a Request-URI; undefined when it has none that makes sense. Believe it only with a genuine Route of ours. */
 export function takeAlias(uri: string): Alias | undefined {
-  if (!uri.includes(";alias=")) return undefined;
+  return uri.includes(";alias=") ? readAlias(uri) : undefined;
+}
+
+function readAlias(uri: string): Alias | undefined {
   const match = pattern.exec(uri);
   const [whole = "", host = "", port = "", name = ""] = match ?? [];
   const transport = transports.find((each) => each.includes(name.toLowerCase()))?.[1];

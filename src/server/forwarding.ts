@@ -11,7 +11,7 @@ import {
   type StatelessProxy,
 } from "../routing/index.ts";
 import { absence, type LocateOptions, locate, redirect, targetsOf } from "../routing/registrar/index.ts";
-import { isSipUri, parseUri } from "../sip/uri.ts";
+import { isSipUri, parseUri, type SipUri } from "../sip/uri.ts";
 import type { TransportLayer } from "../transport/index.ts";
 
 export interface ForwardingParts extends LocateOptions {
@@ -26,6 +26,8 @@ export interface ForwardingParts extends LocateOptions {
 
 export class Forwarding {
   readonly #parts: ForwardingParts;
+  /** What the URIs of the routes say, once they were read; those in which groups are put are read each time. */
+  readonly #hops = new Map<string, SipUri | undefined>();
 
   constructor(parts: ForwardingParts) {
     this.#parts = parts;
@@ -62,12 +64,30 @@ export class Forwarding {
   #toServer(incoming: Incoming, groups: PatternMatch, action: RouteAction & { type: "proxy" }): void {
     const { request } = incoming;
     const { uris } = action;
-    const targets = uris.map((uri, i) => targetOf(request.uri, expandGroups(uri, groups), 1 - i / uris.length));
+    const targets = uris.map((uri, i) => this.#targetOf(request.uri, uri, groups, 1 - i / uris.length));
     if (action.mode !== "redirect") return this.#send(incoming, targets, action);
     if (isHopByHop(request)) return refuse(incoming, 481);
     incoming.tx.respondStateless(302, {
       headers: targets.map(({ uri, nextHop }, i) => ["Contact", `<${nextHop === undefined ? uri : (uris[i] ?? uri)}>`]),
     });
+  }
+
+  /** A URI with a user part is the new Request-URI; one without only says where to send. */
+  #targetOf(requestUri: string, template: string, groups: PatternMatch, q: number): ProxyTarget {
+    if (template === "request-uri") return { uri: requestUri, q };
+    const fixed = !template.includes("$");
+    const uri = fixed ? template : expandGroups(template, groups);
+    const nextHop = fixed ? this.#fixedHop(uri) : hopOf(uri);
+    return nextHop === undefined ? { uri, q } : { uri: requestUri, nextHop, q };
+  }
+
+  #fixedHop(text: string): SipUri | undefined {
+    let hop = this.#hops.get(text);
+    if (hop === undefined && !this.#hops.has(text)) {
+      hop = hopOf(text);
+      this.#hops.set(text, hop);
+    }
+    return hop;
   }
 
   #send(incoming: Incoming, targets: readonly ProxyTarget[], settings: ProxySettings): void {
@@ -79,13 +99,9 @@ export class Forwarding {
   }
 }
 
-/** A URI with a user part is the new Request-URI; one without only says where to send. */
-function targetOf(requestUri: string, template: string, q: number): ProxyTarget {
-  if (template === "request-uri") return { uri: requestUri, q };
-  const uri = parseUri(template);
-  return uri !== undefined && isSipUri(uri) && uri.user === undefined
-    ? { uri: requestUri, nextHop: uri, q }
-    : { uri: template, q };
+function hopOf(text: string): SipUri | undefined {
+  const uri = parseUri(text);
+  return uri !== undefined && isSipUri(uri) && uri.user === undefined ? uri : undefined;
 }
 
 /** Of an ACK nothing is said. */

@@ -4,7 +4,7 @@ import type { HeaderLines } from "./header-lines.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { isPlainAddress } from "./plain.ts";
 import type { HeaderList, Message, Request, Response } from "./request-response.ts";
-import { endOfElement, trimLws } from "./text.ts";
+import { endOfElement, readNumber, trimLws } from "./text.ts";
 import { isSipUri } from "./uri.ts";
 
 /** The response to give. */
@@ -33,8 +33,8 @@ export function checkRequest(request: Request): Refusal | undefined {
   const hops = lines.find("max-forwards");
   if (hops >= 0) {
     if (lines.find("max-forwards", hops) >= 0) return bad("Several Max-Forwards");
-    if (!isNumber(request.head, lines.valueStart(hops), lines.end(hops)) && !/^\d+$/.test(lines.value(hops)))
-      return bad("Malformed Max-Forwards");
+    const number = readNumber(request.head, lines.valueStart(hops), lines.end(hops));
+    if (number === undefined && !/^\d+$/.test(lines.value(hops))) return bad("Malformed Max-Forwards");
   }
   return contactFault(request);
 }
@@ -102,12 +102,4 @@ function countFault(lines: HeaderLines): string {
 function isPlain({ head, lines }: Message, name: "from" | "to"): boolean {
   const line = lines.find(name);
   return isPlainAddress(head, lines.valueStart(line), lines.end(line));
-}
-
-function isNumber(text: string, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x30 || code > 0x39) return false;
-  }
-  return from < to;
 }

@@ -2,7 +2,7 @@
 import { usualMethod } from "./cseq.ts";
 import { HeaderLines } from "./header-lines.ts";
 import { Request, Response } from "./request-response.ts";
-import { isToken, trimLws } from "./text.ts";
+import { isToken, readNumber, trimLws } from "./text.ts";
 
 /** Octets that are no message that can be served. */
 export interface ParseFailure {
@@ -175,17 +175,6 @@ function formatStartLine(start: Exclude<StartLine, { kind: "none" }>): string {
   return start.kind === "request"
     ? `${start.method} ${start.uri} ${start.version}`
     : `SIP/2.0 ${start.status} ${start.reason}`;
-}
-
-/** A number of digits alone; beyond 2^32, longer than any message, its exact value does not matter. */
-function readNumber(text: string, from: number, to: number): number | undefined {
-  let number = 0;
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at);
-    if (!digit(code)) return undefined;
-    number = Math.min(number * 10 + code - 0x30, 2 ** 32);
-  }
-  return from < to ? number : undefined;
 }
 
 /** The length, undefined when there is none, or a string that tells why it cannot be used. Equal duplicates do no harm. */

@@ -8,7 +8,7 @@ import { HeaderLines } from "./header-lines.ts";
 import { formatHost } from "./host.ts";
 import { type NameAddr, parseNameAddr } from "./name-addr.ts";
 import { isPlainestVia, isPlainVia } from "./plain.ts";
-import { endOfElement, splitList, trimLws } from "./text.ts";
+import { endOfElement, readNumber, splitList, trimLws } from "./text.ts";
 import { parseUri, type Uri } from "./uri.ts";
 import { parseVia, type Via } from "./via.ts";
 
@@ -121,6 +121,17 @@ export abstract class Message {
     const space = head.indexOf(" ", this.#viaStart);
     const end = head.indexOf(";", space);
     return head.slice(space + 1, end < 0 || end > this.#viaEnd ? this.#viaEnd : end).toLowerCase();
+  }
+
+  /** The port there, where there is one. @throws MalformedHeader */
+  get sentByPort(): number | undefined {
+    if (!this.hasPlainVia()) return this.via.port;
+    const head = this.head;
+    const semicolon = head.indexOf(";", this.#viaStart);
+    const end = semicolon < 0 || semicolon > this.#viaEnd ? this.#viaEnd : semicolon;
+    // A plain Via has a name or an IPv4 address there.
+    const colon = head.indexOf(":", this.#viaStart);
+    return colon < 0 || colon > end ? undefined : readNumber(head, colon + 1, end);
   }
 
   /** Does the topmost Via ask to be answered at the port that it came from (RFC 3581)? @throws MalformedHeader */

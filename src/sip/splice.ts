@@ -6,13 +6,15 @@ import { topVia } from "./build.ts";
 import { InvalidHeaderValue } from "./errors.ts";
 import type { Flow } from "./flow.ts";
 import { Request, Response } from "./request-response.ts";
-import { endOfElement, isLws } from "./text.ts";
+import { endOfElement, isLws, readNumber } from "./text.ts";
 
 /** CR, LF, NUL; and what one octet cannot hold, since its low octet might be one of them. */
 const unsendable = /[\0\r\n\u0100-\uffff]/;
 const maxForwards = 70;
 /** RFC 3261 §20.22: what the number of hops can be. */
 const mostForwards = 255;
+/** The lines for 0 to 254. */
+const hopLines = Array.from({ length: mostForwards }, (_, hops) => `Max-Forwards: ${hops}`);
 
 /**
  * Edits of one message that parsed without a failure. Lines are counted as in `message.lines`, whatever was edited
@@ -64,20 +66,36 @@ export class Splice<M extends Request | Response = Request | Response> {
   removeFirst(name: string, count: number): void {
     const { head, lines } = this.#message;
     for (let line = lines.find(name); line >= 0 && count > 0; line = lines.find(name, line)) {
-      const comma = head.indexOf(",", lines.valueStart(line));
-      if (comma < 0 || comma >= lines.end(line)) {
+      const from = lines.valueStart(line);
+      const end = lines.end(line);
+      const comma = head.indexOf(",", from);
+      if (comma < 0 || comma >= end) {
         this.remove(line);
         count--;
         continue;
       }
+      if (count === 1 && this.#cutFirst(line, from, end)) return;
       const value = lines.value(line);
-      let from = 0;
-      for (; count > 0 && from <= value.length; count--) from = endOfElement(value, from) + 1;
-      while (from < value.length && isLws(value.charCodeAt(from))) from++;
+      let at = 0;
+      for (; count > 0 && at <= value.length; count--) at = endOfElement(value, at) + 1;
+      while (at < value.length && isLws(value.charCodeAt(at))) at++;
       // What is left of the line came so: it is not looked at.
-      if (from < value.length) this.#edit(line * 2 + 1, `${lines.nameAsSent(line)}: ${value.slice(from)}`);
+      if (at < value.length) this.#edit(line * 2 + 1, `${lines.nameAsSent(line)}: ${value.slice(at)}`);
       else this.remove(line);
     }
+  }
+
+  /** Takes the first element off a line as nearly all are, one that is not folded, `Name: value, value`; false: not such a one. */
+  #cutFirst(line: number, from: number, end: number): boolean {
+    const { head, lines } = this.#message;
+    const start = lines.start(line);
+    const name = from - 3;
+    if (!head.startsWith(": ", from - 2) || name < start || isLws(head.charCodeAt(name))) return false;
+    let at = endOfElement(head, from) + 1;
+    while (at < end && isLws(head.charCodeAt(at))) at++;
+    if (at >= end || isLws(head.charCodeAt(end - 1)) || head.indexOf("\n", from) < end) return false;
+    this.#edit(line * 2 + 1, head.slice(start, from) + head.slice(at, end));
+    return true;
   }
 
   /** Another body, and its Content-Length. */
@@ -172,6 +190,14 @@ export function noteSource(splice: Splice<Request>, request: Request, flow: Pick
   if (text !== undefined) splice.replace(line, text);
 }
 
+/** The number of hops that a request which passed `checkRequest` may still take; undefined: it has no Max-Forwards. */
+export function hopsLeft({ head, lines }: Request): number | undefined {
+  const line = lines.find("max-forwards");
+  return line < 0
+    ? undefined
+    : (readNumber(head, lines.valueStart(line), lines.end(line)) ?? Number(lines.value(line)));
+}
+
 /**
  * One hop less (RFC 3261 §16.6 step 3); a request without Max-Forwards gets one. "zero": it may go no further, and
  * nothing is edited. More than the 255 that there can be counts as 255.
@@ -183,8 +209,8 @@ export function decrementMaxForwards(splice: Splice<Request>, request: Request):
     splice.insert("last", `Max-Forwards: ${maxForwards}`);
     return "ok";
   }
-  const hops = Number(lines.value(line));
+  const hops = hopsLeft(request) ?? 0;
   if (!(hops > 0)) return "zero";
-  splice.replace(line, `Max-Forwards: ${Math.min(hops, mostForwards) - 1}`);
+  splice.replace(line, hopLines[Math.min(hops, mostForwards) - 1] ?? "Max-Forwards: 0");
   return "ok";
 }

@@ -44,6 +44,17 @@ export function isToken(text: string): boolean {
   return text.length > 0;
 }
 
+/** A number of digits alone; beyond 2^32, longer than any message, its exact value does not matter. Undefined: something else. */
+export function readNumber(text: string, from: number, to: number): number | undefined {
+  let number = 0;
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return undefined;
+    number = Math.min(number * 10 + code - 0x30, 2 ** 32);
+  }
+  return from < to ? number : undefined;
+}
+
 /** The text of a quoted-string (§25.1) given without its quotes: each backslash pair becomes its second char. */
 export function unescapeQuoted(inner: string): string {
   return inner.includes("\\") ? inner.replace(/\\([\s\S])/g, "$1") : inner;

@@ -183,25 +183,7 @@ export class TransportLayer {
    */
   flowTo(target: FlowTarget): Flow {
     const host = socketHost(target.host);
-    if (ipFamily(host) !== 0) return this.#flowToAddress(target, host);
-    const oversize = target.transport === "udp" && (target.size ?? 0) > this.#limits.maxDatagram;
-    const transport = oversize ? "tcp" : target.transport;
-    return new NamedFlow({
-      transport,
-      target: { host, port: target.port },
-      maxQueued: this.#limits.maxQueued,
-      unresolvedLocal: () => this.#own.localFor(transport, "192.0.2.1"),
-      resolve: (done) =>
-        this.#names.resolve(host, (result) => {
-          if (!result.ok) return done(result);
-          const { hosts } = result;
-          const served = hosts.find((each) => this.#own.serves(target.transport, each)) ?? hosts[0] ?? host;
-          const flow = oversize
-            ? this.#oversize({ host: served, port: target.port })
-            : this.#flowToAddress({ ...target, serverName: target.serverName ?? host, size: undefined }, served);
-          done({ ok: true, flow });
-        }),
-    });
+    return ipFamily(host) !== 0 ? this.#flowToAddress(target, host) : this.#flowToName(target, host);
   }
 
   /**
@@ -212,9 +194,12 @@ export class TransportLayer {
     if (ref.transport !== "udp") return this.#streams.flowOf(ref);
     const remote = { host: socketHost(ref.remote.host), port: ref.remote.port };
     const family = ipFamily(remote.host);
-    const ours = this.#udp.filter(({ local }) => local.port === ref.local.port && ipFamily(local.host) === family);
-    const exact = ours.find(({ local }) => local.host === ref.local.host);
-    return (exact ?? pick(ours, ({ local }) => local, remote.host, this.#sources))?.flow(remote);
+    if (family === 0) return undefined;
+    for (const udp of this.#udp) {
+      const { host, port } = udp.local;
+      if (port === ref.local.port && host === ref.local.host && ipFamily(host) === family) return udp.flow(remote);
+    }
+    return this.#listenerAt(ref.local.port, remote.host)?.flow(remote);
   }
 
   /** The open connection whose peer has this address; undefined for UDP, which has none. */
@@ -290,11 +275,38 @@ export class TransportLayer {
     });
   }
 
+  /** The listener with this port from which an address is reached: behind a wildcard it has another host than the flow. */
+  #listenerAt(port: number, remote: string): UdpTransport | undefined {
+    const ours = this.#udp.filter(({ local }) => local.port === port);
+    return pick(ours, localOf, remote, this.#sources);
+  }
+
+  #flowToName(target: FlowTarget, host: string): Flow {
+    const oversize = target.transport === "udp" && (target.size ?? 0) > this.#limits.maxDatagram;
+    const transport = oversize ? "tcp" : target.transport;
+    return new NamedFlow({
+      transport,
+      target: { host, port: target.port },
+      maxQueued: this.#limits.maxQueued,
+      unresolvedLocal: () => this.#own.localFor(transport, "192.0.2.1"),
+      resolve: (done) =>
+        this.#names.resolve(host, (result) => {
+          if (!result.ok) return done(result);
+          const { hosts } = result;
+          const served = hosts.find((each) => this.#own.serves(target.transport, each)) ?? hosts[0] ?? host;
+          const flow = oversize
+            ? this.#oversize({ host: served, port: target.port })
+            : this.#flowToAddress({ ...target, serverName: target.serverName ?? host, size: undefined }, served);
+          done({ ok: true, flow });
+        }),
+    });
+  }
+
   #flowToAddress({ transport, port, size, serverName }: Omit<FlowTarget, "host">, host: string): Flow {
     const remote = { host, port };
     if (transport !== "udp") return this.#streams.flow({ transport, remote, serverName });
     if ((size ?? 0) > this.#limits.maxDatagram && !this.#refusals.has(remote)) return this.#oversize(remote);
-    const socket = pick(this.#udp, (each) => each.local, host, this.#sources);
+    const socket = pick(this.#udp, localOf, host, this.#sources);
     return socket?.flow(remote) ?? new NoFlow(remote);
   }
 
@@ -308,6 +320,10 @@ export class TransportLayer {
       this.#refusals,
     );
   }
+}
+
+function localOf({ local }: UdpTransport): Address {
+  return local;
 }
 
 /** A flow to a peer whose address family no UDP listener serves. */

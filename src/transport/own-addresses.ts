@@ -69,7 +69,7 @@ export class OwnAddresses {
   /** What `remote` is told of a listener at `bound`. */
   advertised(bound: Address, remote: string): Address {
     if (this.#advertise !== undefined) return { host: this.#advertise, port: bound.port };
-    return { host: isUnspecified(bound.host) ? this.#sources.toward(remote) : bound.host, port: bound.port };
+    return isUnspecified(bound.host) ? { host: this.#sources.toward(remote), port: bound.port } : bound;
   }
 
   /** Where peers reach us over `transport`; where we do not listen on it the UDP listener's address: a Via has to say something. */
@@ -133,6 +133,20 @@ export function pick<T>(
   sources: SourceAddresses,
 ): T | undefined {
   const family = ipFamily(remote) || 4;
+  const [first] = listeners;
+  // Nearly always there is one.
+  if (listeners.length === 1 && first !== undefined)
+    return ipFamily(localOf(first).host) === family ? first : undefined;
+  return pickOfMany(listeners, localOf, remote, family, sources);
+}
+
+function pickOfMany<T>(
+  listeners: readonly T[],
+  localOf: (listener: T) => Address,
+  remote: string,
+  family: 4 | 6,
+  sources: SourceAddresses,
+): T | undefined {
   const fitting = listeners.filter((each) => ipFamily(localOf(each).host) === family);
   if (fitting.length < 2) return fitting[0];
   const source = sources.toward(remote);

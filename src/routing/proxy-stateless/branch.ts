@@ -12,6 +12,7 @@
 import type { Address, Flow } from "../../sip/flow.ts";
 import type { Request, Response } from "../../sip/message.ts";
 import { magicCookie } from "../../sip/random.ts";
+import { readNumber } from "../../sip/text.ts";
 import { formatVia } from "../../sip/via.ts";
 import { Hash64, hashLength } from "../hash64.ts";
 import { loopMarkLength } from "../loop.ts";
@@ -78,7 +79,7 @@ export class StatelessBranches {
     const to = branch === undefined ? 0 : branch.length - loopMarkLength;
     if (branch === undefined || to < from + hashLength + 4 || !branch.startsWith(magicCookie)) return undefined;
     if (!this.#mac.matches(branch.slice(from), branch.slice(magicCookie.length, from))) return undefined;
-    return readWay(branch.slice(from + hashLength, to));
+    return readWay(branch, from + hashLength, to);
   }
 
   /** The transaction of the client: its Via, which has a branch, and for clients of RFC 2543 what they go by (§17.2.3). */
@@ -104,28 +105,32 @@ function wayBack(request: Request, { transport, local, remote, id }: Flow): stri
 }
 
 function sentByPort(request: Request, transport: Flow["transport"]): number {
-  const { sentBy } = request;
-  const colon = sentBy.lastIndexOf(":");
-  const port = colon < 0 || sentBy.endsWith("]") ? 0 : Number(sentBy.slice(colon + 1));
-  return port > 0 ? port : transport === "tls" ? 5061 : 5060;
+  return request.sentByPort ?? (transport === "tls" ? 5061 : 5060);
 }
 
 /** Only of what the MAC has proved to be ours. */
-function readWay(text: string): WayBack | undefined {
-  const dash = text.indexOf("-");
+function readWay(text: string, from: number, to: number): WayBack | undefined {
+  const dash = text.indexOf("-", from);
   const transport = transports.get(text.charAt(dash + 1));
-  const [first = "", second = "", third = "", fourth = ""] = text.slice(dash + 2).split("~");
   if (dash < 0 || transport === undefined) return undefined;
-  const manner = readManner(text.slice(0, dash));
-  const routed = text.slice(0, dash).endsWith("r");
+  const manner = dash === from ? ordinary : readManner(text.slice(from, dash));
+  const routed = dash > from && text.charCodeAt(dash - 1) === 0x72;
+  const one = text.indexOf("~", dash);
+  const two = text.indexOf("~", one + 1);
   if (transport === "udp") {
-    const remote = { host: fourth.replaceAll("!", ":"), port: Number(third) };
-    const local = { host: second.replaceAll("!", ":"), port: Number(first) };
+    const three = text.indexOf("~", two + 1);
+    const remote = { host: hostIn(text.slice(three + 1, to)), port: readNumber(text, two + 1, three) ?? 0 };
+    const local = { host: hostIn(text.slice(one + 1, two)), port: readNumber(text, dash + 2, one) ?? 0 };
     return { manner, routed, flow: { id: "", transport, local, remote }, sentBy: remote };
   }
-  const sentBy = { host: third.replaceAll("!", ":"), port: Number(second) };
-  const id = Buffer.from(first, "hex").toString("latin1");
+  const sentBy = { host: hostIn(text.slice(two + 1, to)), port: readNumber(text, one + 1, two) ?? 0 };
+  const id = Buffer.from(text.slice(dash + 2, one), "hex").toString("latin1");
   return { manner, routed, flow: { id, transport, local: sentBy, remote: sentBy }, sentBy };
+}
+
+/** A host as it stands in a branch, where a colon cannot. */
+function hostIn(text: string): string {
+  return text.includes("!") ? text.replaceAll("!", ":") : text;
 }
 
 function hex(text: string): string {

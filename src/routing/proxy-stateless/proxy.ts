@@ -4,7 +4,8 @@
  */
 import type { Flow } from "../../sip/flow.ts";
 import { InvalidHeaderValue, type Request, type Response } from "../../sip/message.ts";
-import { seededRandom } from "../../sip/random.ts";
+import { type Random, seededRandom } from "../../sip/random.ts";
+import { hopsLeft } from "../../sip/splice.ts";
 import { isToken } from "../../sip/text.ts";
 import type { StatelessOptions } from "../../sip/transaction/index.ts";
 import { isSipUri, parseUri, type SipUri } from "../../sip/uri.ts";
@@ -146,9 +147,9 @@ export class StatelessProxy {
     const loopMark = this.#marks.of(request, flow.remote);
     if (this.#marks.isLoop(request, loopMark)) return this.#refuse(incoming, 482);
     const routes = target.route === undefined ? course.routes : [...target.route, ...course.routes];
-    const named = { uri: course.uri, routes, hop: course.uri };
     // Who says where to send it speaks of a loose router.
-    const final = target.flow === undefined && target.nextHop === undefined ? courseOf(course.uri, routes) : named;
+    const named = target.flow !== undefined || target.nextHop !== undefined;
+    const final = named ? { uri: course.uri, routes, hop: course.uri } : courseOf(course.uri, routes);
     if (final === undefined) return this.#refuse(incoming, 400, { reason: "Malformed Route" });
     const manner = { nat: mark.nat, contact: mark.contact ?? false };
     const branch = this.#branches.make(request, flow, manner, course.routes.length > 0, loopMark);
@@ -164,7 +165,7 @@ export class StatelessProxy {
         if (hop === undefined) return this.#refuse(incoming, 503);
         this.#send(forward, this.#around.ways.flowTo(sized(hop, size)), 503);
       },
-      choiceOf(branch),
+      new Choice(branch),
     );
   }
 
@@ -183,8 +184,7 @@ export class StatelessProxy {
   /** RFC 3261 §16.3 steps 3 and 5; what fails is answered. */
   #maySend(incoming: Incoming): boolean {
     const { lines, method } = incoming.request;
-    const hops = lines.find("max-forwards");
-    if (hops >= 0 && Number(lines.value(hops)) === 0) {
+    if (hopsLeft(incoming.request) === 0) {
       this.#refuse(incoming, 483);
       return false;
     }
@@ -212,9 +212,10 @@ function wayTo(target: ProxyTarget): ProxyTarget | undefined {
 }
 
 /** Is there a Via below ours? Else the response is meant for nobody. */
-function hasFurtherVia({ lines }: Response): boolean {
+function hasFurtherVia({ head, lines }: Response): boolean {
   const first = lines.find("via");
-  return lines.find("via", first) >= 0 || lines.value(first).includes(",");
+  const comma = head.indexOf(",", lines.valueStart(first));
+  return (comma >= 0 && comma < lines.end(first)) || lines.find("via", first) >= 0;
 }
 
 function markOf({ nat = false, rewriteContact = false }: StatelessForwardOptions): Mark {
@@ -231,13 +232,17 @@ function sipUri(text: string): SipUri | undefined {
 }
 
 /** Among equal hops a retransmission must choose the one that was chosen before (RFC 3263 §4.4). */
-function choiceOf(branch: string): { token(bytes: number): string } {
-  let random: ReturnType<typeof seededRandom> | undefined;
-  return {
-    token(bytes) {
-      // The branch begins with its MAC, which is as good as a hash.
-      random ??= seededRandom(Number.parseInt(branch.slice(7, 15), 16));
-      return random.token(bytes);
-    },
-  };
+class Choice implements Random {
+  readonly #branch: string;
+  #random: Random | undefined;
+
+  constructor(branch: string) {
+    this.#branch = branch;
+  }
+
+  token(bytes: number): string {
+    // The branch begins with its MAC, which is as good as a hash.
+    this.#random ??= seededRandom(Number.parseInt(this.#branch.slice(7, 15), 16));
+    return this.#random.token(bytes);
+  }
 }

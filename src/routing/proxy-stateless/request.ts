@@ -64,8 +64,11 @@ export function needsOne(message: Request | Response, source: Flow, force: boole
   const { head, lines } = message;
   const line = lines.find("contact");
   if (line < 0) return false;
-  const at = head.indexOf(`${source.remote.host}:${source.remote.port}`, lines.valueStart(line));
-  return (at < 0 || at > lines.end(line)) && needsAlias(message, source, force);
+  const { host, port } = source.remote;
+  const at = head.indexOf(host, lines.valueStart(line)) + host.length;
+  if (at > host.length && at < lines.end(line) && head.charCodeAt(at) === 0x3a && head.startsWith(String(port), at + 1))
+    return false;
+  return needsAlias(message, source, force);
 }
 
 function record(splice: Splice<Request>, forward: Forward, to: Flow, around: StatelessProxyOptions): void {
@@ -88,12 +91,17 @@ function supportsPath(request: Request): boolean {
 
 /** Takes off the Route values that are ours, from the top; writes all anew where there is more to change. */
 function route(splice: Splice<Request>, request: Request, { routes }: Course): void {
-  const { lines } = request;
-  const first = lines.find("route");
   if (routes.length === 0) {
-    for (let line = first; line >= 0; line = lines.find("route", line)) splice.remove(line);
+    const { lines } = request;
+    for (let line = lines.find("route"); line >= 0; line = lines.find("route", line)) splice.remove(line);
     return;
   }
+  replaceRoutes(splice, request, routes);
+}
+
+function replaceRoutes(splice: Splice<Request>, request: Request, routes: readonly string[]): void {
+  const { lines } = request;
+  const first = lines.find("route");
   const values = request.values("route");
   const ours = values.length - routes.length;
   if (ours >= 0 && routes.every((value, at) => value === values[ours + at])) {

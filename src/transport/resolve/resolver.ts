@@ -63,6 +63,8 @@ export class Resolver {
 
   constructor(options: ResolverOptions) {
     const hosts: Hosts = new Map();
+    // What is listened on stays as it is.
+    const served: Record<IpFamily, Partial<Record<Transport, boolean>>> = { 4: {}, 6: {} };
     this.#log = options.log;
     this.#dns = options.dns ?? noDns;
     this.#search = options.search ?? (() => []);
@@ -74,7 +76,10 @@ export class Resolver {
       dns: this.#dns,
       hosts: options.hosts ?? (() => hosts),
       preference: options.preference ?? usualPreference,
-      serves: (transport, family) => options.serves(transport, family),
+      serves: (transport, family) => {
+        served[family][transport] ??= options.serves(transport, family);
+        return served[family][transport];
+      },
       loopback: options.loopback ?? false,
     };
   }
