@@ -64,9 +64,14 @@ export class Forwarding {
   #toServer(incoming: Incoming, groups: PatternMatch, action: RouteAction & { type: "proxy" }): void {
     const { request } = incoming;
     const { uris } = action;
-    const targets = uris.map((uri, i) => this.#targetOf(request.uri, uri, groups, 1 - i / uris.length));
-    if (action.mode !== "redirect") return this.#send(incoming, targets, action);
-    if (isHopByHop(request)) return refuse(incoming, 481);
+    const targets: ProxyTarget[] = [];
+    for (const uri of uris) targets.push(this.#targetOf(request.uri, uri, groups, 1 - targets.length / uris.length));
+    if (action.mode !== "redirect") this.#send(incoming, targets, action);
+    else this.#redirect(incoming, targets, uris);
+  }
+
+  #redirect(incoming: Incoming, targets: readonly ProxyTarget[], uris: readonly string[]): void {
+    if (isHopByHop(incoming.request)) return refuse(incoming, 481);
     incoming.tx.respondStateless(302, {
       headers: targets.map(({ uri, nextHop }, i) => ["Contact", `<${nextHop === undefined ? uri : (uris[i] ?? uri)}>`]),
     });

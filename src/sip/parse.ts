@@ -27,32 +27,33 @@ export function parseMessage(bytes: Uint8Array, framing: "datagram" | "stream"):
   let from = 0;
   while (octets[from] === 0x0d || octets[from] === 0x0a) from++;
   if (from === octets.length) return { type: "failure", reason: "nothing but line ends" };
-  const end = endOfHead(octets, from);
-  const head = new Head(octets.toString("latin1", from, end.head));
-  if (!end.complete) return head.failure("no empty line after the header lines", 400, framing);
-  const rest = octets.length - end.body;
+  const bodyStart = startOfBody(octets, from);
+  if (bodyStart < 0)
+    return new Head(octets.toString("latin1", from)).failure("no empty line after the header lines", 400, framing);
+  const head = new Head(octets.toString("latin1", from, bodyStart - (octets[bodyStart - 2] === 0x0d ? 2 : 1)));
+  const rest = octets.length - bodyStart;
   const length = head.contentLength ?? (framing === "stream" ? 0 : rest);
   if (length > rest) return head.failure(`Content-Length is ${length}, but ${rest} octets came`, 400, framing);
-  const bodyEnd = end.body + length;
+  const bodyEnd = bodyStart + length;
   // Most messages are the whole datagram, and most have no body: a view of the octets would be one object more.
-  const body = length === 0 ? nothing : octets.subarray(end.body, bodyEnd);
+  const body = length === 0 ? nothing : octets.subarray(bodyStart, bodyEnd);
   const wire = from === 0 && bodyEnd === octets.length ? octets : octets.subarray(from, bodyEnd);
   return head.message(body, wire, framing);
 }
 
-/** Where the head ends (after the line end of its last line) and where the body starts. */
-function endOfHead(octets: Buffer, from: number): { head: number; body: number; complete: boolean } {
+/** Where the body starts, behind the empty line; -1 when there is none. */
+function startOfBody(octets: Buffer, from: number): number {
   const firstLf = octets.indexOf(0x0a, from);
   if (firstLf > from && octets[firstLf - 1] === 0x0d) {
     const at = octets.indexOf("\r\n\r\n", firstLf - 1, "latin1");
-    if (at >= 0) return { head: at + 2, body: at + 4, complete: true };
+    if (at >= 0) return at + 4;
   } else {
     for (let lf = firstLf; lf >= 0; lf = octets.indexOf(0x0a, lf + 1)) {
-      if (octets[lf + 1] === 0x0a) return { head: lf + 1, body: lf + 2, complete: true };
-      if (octets[lf + 1] === 0x0d && octets[lf + 2] === 0x0a) return { head: lf + 1, body: lf + 3, complete: true };
+      if (octets[lf + 1] === 0x0a) return lf + 2;
+      if (octets[lf + 1] === 0x0d && octets[lf + 2] === 0x0a) return lf + 3;
     }
   }
-  return { head: octets.length, body: octets.length, complete: false };
+  return -1;
 }
 
 /** Read liberally what is no message: whether to answer depends on it. */

@@ -50,15 +50,7 @@ export abstract class Message {
 
   /** The wire form; for a message that came, the octets that came. Not to be changed: the message keeps it. */
   bytes(): Uint8Array {
-    if (this.#wire === undefined) {
-      const head = this.head;
-      const wire = Buffer.allocUnsafe(head.length + 2 + this.body.length);
-      wire.write(head, 0, "latin1");
-      wire[head.length] = 0x0d;
-      wire[head.length + 1] = 0x0a;
-      if (this.body.length > 0) wire.set(this.body, head.length + 2);
-      this.#wire = wire;
-    }
+    this.#wire ??= encode(this.head, this.body);
     return this.#wire;
   }
 
@@ -262,6 +254,16 @@ export class Response extends Message {
     const comma = this.head.indexOf(",", from);
     return comma < 0 || comma > end ? end : comma;
   }
+}
+
+/** The wire form of a message: its head, an empty line, its body. */
+export function encode(head: string, body: Uint8Array): Uint8Array {
+  const wire = Buffer.allocUnsafe(head.length + 2 + body.length);
+  wire.write(head, 0, "latin1");
+  wire[head.length] = 0x0d;
+  wire[head.length + 1] = 0x0a;
+  if (body.length > 0) wire.set(body, head.length + 2);
+  return wire;
 }
 
 function firstElement(list: string): string {

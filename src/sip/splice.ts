@@ -5,7 +5,7 @@
 import { topVia } from "./build.ts";
 import { InvalidHeaderValue } from "./errors.ts";
 import type { Flow } from "./flow.ts";
-import { Request, Response } from "./request-response.ts";
+import { encode, Request, Response } from "./request-response.ts";
 import { endOfElement, isLws, readNumber } from "./text.ts";
 
 /** CR, LF, NUL; and what one octet cannot hold, since its low octet might be one of them. */
@@ -118,9 +118,9 @@ export class Splice<M extends Request | Response = Request | Response> {
     if (this.#body === undefined && this.#message.lines.find("content-length") < 0) this.setBody(this.#message.body);
   }
 
-  /** The wire form of the edited message. */
+  /** The wire form of the edited message. Who wants nothing else of it needs no message made. */
   bytes(): Uint8Array {
-    return this.message().bytes();
+    return this.#edited?.bytes() ?? encode(this.#head(), this.#body ?? this.#message.body);
   }
 
   /** The edited message; its header lines are indexed when somebody asks for one. The message itself when nothing is edited. */

@@ -89,7 +89,7 @@ export class StatelessProxy {
       to = ways.flowTo({ transport, ...(transport === "udp" ? back.flow.remote : back.sentBy) });
     if (to === undefined) return true;
     try {
-      to.send(editResponse(response, flow, to, back, this.#around, this.#contacts).bytes());
+      to.send(editResponse(response, flow, to, back, this.#around, this.#contacts));
     } catch (error) {
       // A Contact that cannot be sent with an alias: nobody needs such an answer.
       if (!(error instanceof InvalidHeaderValue)) throw error;
@@ -174,7 +174,7 @@ export class StatelessProxy {
     try {
       const outgoing = editRequest(forward, to, this.#around, this.#contacts);
       if ("status" in outgoing) return this.#refuse(incoming, outgoing.status, outgoing);
-      to.send(outgoing.bytes(), () => this.#refuse(incoming, failure));
+      to.send(outgoing, () => this.#refuse(incoming, failure));
     } catch (error) {
       if (!(error instanceof InvalidHeaderValue)) throw error;
       this.#refuse(incoming, 416);

@@ -28,13 +28,13 @@ const dialogForming = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY"]);
 /** Methods whose Contact is where requests of the dialog go. */
 export const targetRefreshing: ReadonlySet<string> = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY", "UPDATE"]);
 
-/** The request as it leaves, or how it is refused. @throws InvalidHeaderValue when the target's URI or Route is none. */
+/** The octets of the request as it leaves, or how it is refused. @throws InvalidHeaderValue when the target's URI or Route is none. */
 export function editRequest(
   forward: Forward,
   to: Flow,
   around: StatelessProxyOptions,
   contacts: ContactRewriter,
-): Request | RelayRefusal {
+): Uint8Array | RelayRefusal {
   const { incoming, course, branch, manner } = forward;
   const { request, flow: from } = incoming;
   const splice = new Splice(request);
@@ -56,7 +56,7 @@ export function editRequest(
     if (relayed.body !== undefined) splice.setBody(relayed.body);
   }
   if (to.reliable) splice.ensureContentLength();
-  return splice.message();
+  return splice.bytes();
 }
 
 /** `needsAlias`, with a short way for the Contact that names where it came from. */

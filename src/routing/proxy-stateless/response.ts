@@ -15,7 +15,7 @@ export function editResponse(
   { manner, routed }: Pick<WayBack, "manner" | "routed">,
   around: StatelessProxyOptions,
   contacts: ContactRewriter,
-): Response {
+): Uint8Array {
   const splice = new Splice(response);
   splice.removeFirst("via", 1);
   const { method } = response.cseq;
@@ -36,5 +36,5 @@ export function editResponse(
     if (body !== undefined) splice.setBody(body);
   }
   if (to.reliable) splice.ensureContentLength();
-  return splice.message();
+  return splice.bytes();
 }
