@@ -157,9 +157,9 @@ export class CallRecords implements CallObserver {
   }
 }
 
-function leastOf(...scores: (number | undefined)[]): number | undefined {
-  const known = scores.filter((score) => score !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+function leastOf(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.min(one, other);
 }
 
 const cut = (text: string) => (text.length > longest ? text.slice(0, longest) : text);
@@ -232,7 +232,11 @@ function secondsBetween(answer: number | undefined, end: number): number {
   return answer === undefined ? 0 : Math.round((end - answer) / 100) / 10;
 }
 
+/** One without escapes stands in the URI as it is. */
+const plainUser = /^sips?:([\w.!~*'()&=+$,;?/-]+)@/;
+
 function userIn(uri: string): string {
+  if (plainUser.test(uri)) return uri.slice(uri.indexOf(":") + 1, uri.indexOf("@"));
   const parsed = parseUri(uri);
   return parsed !== undefined && isSipUri(parsed) ? userOf(parsed) : "";
 }
