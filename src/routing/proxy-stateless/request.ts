@@ -40,7 +40,7 @@ export function editRequest(
   const splice = new Splice(request);
   if (course.uri !== request.uri) splice.setUri(course.uri);
   const { transport, host, port } = around.ways.viaFor(to);
-  splice.insert("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch}`);
+  splice.insertOwn("first", `Via: SIP/2.0/${transport} ${formatHost(host)}:${port};branch=${branch}`);
   record(splice, forward, to, around);
   noteSource(splice, request, from);
   decrementMaxForwards(splice, request);
@@ -77,7 +77,7 @@ function record(splice: Splice<Request>, forward: Forward, to: Flow, around: Sta
   if (dialogForming.has(request.method)) {
     if (options.recordRoute === false || request.to.tag !== undefined) return;
     for (const value of around.recordRoute.values(request, from, to, mark))
-      splice.insert("first", `Record-Route: ${value}`);
+      splice.insertOwn("first", `Record-Route: ${value}`);
   } else if (request.method === "REGISTER" && options.path !== false && mark.contact === false) {
     splice.insert("first", `Path: ${around.recordRoute.path(request, from, to, mark, isDirect(request))}`);
     // A registrar refuses a Path that the client does not know (RFC 3327 §5.3); it has no part in it but to look at it.
