@@ -69,7 +69,8 @@ export function readContacts(asked: Asked, limits: RegistrarLimits, domainOf: Do
   const expires = readSeconds(request.header("expires"));
   const { lines } = request;
   const line = lines.find("contact");
-  if (lines.find("contact", line) >= 0 || lines.value(line).includes(",")) {
+  const comma = lines.head.indexOf(",", lines.valueStart(line));
+  if (lines.find("contact", line) >= 0 || (comma >= 0 && comma < lines.end(line))) {
     const values = request.values("contact");
     return values.includes("*") ? starAmongOthers : readSeveral(asked, values, expires, limits, domainOf);
   }

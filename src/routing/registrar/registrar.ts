@@ -56,13 +56,26 @@ export function registrar(options: RegistrarOptions): Receiver {
 
 /** The domain that a REGISTER is for (§10.3 step 1); undefined: none of ours. */
 export function domainMeant(
-  { target, to }: Request,
+  request: Request,
   { domainOf, isOwn }: Pick<RegistrarOptions, "domainOf" | "isOwn">,
 ): string | undefined {
+  const { target } = request;
   if (target === undefined || !isSipUri(target)) return undefined;
   const named = domainOf(target.host, target.port);
-  if (named === undefined || !isSipUri(to.uri) || to.uri.host === target.host) return named;
+  if (named === undefined || isToAt(request, target.host)) return named;
+  const { to } = request;
+  if (!isSipUri(to.uri) || to.uri.host === target.host) return named;
   return isOwn?.(target.host, target.port) === true ? (domainOf(to.uri.host, to.uri.port) ?? named) : named;
+}
+
+/**
+ * Is To plainly somebody at that host? Told in place: a challenge needs nothing else of it. What only looks so is found
+ * when it is registered.
+ */
+function isToAt({ head, lines }: Request, host: string): boolean {
+  const line = lines.find("to");
+  const at = head.indexOf("@", lines.valueStart(line)) + 1;
+  return at > 0 && at < lines.end(line) && head.startsWith(host, at) && head.charCodeAt(at + host.length) === 0x3e;
 }
 
 /** The steps of §10.3. Everything is checked before anything is changed. */
