@@ -112,9 +112,10 @@ test("every plain Via is one, and its branch, sent-by and rport are read as when
     if (parsed === undefined || text.includes(",")) continue;
     const request = requestFrom({ via: text });
     const port = parsed.port === undefined ? "" : `:${parsed.port}`;
-    expect([request.branch, request.sentBy, request.asksForRport]).toEqual([
+    expect([request.branch, request.sentBy, request.sentByPort, request.asksForRport]).toEqual([
       parsed.branch,
       `${formatHost(parsed.host)}${port}`.toLowerCase(),
+      parsed.port,
       parsed.params.has("rport"),
     ]);
   }

@@ -137,6 +137,8 @@ describe("the first elements of a list", () => {
     ["two over lines", ["route:<sip:a>", "A: 1", "RoutE: <sip:b>,<sip:c>"], 2, ["A: 1", "RoutE: <sip:c>"]],
     ["two of a line", ["Route: <sip:a>,<sip:b>", "Route: <sip:c>"], 2, ["Route: <sip:c>"]],
     ["commas in quotes and brackets", ['Route: "a, b" <sip:a,b>, <sip:c>'], 1, ["Route: <sip:c>"]],
+    ["an open quote", ['Route: "a, <sip:b>', 'A: ", 1'], 1, ['A: ", 1']],
+    ["white space around", ["Route :  <sip:a> ,  <sip:b> "], 1, ["Route: <sip:b>"]],
     ["over a fold", ["Route: <sip:a>,", "  <sip:b>"], 1, ["Route: <sip:b>"]],
     ["none", ["Route: <sip:a>"], 0, ["Route: <sip:a>"]],
     ["more than there are", ["Route: <sip:a>"], 3, []],
@@ -152,6 +154,15 @@ describe("the first elements of a list", () => {
     splice.removeFirst("via", 1);
     expect(wire(splice)).toBe("SIP/2.0 200 OK\r\nv: SIP/2.0/UDP b\r\nl:0\r\n\r\n");
   });
+});
+
+test("more lines than most messages have are found, each in its place", () => {
+  const lines = Array.from({ length: 100 }, (_, n) => `X-${n}${n % 3 === 0 ? " " : ""}: ${"v".repeat(n % 7)}`);
+  const message = request(crlf("OPTIONS sip:x SIP/2.0", ...lines, ""));
+  expect(lines.map((_, n) => message.lines.raw(n))).toEqual(lines);
+  const splice = new Splice(message);
+  for (const n of lines.keys()) splice.insert(n, `Y: ${n}`);
+  expect(wire(splice)).toBe(crlf("OPTIONS sip:x SIP/2.0", ...lines.flatMap((line, n) => [`Y: ${n}`, line]), ""));
 });
 
 describe("tolerated messages", () => {
