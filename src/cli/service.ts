@@ -102,7 +102,7 @@ export class Service implements Lifecycle {
         `stopping: ${counted(server.up())} may go on for up to ${drain / 1000} s; a second signal ends them at once`,
       );
     const ended = await Promise.race([server.drain(drain), this.#atOnce.promise.then(() => false)]);
-    if (!ended) log.warn(`ending ${counted(server.up())} that are still up`);
+    if (!ended) log.warn(`ending what is still up: ${counted(server.up())}`);
     await server.stop();
     for (const end of beats) end();
   }
