@@ -63,7 +63,7 @@ export const authorizeFilters = {
 export type AuthorizeFilterName = keyof typeof authorizeFilters;
 
 /**
- * What became of a request: it had no credentials for us; its nonce was old; its user is unknown, disabled, or its
+ * What became of a request: it had no credentials for us; its nonce was old, or none of ours; its user is unknown, disabled, or its
  * password wrong; a filter refused it; it was let through.
  */
 export type AuthorizeOutcome = "challenged" | "stale" | "wrong" | "forbidden" | "accepted";
@@ -210,6 +210,8 @@ class Authorizer {
     const { nonces } = this.#options;
     const { nonce, realm, qop, nc = "" } = credentials;
     const claimed = decodeUtf8(credentials.username);
+    // Whatever the password: over UDP a wrong one counts for nobody here, and a right one would tell who guesses that it is.
+    if (!flow.reliable && !nonces.isOurs(nonce, realm)) return { outcome: "stale", user: claimed, proved: false };
     const account = this.#accountOf(request, credentials, claimed);
     if (account === undefined)
       return { outcome: "wrong", user: claimed, proved: nonces.wasSentTo(nonce, flow.remote.host) };

@@ -32,6 +32,8 @@ export class Nonces {
   readonly #sourceKey: Int32Array;
   readonly #memory: number;
   #number = 0;
+  /** The last one that was found to be ours: who asks whether it is goes on to use it. */
+  #ours = { nonce: "", realm: "" };
   /** Uses since `#since`, and those from `#before` on until then. */
   #current = new DigestUses();
   #previous = new DigestUses();
@@ -80,6 +82,18 @@ export class Nonces {
     return equalInConstantTime(mark, this.#sourceMark(time, count, source));
   }
 
+  /** Whether it was made here for this realm, however long ago. */
+  isOurs(nonce: string, realm: string): boolean {
+    if (nonce === this.#ours.nonce && realm === this.#ours.realm) return true;
+    const first = nonce.indexOf(".");
+    const second = nonce.indexOf(".", first + 1);
+    if (first < 1 || second < 0 || second > 32) return false;
+    const mac = this.#mac(nonce.slice(0, first), nonce.slice(first + 1, second), realm);
+    if (!equalInConstantTime(nonce.slice(second + 1), mac)) return false;
+    this.#ours = { nonce, realm };
+    return true;
+  }
+
   /**
    * Takes note of a request with a right digest. "stale": challenge it again, with `stale=true`, since the nonce is too old,
    * none of ours for this realm, or was used with this nc by another request.
@@ -89,19 +103,13 @@ export class Nonces {
    * nobody gains by sending it
    */
   use(nonce: string, realm: string, nc: number, mark: Uint32Array): "ok" | "stale" {
-    const first = nonce.indexOf(".");
-    const second = nonce.indexOf(".", first + 1);
-    if (first < 1 || second < 0 || second > 32) return "stale";
-    const time = nonce.slice(0, first);
-    const number = nonce.slice(first + 1, second);
-    // Compared whatever the time says: the MAC tells whether to believe it.
-    if (!equalInConstantTime(nonce.slice(second + 1), this.#mac(time, number, realm))) return "stale";
-    const made = Number.parseInt(time, 36);
+    if (!this.isOurs(nonce, realm)) return "stale";
+    const made = Number.parseInt(nonce, 36);
     const now = this.#clock.now();
     if (now - made > this.lifetime || made > now) return "stale";
     this.#turn(now);
     if (made < Math.ceil(this.#before)) return "stale";
-    return this.#note(Number.parseInt(number, 36), nc, mark) ? "ok" : "stale";
+    return this.#note(Number.parseInt(nonce.slice(nonce.indexOf(".") + 1), 36), nc, mark) ? "ok" : "stale";
   }
 
   #mac(time: string, number: string, realm: string): string {

@@ -210,6 +210,20 @@ describe("challenges", () => {
     expect(ask("wrong").header("www-authenticate")).not.toContain("stale");
   });
 
+  test("say that a nonce is stale to everybody where it is none of ours, and count nothing", () => {
+    const bench = new AuthorizingBench();
+    const nonce = bench.challenge().replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+    for (const [user, password] of [
+      ["alice", "wonderland"],
+      ["alice", "wrong"],
+      ["nobody", "wrong"],
+    ] as const) {
+      const response = bench.ask(request({ headers: [credentials(bench, { nonce, user, password })] }));
+      expect([response.status, response.header("www-authenticate")?.includes("stale=true")]).toEqual([401, true]);
+      expect(bench.told.at(-1)).toMatchObject({ outcome: "stale", proved: false });
+    }
+  });
+
   test.each<["www" | "proxy" | "by-method", string, number, string]>([
     ["by-method", "REGISTER", 401, "www-authenticate"],
     ["by-method", "INVITE", 407, "proxy-authenticate"],

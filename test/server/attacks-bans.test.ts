@@ -62,6 +62,24 @@ describe("datagrams in somebody's name get him not banned", () => {
   });
 });
 
+test("a right password with a nonce of nobody's is no more than a wrong one over UDP, where guesses count for nobody", async () => {
+  const site = await open();
+  const guesser = await Peer.open(site.port.udp, "udp", { host: "127.0.0.42", user: "alice" });
+  const hash = (text: string) => new Bun.CryptoHasher("md5").update(text).digest("hex");
+  const answers = [];
+  for (const password of ["wonderland", "wrong"]) {
+    const ha2 = hash("REGISTER:sip:example.com");
+    const response = hash(`${hash(`alice:example.com:${password}`)}:none:00000001:abc:auth:${ha2}`);
+    const credentials = `Digest username="alice", realm="example.com", nonce="none", uri="sip:example.com", response="${response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="abc"`;
+    const answer = await guesser.ask("REGISTER", {
+      to: "<sip:alice@example.com>",
+      headers: [["Authorization", credentials]],
+    });
+    answers.push([answer.status, answer.header("www-authenticate")?.replace(/nonce="[^"]*"/, "")]);
+  }
+  expect(answers[0]).toEqual(answers[1]);
+});
+
 describe("a ban falls on", () => {
   test("who answers our challenges wrongly", async () => {
     const site = await open();
@@ -160,8 +178,9 @@ test("who guesses by the thousand does not fill the log", async () => {
   const site = await open();
   const attacker = await Peer.open(site.port.udp, "udp", { host: "127.0.0.40" });
   const told = () => site.log.filter((line) => line.includes("wrong password"));
-  for (let i = 0; i < 200; i++) guess(attacker, "none", i === 0 ? "x".repeat(5000) : "alice");
-  const probe = await Peer.open(site.port.udp, "udp", { host: "127.0.0.41" });
+  const probe = await Peer.open(site.port.udp, "udp", { host: "127.0.0.41", user: "alice" });
+  const nonce = await nonceFor(probe);
+  for (let i = 0; i < 200; i++) guess(attacker, nonce, i === 0 ? "x".repeat(5000) : "alice");
   await probe.settled();
   expect(told().length).toBeWithin(1, 21);
   expect(Math.max(...told().map((line) => line.length))).toBeLessThan(300);
