@@ -4,8 +4,9 @@
  * Bun reads a UDP socket itself: eight datagrams a system call, an object and a text for each, and one system call for
  * each that is sent. While datagrams come faster than one a millisecond, the sockets that joined are therefore taken out
  * of what Bun waits for (their descriptors stay in its epoll, with no events asked for) and each turn of the loop reads and
- * answers them in batches. Between two turns it waits a millisecond, less when Bun's epoll has something, so that more have
- * come by then, and timers and other sockets are served as ever. When the burst is over, Bun has them back.
+ * answers them in batches. Between two turns it waits for up to three milliseconds, less the faster they come and when Bun's
+ * epoll has something, so that more have come by then; timers and other sockets are served as ever. When the burst is over,
+ * Bun has them back.
  *
  * Linux; where libc or Bun's epoll cannot be found, joining does nothing.
  */
@@ -17,10 +18,13 @@ import { batchSize, type UdpBatch } from "./udp-batch.ts";
 const span = 20;
 /** It begins when so many datagrams came in one span, and ends when fewer than half of them did. */
 const start = 20;
-/** ms that a turn waits for more of them: each system call, and each round of Bun's loop, is shared by all that came. */
-const wait = 1;
-/** Datagrams of a turn from which on it does not: there are more by now. */
+/**
+ * Datagrams that a turn waits for: each system call, each round of Bun's loop, and what it takes to have code and data in
+ * the caches again, is shared by all that came. Where so many came at once it does not wait: there are more by now.
+ */
 const plenty = 16;
+/** ms that it waits at most. */
+const longest = 3;
 /** ms of reading in one turn, after which the loop has its say: longer than what a flood is dropped after (datagram-turns.ts). */
 const longestReading = 30;
 
@@ -45,6 +49,8 @@ export class Bursts {
   /** Datagrams of this span. */
   #count = 0;
   #spanEnds = 0;
+  /** ms that a turn waits, by how fast they came in the last span. */
+  #wait = longest;
   #scheduled = false;
   #active = false;
   #inTurn = false;
@@ -110,6 +116,7 @@ export class Bursts {
     const now = performance.now();
     if (now >= this.#spanEnds) {
       this.#judge(this.#count);
+      this.#wait = Math.min(longest, Math.ceil((plenty * span) / Math.max(1, this.#count)));
       this.#count = 0;
       this.#spanEnds = now + span;
     } else if (!this.#active && this.#count >= start) this.#judge(this.#count);
@@ -120,7 +127,7 @@ export class Bursts {
     try {
       const count = this.#receive(now);
       this.#count += count;
-      if (count < plenty) this.#libc.poll(this.#poll.at, this.#polled, wait);
+      if (count < plenty) this.#libc.poll(this.#poll.at, this.#polled, this.#wait);
     } finally {
       this.#inTurn = false;
     }
