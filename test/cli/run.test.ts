@@ -132,7 +132,7 @@ describe("run", () => {
     await service.logged("1 call may go on");
     service.signal("SIGINT");
     expect(await service.code).toBe(0);
-    expect(service.log.join()).toContain("ending 1 call that");
+    expect(service.log.join()).toContain("ending what is still up: 1 call");
   });
 
   test("prefers the command line to the file", async () => {
