@@ -66,6 +66,8 @@ export class Meters implements TransactionObserver, CallObserver {
   readonly opinion = new Histograms(opinions);
   /** `received`, `sent`, `lost`, `lost by the peer`, `dropped`. */
   readonly packets = new Tally();
+  /** Messages that came in. */
+  messages = 0;
   readonly lag: LoopLag;
   readonly #clock: Clock;
   readonly #calls = new WeakMap<MeteredCall, Metered>();
@@ -76,9 +78,6 @@ export class Meters implements TransactionObserver, CallObserver {
     this.lag = new LoopLag(clock);
     this.#sources = new Sources(clock);
   }
-
-  /** How many came in. */
-  messages = 0;
 
   /** A message came in. */
   message(message: Request | Response, { remote }: Flow): void {

@@ -11,6 +11,7 @@ import { MediaError } from "../media/index.ts";
 import { DigestClient } from "../sip/digest-client.ts";
 import { parseMessage, type Response } from "../sip/message.ts";
 import { secureRandom } from "../sip/random.ts";
+import { ownCopy } from "../sip/text.ts";
 import { SystemClock } from "../transport/index.ts";
 import type { UdpOptions, UdpSocket } from "../udp.ts";
 import type { Server, ServerOptions, World } from "./server.ts";
@@ -195,7 +196,8 @@ class Stage implements World {
   /** What goes out last because of these octets. */
   #say(octets: string, from: string): string {
     this.#sent = [];
-    this.#receive(Buffer.from(octets, "latin1"), port, from);
+    // The text of an address that comes from a socket is new, too.
+    this.#receive(Buffer.from(octets, "latin1"), port, ownCopy(from));
     return Buffer.from(this.#sent.at(-1) ?? []).toString("latin1");
   }
 }

@@ -14,6 +14,8 @@ export function warmUp(
 ): () => void {
   let ended = false;
   const run = async () => {
+    // First the server listens.
+    await sleep(pause);
     let before = messages();
     let end = performance.now() + slice;
     while (!ended && (await rehearsal.next()).done !== true) {

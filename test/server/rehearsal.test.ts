@@ -85,6 +85,7 @@ describe("beside real traffic", () => {
       play,
       () => 0,
       async () => {
+        await Promise.resolve();
         end();
         setTimeout(resolve, 0);
       },

@@ -280,8 +280,9 @@ class ByMethod<T extends { readonly method: string; readonly key: string }> {
       those = new Map();
       this.#methods.set(transaction.method, those);
     }
+    const before = those.size;
     those.set(transaction.key, transaction);
-    this.size++;
+    this.size += those.size - before;
   }
 
   delete({ method, key }: T): void {
