@@ -241,10 +241,8 @@ class Authorizer {
       `${username}:${realm}:${password === undefined ? noPassword : encodeUtf8(password)}`,
     );
     const { method, body } = request;
-    const input: DigestInput = {
-      ...{ algorithm, ha1: stored ?? computed, nonce, method, uri },
-      ...{ qop: qop === "none" ? undefined : qop, nc, cnonce, body },
-    };
+    const ha1 = stored ?? computed;
+    const input: DigestInput = { algorithm, ha1, nonce, method, uri, qop: named(qop), nc, cnonce, body };
     const right = equalInConstantTime(computeResponse(this.#hash, input, this.#ha2(input)), response.toLowerCase());
     return account === undefined || account.disabled || !account.knows(algorithm) || !right ? undefined : account;
   }
@@ -325,6 +323,10 @@ function qopOf(text: string | undefined): "auth" | "auth-int" | "none" | "other"
   if (text === undefined) return "none";
   const qop = text.toLowerCase();
   return qop === "auth" || qop === "auth-int" ? qop : "other";
+}
+
+function named(qop: "auth" | "auth-int" | "none"): "auth" | "auth-int" | undefined {
+  return qop === "none" ? undefined : qop;
 }
 
 /** `nc`: eight hexadecimal digits (RFC 7616 §3.4), from 1 on. */

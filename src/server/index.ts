@@ -93,6 +93,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const start = new Start();
   let closed = (_flow: Flow): void => {};
   let trunks: Trunks | undefined;
+  const take = (message: Request | Response, flow: Flow) => {
+    try {
+      meters.message(message, flow);
+      receive(transactions, message, flow);
+    } catch (error) {
+      log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
+    }
+  };
   const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
@@ -104,15 +112,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     clock,
     bindUdp: world === undefined ? undefined : (udp) => world.bindUdp(udp),
     events: {
-      message: (message, flow) =>
-        start.after(() => {
-          try {
-            meters.message(message, flow);
-            receive(transactions, message, flow);
-          } catch (error) {
-            log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
-          }
-        }),
+      message: (message, flow) => (start.waiting ? start.after(() => take(message, flow)) : take(message, flow)),
       failure: (failure, flow) => start.after(() => refuse(transactions, failure, flow)),
       closed: (flow) => {
         trunks?.closed(flow);
