@@ -81,11 +81,13 @@ describe("beside real traffic", () => {
   test("it ends with its step when the server stops", async () => {
     const { seen, play } = slow();
     const { promise, resolve } = Promise.withResolvers<void>();
+    let pauses = 0;
     const end = warmUp(
       play,
       () => 0,
       async () => {
         await Promise.resolve();
+        if (++pauses < 2) return;
         end();
         setTimeout(resolve, 0);
       },
