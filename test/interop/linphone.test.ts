@@ -57,7 +57,7 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
       phone.type("5");
       await phone.program.line(/Receiving tone 5/);
       await phone.hangup();
-      const heard = readWav(phone.heard);
+      const heard = readWav(await phone.recording());
       expect(pitch(part(heard, 4800, 5300))).toBe(620);
       // A busy machine makes gaps: the tone's level is that of the pieces that have none.
       const levels = [4800, 4900, 5000, 5100, 5200].map((from) => amplitude(part(heard, from, from + 100), 620));
@@ -69,7 +69,7 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
     await call("echo@", { codec: "PCMU", says: 620, ipv6: true }, async (phone) => {
       await until("announcement", () => Bun.file(phone.heard).size > 16_000 * 5.5);
       await phone.hangup();
-      expect(pitch(part(readWav(phone.heard), 4800, 5300))).toBe(620);
+      expect(pitch(part(readWav(await phone.recording()), 4800, 5300))).toBe(620);
     });
   });
 

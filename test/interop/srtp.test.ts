@@ -157,7 +157,7 @@ scripts: { allow: { dial: ["*@*"] } }`,
       await linphone.dial(`sip:echo@${domain}`);
       await until("echo", () => recorded() > 16_000 * 1.5);
       await linphone.hangup();
-      expect(pitch(part(readWav(linphone.heard), 800, 1300))).toBe(620);
+      expect(pitch(part(readWav(await linphone.recording()), 800, 1300))).toBe(620);
       const caller = await phone("srtp-mand", { says: { tone: 700 } });
       await caller.dial(at("dial-ann"));
       await caller.event("CALL_ESTABLISHED");
@@ -168,7 +168,7 @@ scripts: { allow: { dial: ["*@*"] } }`,
     } finally {
       await linphone.stop();
     }
-    const heard = readWav(linphone.heard);
+    const heard = readWav(await linphone.recording());
     const length = ((heard.channels[0]?.length ?? 0) / heard.rate) * 1000;
     expect(pitch(part(heard, length - 1200, length - 700))).toBe(700);
   });

@@ -81,7 +81,7 @@ scripts: { allow: { read: [.], write: [.], dial: ["*"] } }`,
         await until("sound", () => hears(target.heard));
         await caller.command("hangup");
         await target.program.line(/Call 1 .* ended/);
-        expect(pitch(part(readWav(target.heard), 1500, 2000))).toBe(440);
+        expect(pitch(part(readWav(await target.recording()), 1500, 2000))).toBe(440);
       } finally {
         await caller.stop();
         await target.stop();
@@ -117,7 +117,7 @@ scripts: { allow: { read: [.], write: [.], dial: ["*"] } }`,
       target.type("terminate");
       await logged(start, /the call has ended .*by=remote cause=hangup/);
       // siproc is an echo: linphone hears itself.
-      const heard = part(readWav(target.heard), 1500, 2000);
+      const heard = part(readWav(await target.recording()), 1500, 2000);
       expect(pitch(heard)).toBe(620);
       expect(amplitude(heard, 620)).toBeGreaterThan(0.1);
     } finally {

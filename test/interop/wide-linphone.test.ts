@@ -33,7 +33,7 @@ describe.skipIf(!has("linphonec", "sox"))("Linphone calls", () => {
       phone.type("5");
       await phone.program.line(/Receiving tone 5/);
       await phone.hangup();
-      const heard = readWav(phone.heard);
+      const heard = readWav(await phone.recording());
       // A busy machine makes gaps: the tone's level is that of the pieces that have none.
       const levels = Array.from({ length: 20 }, (_, i) => part(heard, 100 * i, 100 * i + 100)).map((piece) =>
         amplitude(piece, 620, heard.rate),

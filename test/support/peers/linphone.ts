@@ -1,10 +1,12 @@
 /** linphonec (Debian's linphone-cli): Linphone without screen or sound card, driven by what a person would type. */
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Registration } from "./baresip.ts";
 import { temporaryFolder } from "./folder.ts";
 import { freePort, untilBound } from "./ports.ts";
 import { Program, ProgramError } from "./program.ts";
 import { sine, writeWav } from "./sound.ts";
+import { until } from "./until.ts";
 
 export interface LinphoneOptions {
   /** The only codec that it offers; by default all that it knows, Opus first. */
@@ -38,7 +40,7 @@ function account({ user, domain, password, server, transport }: NonNullable<Linp
 
 export class Linphone {
   readonly program: Program;
-  /** The WAV file of what it heard; complete once the call has ended. */
+  /** The WAV file of what it heard; see `recording`. */
   readonly heard: string;
   /** Where it is called, over UDP and TCP. */
   readonly port: number;
@@ -124,6 +126,16 @@ export class Linphone {
   /** One of its own commands; digits alone are keys that are pressed. */
   type(line: string): void {
     this.program.write(`${line}\n`);
+  }
+
+  /** What it heard, once that is complete: linphone writes the header of the file last, when it has said that the call has ended. */
+  async recording(): Promise<string> {
+    const file = this.heard;
+    await until(
+      "a complete recording of linphone's",
+      () => existsSync(file) && readFileSync(file).toString("latin1", 0, 4) === "RIFF",
+    );
+    return file;
   }
 
   /** Calls, and resolves once the call is answered and heard. */
