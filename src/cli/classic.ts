@@ -2,7 +2,6 @@
  * `siproc ./handler.sh`: the original siproc. An account in the environment, a process for each call that comes in or that
  * a line `CALL uri` on stdin places, until a line `QUIT`.
  */
-
 import { resolve } from "node:path";
 import type { Handler } from "../call/index.ts";
 import { type Config, readConfig } from "../config/index.ts";

@@ -1,5 +1,4 @@
 /** `siproc run`: serves until a signal says otherwise. */
-
 import { closeSync, existsSync, openSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { type Config, loadConfig } from "../config/index.ts";

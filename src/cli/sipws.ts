@@ -1,5 +1,4 @@
 /** `siproc sipws`: takes the command line of SIPWS, and serves as it did. */
-
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AccountDatabase } from "../accounts/index.ts";

@@ -253,7 +253,7 @@ const noRoutes: readonly string[] = [];
 
 /** The Request-URI and Route values of a request once what is ours is taken away (RFC 3261 §16.4). */
 export function withoutPassage(request: Request, passage: Passage): { uri: string; routes: readonly string[] } {
-  if (passage.own && !passage.strict && passage.values === 1 && !hasSeveralRoutes(request))
+  if (passage.own && !passage.strict && passage.values === 1 && !request.lines.mayBeSeveral("route"))
     return { uri: request.uri, routes: noRoutes };
   const all = request.values("route");
   if (!passage.own) return { uri: request.uri, routes: all };
@@ -274,13 +274,6 @@ export function courseOf(uri: string, routes: readonly string[]): Course | undef
   if (top === undefined || !isSipUri(top.uri)) return undefined;
   if (top.uri.params.has("lr")) return { uri, routes, hop: top.uriText };
   return { uri: top.uriText, routes: [...routes.slice(1), `<${uri}>`], hop: top.uriText };
-}
-
-function hasSeveralRoutes({ head, lines }: Request): boolean {
-  const line = lines.find("route");
-  if (lines.find("route", line) >= 0) return true;
-  const comma = head.indexOf(",", lines.valueStart(line));
-  return comma >= 0 && comma < lines.end(line);
 }
 
 /**

@@ -101,6 +101,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       log.error("a message could not be handled", { reason: describeError(error), from: flow.remote.host });
     }
   };
+  const turnDown = (failure: ParseFailure, flow: Flow) => refuse(transactions, failure, flow);
   const transport: TransportLayer = await TransportLayer.open({
     listen: config.listen,
     advertise: config.advertise,
@@ -112,8 +113,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     clock,
     bindUdp: world === undefined ? undefined : (udp) => world.bindUdp(udp),
     events: {
-      message: (message, flow) => (start.waiting ? start.after(() => take(message, flow)) : take(message, flow)),
-      failure: (failure, flow) => start.after(() => refuse(transactions, failure, flow)),
+      message: (message, flow) => start.after(take, message, flow),
+      failure: (failure, flow) => start.after(turnDown, failure, flow),
       closed: (flow) => {
         trunks?.closed(flow);
         closed(flow);

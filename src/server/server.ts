@@ -79,6 +79,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** What is around a server: a rehearsal's is made up. */
 export interface World {
   readonly clock: SystemClock;
   bindUdp(options: UdpOptions): Promise<UdpSocket>;

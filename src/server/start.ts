@@ -1,5 +1,7 @@
 /** The moment between a server's first socket and its last part. */
 
+import type { Flow } from "../sip/flow.ts";
+
 /** What comes in between the opening of the first socket and the last part of the server waits, some of it. */
 export class Start {
   #waiting: (() => void)[] | undefined = [];
@@ -8,9 +10,10 @@ export class Start {
     return this.#waiting !== undefined;
   }
 
-  after(work: () => void): void {
-    if (this.#waiting === undefined) work();
-    else if (this.#waiting.length < 1000) this.#waiting.push(work);
+  /** Has `take` take what came, once the server is there. */
+  after<T>(take: (came: T, flow: Flow) => void, came: T, flow: Flow): void {
+    if (this.#waiting === undefined) take(came, flow);
+    else if (this.#waiting.length < 1000) this.#waiting.push(() => take(came, flow));
   }
 
   done(): void {

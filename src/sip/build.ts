@@ -148,7 +148,7 @@ export function topVia(
 ): string | undefined {
   const { lines } = request;
   if (request.hasPlainestVia()) {
-    if (!request.asksForRport && isSentBy(request.head, lines.valueStart(line), source.host)) return undefined;
+    if (!request.asksForRport && request.isSentBy(source.host)) return undefined;
     // Such a one is not folded.
     const text = request.head.slice(lines.start(line), lines.end(line));
     if (request.asksForRport) return `${text}=${source.port};received=${source.host}`;
@@ -167,14 +167,6 @@ export function topVia(
   const value = lines.value(line);
   const others = value.includes(",") ? value.slice(endOfElement(value, 0)) : "";
   return `Via: ${formatVia({ transport: via.transport, host: via.host, port: via.port, params })}${others}`;
-}
-
-/** Has the plain Via at this place that host, an IP address as sockets write it, in its sent-by? */
-function isSentBy(head: string, from: number, host: string): boolean {
-  const at = head.indexOf(" ", from) + 1;
-  if (!head.startsWith(host, at)) return false;
-  const next = head.charCodeAt(at + host.length);
-  return next === 0x3a || next === 0x3b;
 }
 
 /** A header of a request that may not have passed `checkRequest`. */

@@ -189,6 +189,18 @@ export class HeaderLines {
     return this.#offsets[line * 2 + 1] ?? this.head.length;
   }
 
+  /** Where the first comma of the line's value stands in the head; -1 when there is none. */
+  comma(line: number): number {
+    const at = this.head.indexOf(",", this.#afterColon(line));
+    return at < this.end(line) ? at : -1;
+  }
+
+  /** May the lines of that name make a list of more than one: is there a second line, or a comma in the first? */
+  mayBeSeveral(name: string): boolean {
+    const line = this.find(name);
+    return line >= 0 && (this.comma(line) >= 0 || this.find(name, line) >= 0);
+  }
+
   /** Where the line's value starts in the head; behind its end when there is none. */
   valueStart(line: number): number {
     const head = this.head;

@@ -126,6 +126,15 @@ export abstract class Message {
     return colon < 0 || colon > end ? undefined : readNumber(head, colon + 1, end);
   }
 
+  /** Does a plain Via on top name that host, an IP address as sockets write it? False: perhaps. */
+  isSentBy(host: string): boolean {
+    if (!this.hasPlainVia()) return false;
+    const at = this.head.indexOf(" ", this.#viaStart) + 1;
+    if (!this.head.startsWith(host, at)) return false;
+    const next = this.head.charCodeAt(at + host.length);
+    return next === 0x3a || next === 0x3b;
+  }
+
   /** Does the topmost Via ask to be answered at the port that it came from (RFC 3581)? @throws MalformedHeader */
   get asksForRport(): boolean {
     if (!this.hasPlainestVia()) return this.via.params.has("rport");
@@ -143,7 +152,7 @@ export abstract class Message {
       const lines = this.lines;
       const line = lines.find("via");
       const from = line < 0 ? -1 : lines.valueStart(line);
-      const to = this.endOfTopVia(line, from);
+      const to = this.endOfTopVia(line);
       this.#viaPlainest = line >= 0 && isPlainestVia(this.head, from, to);
       const plain = this.#viaPlainest || (line >= 0 && isPlainVia(this.head, from, to));
       this.#viaStart = plain ? from : -1;
@@ -153,7 +162,7 @@ export abstract class Message {
   }
 
   /** Where the value of the topmost Via ends if it is a plain one. In a request it is the only one of its line. */
-  protected endOfTopVia(line: number, _from: number): number {
+  protected endOfTopVia(line: number): number {
     return this.lines.end(line);
   }
 
@@ -249,10 +258,9 @@ export class Response extends Message {
   }
 
   /** Many a server answers with all Vias in one line. */
-  protected override endOfTopVia(line: number, from: number): number {
-    const end = this.lines.end(line);
-    const comma = this.head.indexOf(",", from);
-    return comma < 0 || comma > end ? end : comma;
+  protected override endOfTopVia(line: number): number {
+    const comma = this.lines.comma(line);
+    return comma < 0 ? this.lines.end(line) : comma;
   }
 }
 

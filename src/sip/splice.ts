@@ -69,12 +69,11 @@ export class Splice<M extends Request | Response = Request | Response> {
    * lose all of theirs. To be called once for a name.
    */
   removeFirst(name: string, count: number): void {
-    const { head, lines } = this.#message;
+    const { lines } = this.#message;
     for (let line = lines.find(name); line >= 0 && count > 0; line = lines.find(name, line)) {
       const from = lines.valueStart(line);
       const end = lines.end(line);
-      const comma = head.indexOf(",", from);
-      if (comma < 0 || comma >= end) {
+      if (lines.comma(line) < 0) {
         this.remove(line);
         count--;
         continue;

@@ -175,9 +175,9 @@ class UdpFlow implements Flow {
 function targetOf(request: Request, source: Address): Address {
   if (request.hasPlainestVia()) {
     if (request.asksForRport) return source;
-    const port = portSentBy(request, source.host);
-    if (port !== undefined)
-      return responseTarget({ host: source.host, port, params: none }, source, { reliable: false });
+    // Nearly all name the address that they have.
+    if (request.isSentBy(source.host))
+      return responseTarget({ port: request.sentByPort, params: none }, source, { reliable: false });
   }
   try {
     return responseTarget(request.via, source, { reliable: false });
@@ -188,18 +188,6 @@ function targetOf(request: Request, source: Address): Address {
 }
 
 const none: ReadonlyMap<string, string> = new Map();
-
-/** The port in the plain Via of a client that names there the address that it has: nearly all do. It needs no parsing. */
-function portSentBy({ head, lines }: Request, host: string): number | undefined {
-  let at = head.indexOf(" ", lines.valueStart(lines.find("via"))) + 1;
-  if (!head.startsWith(host, at)) return undefined;
-  at += host.length;
-  if (head.charCodeAt(at) === 0x3b) return 5060;
-  if (head.charCodeAt(at) !== 0x3a) return undefined;
-  let port = 0;
-  for (at++; head.charCodeAt(at) !== 0x3b; at++) port = port * 10 + head.charCodeAt(at) - 0x30;
-  return port;
-}
 
 const cr = 0x0d;
 const lf = 0x0a;

@@ -2,6 +2,7 @@
 import { formatHost } from "../../sip/host.ts";
 import { buildRequest, buildResponse, type HeaderList, Request } from "../../sip/message.ts";
 import { newBranch } from "../../sip/random.ts";
+import { hopsLeft } from "../../sip/splice.ts";
 import { isToken } from "../../sip/text.ts";
 import type { ServerTransaction } from "../../sip/transaction/index.ts";
 import type { Incoming } from "../chain.ts";
@@ -150,12 +151,10 @@ export class StatefulProxy {
   /** RFC 3261 §16.3. The mark for its loops; undefined: it was refused. */
   #admit(incoming: Incoming): string | undefined {
     const { request, tx, flow } = incoming;
-    const { lines } = request;
-    const hops = lines.find("max-forwards");
-    if (hops >= 0 && Number(lines.value(hops)) === 0) return void tx.respondStateless(483);
+    if (hopsLeft(request) === 0) return void tx.respondStateless(483);
     const mark = this.#loops.of(request, flow.remote);
     if (this.#loops.isLoop(request, mark)) return void tx.respondStateless(482);
-    if (lines.find("proxy-require") >= 0) {
+    if (request.lines.find("proxy-require") >= 0) {
       const headers: HeaderList = [["Unsupported", request.values("proxy-require").filter(isToken).join(", ")]];
       return void tx.respondStateless(420, { headers });
     }
@@ -183,10 +182,8 @@ export class StatefulProxy {
   #forwardAck(incoming: Incoming, passage: Passage, target: ProxyTarget, options: ForwardOptions): void {
     const { request } = incoming;
     const { resolver, ways } = this.#around;
-    const { lines } = request;
-    const hops = lines.find("max-forwards");
     const mark = this.#loops.of(request, incoming.flow.remote);
-    if ((hops >= 0 && Number(lines.value(hops)) === 0) || this.#loops.isLoop(request, mark)) return;
+    if (hopsLeft(request) === 0 || this.#loops.isLoop(request, mark)) return;
     const forwarding = new Forwarding(this.#around, incoming, passage, mark, options);
     const course = forwarding.courseTo(target);
     if (course === undefined || target.lost !== undefined) return;

@@ -10,8 +10,8 @@ export function withoutTopVia(response: Response): Response | undefined {
   const line = lines.find("via");
   const next = lines.next(line);
   const wire = response.bytes();
-  const comma = head.indexOf(",", lines.valueStart(line));
-  const listed = comma >= 0 && comma < next;
+  const comma = lines.comma(line);
+  const listed = comma >= 0;
   if (!listed && lines.find("via", line) < 0) return undefined;
   // A head that did not come with the line ends it should have is written anew.
   if (wire.length !== head.length + 2 + body.length || wire[next - 2] !== 0x0d) return rewritten(response);

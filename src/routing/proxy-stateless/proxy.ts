@@ -79,7 +79,8 @@ export class StatelessProxy {
 
   /** Takes a response that belongs to no transaction, if it answers a request that we forwarded. */
   response(response: Response, flow: Flow): boolean {
-    const back = hasFurtherVia(response) ? this.#branches.read(response) : undefined;
+    // Without a Via below ours the response is meant for nobody.
+    const back = response.lines.mayBeSeveral("via") ? this.#branches.read(response) : undefined;
     if (back === undefined) return false;
     const { ways } = this.#around;
     const { transport } = back.flow;
@@ -209,13 +210,6 @@ function sized({ transport, host, port, serverName }: Hop, size: number): Hop & 
 /** A client's flow that is there. */
 function wayTo(target: ProxyTarget): ProxyTarget | undefined {
   return target.lost === undefined ? target : target.failover?.find(({ lost }) => lost === undefined);
-}
-
-/** Is there a Via below ours? Else the response is meant for nobody. */
-function hasFurtherVia({ head, lines }: Response): boolean {
-  const first = lines.find("via");
-  const comma = head.indexOf(",", lines.valueStart(first));
-  return (comma >= 0 && comma < lines.end(first)) || lines.find("via", first) >= 0;
 }
 
 function markOf({ nat = false, rewriteContact = false }: StatelessForwardOptions): Mark {

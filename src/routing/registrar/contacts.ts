@@ -67,10 +67,7 @@ export function readContacts(asked: Asked, limits: RegistrarLimits, domainOf: Do
   if (first === undefined) return request.lines.find("contact") < 0 ? nothing : removeAll(asked);
   if (request.callId.length > longestCallId) return { status: 400, reason: "Call-ID Too Long" };
   const expires = readSeconds(request.header("expires"));
-  const { lines } = request;
-  const line = lines.find("contact");
-  const comma = lines.head.indexOf(",", lines.valueStart(line));
-  if (lines.find("contact", line) >= 0 || (comma >= 0 && comma < lines.end(line))) {
+  if (request.lines.mayBeSeveral("contact")) {
     const values = request.values("contact");
     return values.includes("*") ? starAmongOthers : readSeveral(asked, values, expires, limits, domainOf);
   }

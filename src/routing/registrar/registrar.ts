@@ -5,7 +5,7 @@ import type { Request } from "../../sip/message.ts";
 import { parseNameAddr } from "../../sip/name-addr.ts";
 import { isToken } from "../../sip/text.ts";
 import { isSipUri } from "../../sip/uri.ts";
-import type { Authenticated, Incoming, Receiver } from "../chain.ts";
+import { type Authenticated, type Incoming, isDirect, type Receiver } from "../chain.ts";
 import { aorOf, type DomainOf } from "./aor.ts";
 import type { Binding } from "./binding.ts";
 import { leadsInside, markOf, type Refused, type RegistrarLimits, readContacts, type Wanted } from "./contacts.ts";
@@ -94,8 +94,7 @@ function register(options: RegistrarOptions, incoming: Incoming, domain: string)
   if (request.head.includes("\0")) return { status: 400, reason: "NUL In A Header" };
 
   const { lines } = request;
-  const via = lines.find("via");
-  const direct = lines.find("via", via) < 0 && (request.hasPlainVia() || !lines.value(via).includes(","));
+  const direct = isDirect(request);
   const path = lines.find("path") < 0 ? "" : readPath(request, flow, options.path);
   if (typeof path !== "string") return path;
   const supported = lines.find("supported") < 0 ? none : request.values("supported").map((tag) => tag.toLowerCase());
