@@ -91,6 +91,8 @@ async function compile(file: string, extra: { target?: Target["bun"]; executable
     await Bun.build({
       entrypoints: [join(source, "main.ts"), ...workers()],
       root: source,
+      // A command loads what it needs, and the door nothing else.
+      splitting: true,
       // Names stay, so that a stack trace in a log can be read.
       minify: { syntax: true, whitespace: true, identifiers: false },
       sourcemap: "inline",

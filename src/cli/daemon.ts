@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { Readable } from "node:stream";
+import { compilerSettings } from "../jit.ts";
 
 /** In the environment of the process that stays. */
 const mark = "SIPROC_DAEMON";
@@ -31,7 +32,7 @@ export async function startDaemon(command: string): Promise<Started> {
   const child = spawn(process.execPath, source.startsWith("/$bunfs/") ? words : [source, ...words], {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "pipe"],
-    env: { ...process.env, [mark]: "1" },
+    env: { ...process.env, ...compilerSettings, [mark]: "1" },
   });
   const failed = new Promise<undefined>((resolve) => child.once("error", () => resolve(undefined)));
   const text = await Promise.race([everythingOf(child.stdio[pipe]), failed]);
