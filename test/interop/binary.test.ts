@@ -71,5 +71,28 @@ describe("the binary in an empty folder with an empty environment", () => {
       expect(caller.errors).toBe("");
       expect(caller.code).toBe(0);
     });
+
+    test.skipIf(process.platform !== "linux")("has a server's compiler, and its handlers do not", async () => {
+      const port = await freePort();
+      await Bun.write(
+        join(folder, "programs.yaml"),
+        `listen: ["udp://127.0.0.1:${port}"]\nroutes: [{ to: "*", exec: [sh, -c, "env > handler.env; echo REJECT 486"] }]\n`,
+      );
+      const settings = /^BUN_JSC_/m;
+      const serving = new Program({ command: [alone, "run", "programs.yaml"], cwd: folder });
+      try {
+        await serving.line(/listening/i);
+        // The same process: who has started it knows it by its id.
+        const environment = readFileSync(`/proc/${serving.pid}/environ`, "utf8").replaceAll("\0", "\n");
+        expect(environment).toMatch(settings);
+        const caller = await sipp({ scenario: "uac-call", remote: `127.0.0.1:${port}`, service: "anybody" });
+        expect(caller.code).not.toBe(0);
+        const handler = readFileSync(join(folder, "handler.env"), "utf8");
+        expect(handler).toContain("SIPROC_CALL_ID");
+        expect(handler).not.toMatch(settings);
+      } finally {
+        await serving.stop();
+      }
+    });
   });
 });
