@@ -8,8 +8,7 @@ import { warmUp } from "../../src/server/warm-up.ts";
 describe("a rehearsal", () => {
   for (const play of ["registration", "stateless", "stateful"] as const satisfies Play[])
     test(`of ${play} goes well`, async () => {
-      const times = { registration: 60, stateless: 60, stateful: 60 };
-      const steps = rehearsal([play], startServer, times);
+      const steps = rehearsal([play], startServer, 60);
       let count = 0;
       let last: IteratorResult<void, number>;
       // The server reads its network in turns of the loop.
@@ -21,6 +20,13 @@ describe("a rehearsal", () => {
       // Where the machine has no time for us a step's messages may have to wait, and it is not played to its end.
       expect(last.value).toBeGreaterThan(20);
     });
+
+  test("of several plays them in turn", async () => {
+    const steps = rehearsal(["registration", "stateless", "stateful"], startServer, 5);
+    let count = 0;
+    for (let step = await steps.next(); step.done !== true; step = await steps.next()) count++;
+    expect(count).toBe(15);
+  });
 
   test("of nothing starts no server", async () => {
     const none = rehearsal([], () => Promise.reject(new Error("a server was started")));
