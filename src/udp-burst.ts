@@ -4,7 +4,7 @@
  * Bun reads a UDP socket itself: eight datagrams a system call, an object and a text for each, and one system call for
  * each that is sent. While datagrams come faster than one a millisecond, the sockets that joined are therefore taken out
  * of what Bun waits for (their descriptors stay in its epoll, with no events asked for) and each turn of the loop reads and
- * answers them in batches. Between two turns it waits for up to three milliseconds, less the faster they come and when Bun's
+ * answers them in batches. Between two turns it waits for up to five milliseconds, less the faster they come and when Bun's
  * epoll has something, so that more have come by then; timers and other sockets are served as ever. When the burst is over,
  * Bun has them back.
  *
@@ -24,7 +24,7 @@ const start = 20;
  */
 const plenty = 16;
 /** ms that it waits at most. */
-const longest = 3;
+const longest = 5;
 /** ms of reading in one turn, after which the loop has its say: longer than what a flood is dropped after (datagram-turns.ts). */
 const longestReading = 30;
 
