@@ -4,6 +4,7 @@
  * for that. So it gets what has run some fifteen times as often as by default: loops over samples within seconds, what
  * handles messages after some hundred thousand of them, one function after the other.
  */
+import { ownSource } from "./own-program.ts";
 
 const name = "BUN_JSC_thresholdForFTLOptimizeAfterWarmUp";
 
@@ -18,10 +19,8 @@ export function settleCompiler(): void {
   const { argv, argv0, env, execPath } = process;
   // Set already, by us or by whoever knows better; programs that handle calls have their own.
   if (env[name] !== undefined) return void delete env[name];
-  const [, source = "", ...words] = argv;
-  const program = source.startsWith("/$bunfs/") ? [] : [source];
   try {
-    process.execve?.(execPath, [argv0, ...program, ...words], { ...env, ...compilerSettings });
+    process.execve?.(execPath, [argv0, ...ownSource(), ...argv.slice(2)], { ...env, ...compilerSettings });
   } catch {
     // It serves as it is, too.
   }

@@ -109,8 +109,8 @@ async function compile(file: string, extra: { target?: Target["bun"]; executable
 }
 
 /**
- * `new URL("./worker.ts", import.meta.url)` counts from its own file when run from source. In the binary every module is one
- * bundle at the top of the embedded tree, so there the same path has to count from src/.
+ * `new URL("./worker.ts", import.meta.url)` counts from its own file when run from source. In the binary every module is in a
+ * file at the top of the embedded tree, so there the same path has to count from src/.
  */
 const embeddedUrls: BunPlugin = {
   name: "embedded-urls",

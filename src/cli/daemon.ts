@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { Readable } from "node:stream";
 import { compilerSettings } from "../jit.ts";
+import { ownSource } from "../own-program.ts";
 
 /** In the environment of the process that stays. */
 const mark = "SIPROC_DAEMON";
@@ -25,11 +26,10 @@ export function isDaemon(): boolean {
 
 /** Starts this very command as a daemon; resolves when it is ready or has failed. */
 export async function startDaemon(command: string): Promise<Started> {
-  const [, source = "", ...given] = process.argv;
+  const given = process.argv.slice(2);
   // A link may stand for the command.
   const words = given[0] === command ? given : [command, ...given];
-  // A binary is its own program; otherwise Bun is it, and the first word the source.
-  const child = spawn(process.execPath, source.startsWith("/$bunfs/") ? words : [source, ...words], {
+  const child = spawn(process.execPath, [...ownSource(), ...words], {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "pipe"],
     env: { ...process.env, ...compilerSettings, [mark]: "1" },

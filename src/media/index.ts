@@ -14,8 +14,8 @@ export * from "./types.ts";
 export { wavHeader } from "./wav-writer.ts";
 
 /**
- * In a compiled binary all modules are one file, and `src/media/worker.ts` must be a further entry point beside
- * `src/main.ts`: it is found below their common folder.
+ * In a compiled binary all modules lie at the top of the embedded tree, and `src/media/worker.ts` must be a further entry
+ * point beside `src/main.ts`: it is found below their common folder.
  */
 function createWorker(): WorkerPort {
   const compiled = import.meta.url.includes("/$bunfs/");

@@ -1,5 +1,4 @@
 /** The moment between a server's first socket and its last part. */
-
 import type { Flow } from "../sip/flow.ts";
 
 /** What comes in between the opening of the first socket and the last part of the server waits, some of it. */

@@ -71,14 +71,12 @@ export class Splice<M extends Request | Response = Request | Response> {
   removeFirst(name: string, count: number): void {
     const { lines } = this.#message;
     for (let line = lines.find(name); line >= 0 && count > 0; line = lines.find(name, line)) {
-      const from = lines.valueStart(line);
-      const end = lines.end(line);
       if (lines.comma(line) < 0) {
         this.remove(line);
         count--;
         continue;
       }
-      if (count === 1 && this.#cutFirst(line, from, end)) return;
+      if (count === 1 && this.#cutFirst(line)) return;
       const value = lines.value(line);
       let at = 0;
       for (; count > 0 && at <= value.length; count--) at = endOfElement(value, at) + 1;
@@ -90,9 +88,9 @@ export class Splice<M extends Request | Response = Request | Response> {
   }
 
   /** Takes the first element off a line as nearly all are, one that is not folded, `Name: value, value`; false: not such a one. */
-  #cutFirst(line: number, from: number, end: number): boolean {
+  #cutFirst(line: number): boolean {
     const { head, lines } = this.#message;
-    const start = lines.start(line);
+    const [start, from, end] = [lines.start(line), lines.valueStart(line), lines.end(line)];
     const name = from - 3;
     if (!head.startsWith(": ", from - 2) || name < start || isLws(head.charCodeAt(name))) return false;
     let at = endOfElement(head, from) + 1;
