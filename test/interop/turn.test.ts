@@ -52,8 +52,7 @@ log: { level: debug }`,
       files: {
         "keys.ts": `export default async function (call: Call) {
   await call.answer();
-  const { digits } = await call.gather({ max: 1, timeout: 20_000 });
-  console.log("key " + digits);
+  for (;;) console.log("key " + (await call.gather({ max: 1, timeout: 20_000 })).digits);
 }`,
       },
       media,
@@ -100,10 +99,11 @@ log: { level: debug }`,
     for (const end = performance.now() + 10_000; (await kinds()) !== way; await Bun.sleep(50))
       expect(performance.now()).toBeLessThan(end);
     // Media came through. A busy machine loses some of it (11 % were seen), and nobody repeats it: who is not heard presses again.
-    const heard = server.program.line(/key 5/);
-    const press = () => page.getByRole("button", { name: "5", exact: true }).click();
-    do await press();
-    while (await Promise.race([heard.then(() => false), Bun.sleep(1000).then(() => true)]));
+    for (const key of ["1", "2", "3"]) {
+      const heard = server.program.line(new RegExp(`key ${key}`));
+      do await page.getByRole("button", { name: key, exact: true }).click();
+      while (await Promise.race([heard.then(() => false), Bun.sleep(1000).then(() => true)]));
+    }
     const all = [...server.program.lines, ...server.program.stderr].join("\n");
     expect(all).not.toContain(secret);
     expect(all).not.toMatch(/credential=|ice-pwd|inline:/);
