@@ -50,6 +50,8 @@ export interface Server {
   /** With which it was started in its folder. */
   command: readonly string[];
   program: Program;
+  /** The calls that came in, as its log says, and that have not ended: the log's ids of them. */
+  calls(): string[];
   /** SIGTERM, and the exit code. */
   stop(): Promise<number>;
 }
@@ -105,6 +107,15 @@ export async function siproc(options: ServerOptions): Promise<Server> {
     folder,
     command,
     program,
+    calls: () => {
+      const live = new Set<string>();
+      for (const line of program.lines) {
+        const [, what, id = ""] = /(a call comes in|the call has ended) call=(\w+)/.exec(line) ?? [];
+        if (what === "a call comes in") live.add(id);
+        else live.delete(id);
+      }
+      return [...live];
+    },
     async stop() {
       const code = await program.stop();
       const leak = program.lines.find((line) => secret.test(line));
