@@ -106,6 +106,7 @@ systemctl show siproc -p ActiveState -p UnitFileState -p StatusText -p User
 siproc health && siproc status
 stat -c '%n %A %U:%G' /etc/siproc/siproc.yaml /var/lib/siproc /var/log/siproc /run/siproc
 man -w siproc siproc.yaml
+journalctl --sync
 journalctl -u siproc -p info..info -o cat --no-pager
 part running
 # What is needed below: a program that handles calls, a log in a file, a watchdog that does not take long, and less time to stop
@@ -126,7 +127,9 @@ systemctl reload siproc; echo "reload: $?"
 echo 'nonsense: 1' >>/etc/siproc/siproc.yaml
 systemctl reload siproc; echo "reload: $?"
 systemctl is-active siproc
-journalctl -u siproc --no-pager -o cat | grep 'nonsense' | tail -1
+# Both say it: the command that systemd ran, and the server. Which is first depends on the moment.
+journalctl --sync
+journalctl -u siproc --no-pager -o cat | grep 'nonsense'
 sed -i '/nonsense/d' /etc/siproc/siproc.yaml
 part reloading
 systemctl stop siproc
@@ -145,6 +148,7 @@ kill -STOP "$second"
 for _ in $(seq 200); do [[ $(systemctl show siproc -p MainPID --value) != "$second" ]] && break; sleep 0.05; done
 settled active
 siproc health
+journalctl --sync
 journalctl -u siproc --no-pager | grep -o 'Watchdog timeout' | head -1
 part restarting
 logrotate -f /etc/logrotate.d/siproc; echo "rotated: $?"
