@@ -48,8 +48,8 @@ function alawLinear(octet: number): number {
 }
 
 function tables(name: G711Name, toOctet: (sample14: number) => number, toLinear: (octet: number) => number): G711 {
-  const linear = Int16Array.from({ length: 256 }, (_, octet) => toLinear(octet));
-  const octets = Uint8Array.from({ length: 0x4000 }, (_, index) => toOctet((index << 18) >> 18));
+  const linear = new Int16Array(256).map((_, octet) => toLinear(octet));
+  const octets = new Uint8Array(0x4000).map((_, index) => toOctet((index << 18) >> 18));
   return { name, silence: toOctet(0), linear, octets };
 }
 
