@@ -1,8 +1,9 @@
 /**
  * Decides who is refused when there is more to do than the processor can (R5). What tells is how long work has waited, not
  * how much there is: it means the same on each machine. As in CoDel (RFC 8289), a wait that passes by itself is no
- * overload. The share that is refused grows with the wait, so that it settles where what is let in is just what can be
- * served: at 300 ms for twice that, always below the 500 ms after which a caller repeats its INVITE.
+ * overload: a machine that was away for half a second gets over that. The share that is refused grows with the wait, so
+ * that it settles where what is let in is just what can be served: at 300 ms for twice that, always below the 500 ms after
+ * which a caller repeats its INVITE.
  */
 import type { Clock } from "../sip/clock.ts";
 import { Episode } from "./episode.ts";
@@ -23,7 +24,7 @@ export interface OverloadLimits {
 
 export const defaultOverloadLimits: Readonly<OverloadLimits> = {
   start: 300,
-  sustained: 200,
+  sustained: 400,
   stop: 100,
   all: 400,
   calm: 2_000,

@@ -29,22 +29,25 @@ function setUp() {
   return { clock, overload, told, come };
 }
 
+/** So many newcomers, 10 ms apart, until a wait has lasted; the next is the first that may be refused. */
+const lasting = limits.sustained / 10;
+
 describe("overload", () => {
   test.each<[title: string, waits: readonly (readonly [count: number, delay: number])[], refused: number]>([
     ["nobody is refused while work waits less than the start", [[1000, limits.start - 1]], 0],
     [
       "nor when a longer wait passes by itself",
       [
-        [20, 2 * limits.start],
+        [lasting, 2 * limits.start],
         [1, 0],
-        [20, 2 * limits.start],
+        [lasting, 2 * limits.start],
       ],
       0,
     ],
     [
       "after it has lasted, everybody who waited long is",
       [
-        [21, limits.all],
+        [lasting + 1, limits.all],
         [100, limits.all],
       ],
       101,
@@ -52,7 +55,7 @@ describe("overload", () => {
     [
       "of those who waited less, an even share",
       [
-        [21, limits.all],
+        [lasting + 1, limits.all],
         [100, (limits.all + limits.stop) / 2],
       ],
       51,
@@ -60,7 +63,7 @@ describe("overload", () => {
     [
       "who has not waited is let in, and the others refused all the same",
       [
-        [21, limits.all],
+        [lasting + 1, limits.all],
         [10, 0],
         [10, limits.all],
         [10, 0],
@@ -85,12 +88,35 @@ describe("overload", () => {
 
   test("is told once when it begins and once when it has passed, and leaves no timer", () => {
     const { clock, overload, told, come } = setUp();
-    come(120, limits.all);
+    come(lasting + 100, limits.all);
     expect(overload.active).toBe(true);
     come(10, limits.stop - 1);
     clock.advance(limits.calm);
     expect(told).toEqual([`began at ${limits.all}`, `refused 100 of 110, 990 ms, ${limits.all} at most`]);
     expect([overload.active, clock.pending]).toEqual([false, 0]);
+  });
+
+  test.each([
+    [500, 0.65],
+    [400, 0.8],
+  ])("a machine that is away for %d ms, at %d of what it can do, refuses nobody", (away, load) => {
+    const { clock, overload } = setUp();
+    // One millisecond at a time: `load` newcomers, one of which can be served when the machine is there.
+    const came: number[] = [];
+    let owed = 0;
+    let refused = 0;
+    let longest = 0;
+    for (let ms = 0; ms < 5_000; ms++) {
+      for (owed += load; owed >= 1; owed--) came.push(ms);
+      const first = ms >= 1_000 && ms < 1_000 + away ? undefined : came.shift();
+      if (first !== undefined) {
+        longest = Math.max(longest, ms - first);
+        if (overload.refuses(ms - first)) refused++;
+      }
+      clock.advance(1);
+    }
+    expect(longest).toBeGreaterThan(limits.start);
+    expect(refused).toBe(0);
   });
 
   test("settles where what is let in is what can be served, with less wait than a caller's patience of 500 ms", () => {
