@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { Readable } from "node:stream";
-import { compilerSettings } from "../jit.ts";
+import { engineSettings } from "../engine.ts";
 import { ownSource } from "../own-program.ts";
 
 /** In the environment of the process that stays. */
@@ -32,7 +32,7 @@ export async function startDaemon(command: string): Promise<Started> {
   const child = spawn(process.execPath, [...ownSource(), ...words], {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "pipe"],
-    env: { ...process.env, ...compilerSettings, [mark]: "1" },
+    env: { ...process.env, ...engineSettings, [mark]: "1" },
   });
   const failed = new Promise<undefined>((resolve) => child.once("error", () => resolve(undefined)));
   const text = await Promise.race([everythingOf(child.stdio[pipe]), failed]);
