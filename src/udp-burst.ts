@@ -32,6 +32,7 @@ interface Member {
   readonly descriptor: number;
   readonly batch: UdpBatch;
   readonly watch: Watch;
+  readonly busy: () => boolean;
 }
 
 /** How Bun waits for datagrams of a socket: the descriptor of its epoll, and what it has registered there. */
@@ -71,12 +72,13 @@ export class Bursts {
 
   /**
    * Takes part in bursts, until `leave` is called, which is to be done before the socket is closed. Undefined where
-   * that cannot be had. `came` is to be told of each datagram that Bun gave.
+   * that cannot be had. `came` is to be told of each datagram that Bun gave. `busy`: whether what was read still waits to
+   * be handled.
    */
-  join(descriptor: number, batch: UdpBatch): { came(): void; leave(): void } | undefined {
+  join(descriptor: number, batch: UdpBatch, busy: () => boolean): { came(): void; leave(): void } | undefined {
     const watch = findWatch(descriptor);
     if (watch === undefined) return undefined;
-    const member: Member = { descriptor, batch, watch };
+    const member: Member = { descriptor, batch, watch, busy };
     if (this.#active) this.#watch(member, false);
     this.#members.add(member);
     this.#arrange();
@@ -127,11 +129,16 @@ export class Bursts {
     try {
       const count = this.#receive(now);
       this.#count += count;
-      if (count < plenty) this.#libc.poll(this.#poll.at, this.#polled, this.#wait);
+      if (count < plenty && !this.#busy()) this.#libc.poll(this.#poll.at, this.#polled, this.#wait);
     } finally {
       this.#inTurn = false;
     }
   };
+
+  #busy(): boolean {
+    for (const { busy } of this.#members) if (busy()) return true;
+    return false;
+  }
 
   #receive(began: number): number {
     let all = 0;

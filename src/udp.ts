@@ -46,6 +46,8 @@ export interface UdpOptions {
    * was sent with.
    */
   onUnsent?(datagram: Uint8Array, port: number, host: string, context: unknown): void;
+  /** Whether what was read before still waits to be handled: then a turn of a burst does not wait for more. */
+  busy?(): boolean;
 }
 
 export interface UdpSocket {
@@ -112,7 +114,7 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
   }
   // What came before this is read after it: nothing awaits in between.
   setSocketOptions(socket, ipv6, options.receiveBuffer);
-  const batched = options.onUnsent === undefined ? undefined : joinBursts(socket, onPacket, options.onUnsent);
+  const batched = options.onUnsent === undefined ? undefined : joinBursts(socket, options, options.onUnsent);
   if (batched !== undefined) took = batched.came;
   const now = (datagram: Uint8Array, port: number, host: string): boolean => {
     try {
@@ -141,14 +143,14 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
 /** Undefined where bursts cannot be had. `send` is false for what it did not send; Bun may try. */
 function joinBursts(
   socket: Bun.udp.Socket<"buffer">,
-  take: UdpOptions["onPacket"],
+  { onPacket: take, busy = () => false }: UdpOptions,
   unsent: NonNullable<UdpOptions["onUnsent"]>,
 ) {
   const descriptor = descriptorOf(socket);
   const [own, of] = [bursts(), libc()];
   if (own === undefined || of === undefined || descriptor < 0) return undefined;
   const batch = new UdpBatch(of, { descriptor, take, unsent, zone: interfaceName });
-  const member = own.join(descriptor, batch);
+  const member = own.join(descriptor, batch, busy);
   if (member === undefined) return undefined;
   return {
     came: member.came,

@@ -1,7 +1,7 @@
 /** UDP in bursts: what is read and sent in batches while datagrams come by the thousand a second. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { EPOLLIN, EPOLLOUT } from "../src/libc.ts";
+import { EPOLLIN, EPOLLOUT, libc } from "../src/libc.ts";
 import { largestSocketAddress, readSocketHost, readSocketPort, writeSocketAddress } from "../src/socket-address.ts";
 import { bindUdp, type UdpOptions, type UdpSocket } from "../src/udp.ts";
 import { bursts } from "../src/udp-burst.ts";
@@ -83,6 +83,31 @@ describe("a socket in a burst", () => {
       expect(sources).toEqual(new Set(peers.map(({ socket }) => `${host} ${socket.port}`)));
       expect(sawBurst).toBe(process.platform === "linux");
     });
+
+  test.skipIf(process.platform !== "linux")(
+    "waits for more between two turns, but not while what came waits itself",
+    async () => {
+      const of = libc();
+      if (of === undefined) throw new RangeError("no libc");
+      const waited = spyOn(of, "poll");
+      for (const busy of [false, true]) {
+        const server = await bind({
+          host: "127.0.0.1",
+          onPacket: (octets, port, from) => server.send(octets, port, from),
+          onUnsent: () => {},
+          busy: () => busy,
+        });
+        const one = await peer("127.0.0.1", server.port, 3000, 7);
+        one.go();
+        await until(one.done);
+        expect({ busy, waited: waited.mock.calls.length > 0 }).toEqual({ busy, waited: !busy });
+        server.close();
+        await until(() => bursts()?.active !== true);
+        waited.mockClear();
+      }
+      waited.mockRestore();
+    },
+  );
 
   test("takes datagrams of all sizes", async () => {
     const server = await bind({

@@ -135,6 +135,11 @@ export class DatagramTurns {
     this.#free = this.#mostFree;
   }
 
+  /** Whether datagrams wait for the next turn. */
+  get busy(): boolean {
+    return this.#waiting > 0;
+  }
+
   push(octets: Uint8Array, port: number, host: string): void {
     if (this.#free > 0 && !this.#inTurn) {
       this.#free--;

@@ -46,6 +46,7 @@ export class UdpTransport {
       receiveBuffer,
       guarded: false,
       onPacket: (datagram, port, host) => transport?.turns.push(datagram, port, host),
+      busy: () => transport?.turns.busy === true,
       onUnsent: (bytes, port, host, failed) => transport?.takeBack(bytes, { host, port }, failed),
     });
     transport = new UdpTransport(socket, bind.host, context);
