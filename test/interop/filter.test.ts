@@ -91,7 +91,8 @@ describe.skipIf(!has("sipp"))("siproc call -", () => {
   test("a program gets them in its environment", async () => {
     const peer = await startSipp({ scenario: "uas-call", values: { pause: "10" }, calls: 1, ...load });
     const { program } = await sh(`chmod +x p.sh; siproc call - --exec ./p.sh --log-level info ${listen} < targets`, {
-      "p.sh": '#!/bin/sh\nread -r event\necho "it is $SIPROC_VAR_name" >&2\necho HANGUP\n',
+      "p.sh":
+        '#!/bin/sh\nwhile read -r event && [ "$event" != CONNECTED ]; do :; done\necho "it is $SIPROC_VAR_name" >&2\necho HANGUP\n',
       targets: `${uri(peer, "a")}\tname=Ann\n`,
     });
     expect(program.stderr.join("\n")).toContain("it is Ann");
