@@ -7,7 +7,7 @@ import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresi
 import { temporaryFolder } from "../support/peers/folder.ts";
 import { Program } from "../support/peers/program.ts";
 import { repository, type Server, siproc } from "../support/peers/siproc.ts";
-import { amplitude, duration, part, pitch, readWav, sine, writeWav } from "../support/peers/sound.ts";
+import { duration, loudness, part, pitch, readWav, sine, writeWav } from "../support/peers/sound.ts";
 
 const read = (file: string) => readFileSync(resolve(repository, file), "utf8");
 
@@ -81,7 +81,7 @@ scripts: { allow: { read: [scripts/sounds], net: ["127.0.0.1:${listening}"] } }`
       const from = sound.findIndex((sample) => Math.abs(sample) > 0.1);
       const middle = sound.subarray(from + 1600, from + 6400);
       expect(pitch(middle)).toBe(700);
-      expect(amplitude(middle, 700)).toBeWithin(0.27, 0.33);
+      expect(loudness(middle, 700)).toBeWithin(0.27, 0.33);
     },
   );
 
@@ -108,7 +108,7 @@ scripts: { allow: { read: [scripts/sounds], net: ["127.0.0.1:${listening}"] } }`
     expect(await echo.line(/^key /)).toBe("key 9");
     const middle = heard(phone).subarray(8000, 14_000);
     expect(pitch(middle)).toBe(620);
-    expect(amplitude(middle, 620)).toBeWithin(0.28, 0.35);
+    expect(loudness(middle, 620)).toBeWithin(0.28, 0.35);
   });
 
   test("a script that may not reach a host is told so", async () => {
