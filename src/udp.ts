@@ -114,7 +114,7 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
   }
   // What came before this is read after it: nothing awaits in between.
   setSocketOptions(socket, ipv6, options.receiveBuffer);
-  const batched = options.onUnsent === undefined ? undefined : joinBursts(socket, options, options.onUnsent);
+  const batched = joinBursts(socket, options);
   if (batched !== undefined) took = batched.came;
   const now = (datagram: Uint8Array, port: number, host: string): boolean => {
     try {
@@ -140,12 +140,12 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
   };
 }
 
-/** Undefined where bursts cannot be had. `send` is false for what it did not send; Bun may try. */
+/** Undefined where bursts are not wanted, or cannot be had. `send` is false for what it did not send; Bun may try. */
 function joinBursts(
   socket: Bun.udp.Socket<"buffer">,
-  { onPacket: take, busy = () => false }: UdpOptions,
-  unsent: NonNullable<UdpOptions["onUnsent"]>,
+  { onPacket: take, onUnsent: unsent, busy = () => false }: UdpOptions,
 ) {
+  if (unsent === undefined) return undefined;
   const descriptor = descriptorOf(socket);
   const [own, of] = [bursts(), libc()];
   if (own === undefined || of === undefined || descriptor < 0) return undefined;

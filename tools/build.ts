@@ -26,13 +26,6 @@ export class BuildError extends Error {
   override name = "BuildError";
 }
 
-interface Extra {
-  bytecode?: boolean;
-  target?: Target["bun"];
-  /** That platform's Bun. */
-  executablePath?: string;
-}
-
 interface Target {
   /** As Bun names it. */
   bun: "bun-linux-arm64" | "bun-darwin-arm64";
@@ -70,12 +63,9 @@ export function isStale(): boolean {
   );
 }
 
-/**
- * Builds dist/siproc for the machine at hand. Its modules are compiled to the engine's bytecode beforehand: it starts in half
- * the time. Another machine's engine may not understand that bytecode, so it gets none.
- */
+/** Builds dist/siproc for the machine at hand. */
 export async function buildHere(): Promise<void> {
-  await compile(binary, { bytecode: true });
+  await compile(binary, {});
 }
 
 async function buildFor(target: Target): Promise<void> {
@@ -89,7 +79,7 @@ function workers(): string[] {
   return [...new Bun.Glob("**/worker.ts").scanSync({ cwd: source, absolute: true })].sort();
 }
 
-async function compile(file: string, { bytecode = false, ...platform }: Extra): Promise<void> {
+async function compile(file: string, extra: { target?: Target["bun"]; executablePath?: string }): Promise<void> {
   mkdirSync(dist, { recursive: true });
   // Built aside and renamed: a binary that is running, or a build that fails, leaves the old one whole.
   const aside = mkdtempSync(join(dist, ".build-"));
@@ -106,11 +96,12 @@ async function compile(file: string, { bytecode = false, ...platform }: Extra): 
       // Names stay, so that a stack trace in a log can be read.
       minify: { syntax: true, whitespace: true, identifiers: false },
       sourcemap: "inline",
+      // Compiled to the engine's bytecode beforehand, it starts in half the time. Another platform's engine may not understand that.
       format: "esm",
-      bytecode,
+      bytecode: extra.target === undefined,
       plugins: [embedded("page", page), embedded("console", operators), embeddedUrls, decodersWithoutWorkers],
       // Whatever .env or bunfig.toml lies in the folder where siproc is started is none of its business.
-      compile: { outfile: made, autoloadDotenv: false, autoloadBunfig: false, ...platform },
+      compile: { outfile: made, autoloadDotenv: false, autoloadBunfig: false, ...extra },
     });
     chmodSync(made, 0o755);
     renameSync(made, file);

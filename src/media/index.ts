@@ -1,4 +1,5 @@
 /** The media engine's only door: sessions on the main thread, their packets in a worker. */
+import { compiled } from "../own-program.ts";
 import { MainThread, type WorkerPort } from "./main-thread.ts";
 import { RelayEngine } from "./relay/main-thread.ts";
 import type { RelayOptions } from "./relay/types.ts";
@@ -18,7 +19,6 @@ export { wavHeader } from "./wav-writer.ts";
  * point beside `src/main.ts`: it is found below their common folder.
  */
 function createWorker(): WorkerPort {
-  const compiled = import.meta.url.includes("/$bunfs/");
   return new Worker(new URL(compiled ? "./media/worker.ts" : "./worker.ts", import.meta.url).href);
 }
 

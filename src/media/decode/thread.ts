@@ -1,4 +1,5 @@
 /** The media worker's side of decoding: one thread, started when a compressed file is first played, and replaced when it hangs. */
+import { compiled } from "../../own-program.ts";
 import { SoundError } from "../wav-reader.ts";
 import type { FromDecoder, ToDecoder } from "./protocol.ts";
 
@@ -21,7 +22,6 @@ interface Job {
 
 /** In a compiled binary workers are named from the root of the embedded tree: see `media/index.ts`. */
 function createThread(): Thread {
-  const compiled = import.meta.url.includes("/$bunfs/");
   return new Worker(
     compiled ? "file:///$bunfs/root/media/decode/worker.ts" : new URL("./worker.ts", import.meta.url).href,
   );
