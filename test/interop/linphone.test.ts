@@ -4,7 +4,7 @@ import { has } from "../support/peers/available.ts";
 import { phoneHost } from "../support/peers/baresip.ts";
 import { Linphone, type LinphoneOptions } from "../support/peers/linphone.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
-import { amplitude, loudness, part, pitch, readWav } from "../support/peers/sound.ts";
+import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
 import { handlers } from "./handlers/scripts.ts";
 
@@ -82,7 +82,7 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
       await phone.program.line(/Call 1 .* ended/);
       const middle = part(readWav(file), 500, 1000);
       expect(pitch(middle)).toBe(700);
-      expect(loudness(middle, 700)).toBeWithin(0.2, 0.4);
+      expect(amplitude(middle, 700)).toBeWithin(0.2, 0.4);
     });
   });
 });

@@ -4,7 +4,7 @@ import { has } from "../support/peers/available.ts";
 import { Baresip, phoneHost } from "../support/peers/baresip.ts";
 import { canCapture, capture } from "../support/peers/capture.ts";
 import { received, sipp, startSipp } from "../support/peers/sipp.ts";
-import { loudness, part, pitch, readWav } from "../support/peers/sound.ts";
+import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
 
 const open: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -47,7 +47,7 @@ describe.skipIf(!has("sipp", "baresip", "sox"))("the peers by themselves", () =>
       const [file = ""] = phone.heard();
       const sound = part(readWav(file), 500, 1000);
       expect(pitch(sound)).toBe(620);
-      expect(loudness(sound, 620)).toBeWithin(0.28, 0.35);
+      expect(amplitude(sound, 620)).toBeWithin(0.28, 0.35);
     },
   );
 

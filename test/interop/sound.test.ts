@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { has } from "../support/peers/available.ts";
 import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresip.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
-import { duration, loudness, part, pitch, readWav } from "../support/peers/sound.ts";
+import { amplitude, duration, part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
 
 describe.skipIf(!has("baresip", "sox"))("baresip calls", () => {
@@ -54,7 +54,7 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
     await phone.event("CALL_CLOSED");
     const echoed = part(heard(phone), 4800, 5300);
     expect(pitch(echoed)).toBe(620);
-    expect(loudness(echoed, 620)).toBeWithin(0.28, 0.35);
+    expect(amplitude(echoed, 620)).toBeWithin(0.28, 0.35);
   });
 
   test.each(ways)("voicemail over %s in %s: the message is what was said, until #", async (transport, codec) => {
@@ -74,7 +74,7 @@ scripts: { allow: { read: [scripts/sounds], write: [recordings] } }`,
     expect(all.length / 8).toBeWithin(1800, 3500);
     const middle = part(message, 500, 1500);
     expect(pitch(middle)).toBe(700);
-    expect(loudness(middle, 700)).toBeWithin(0.28, 0.35);
+    expect(amplitude(middle, 700)).toBeWithin(0.28, 0.35);
   });
 
   test("voicemail: hanging up leaves a complete file", async () => {

@@ -6,7 +6,7 @@ import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresi
 import { Linphone } from "../support/peers/linphone.ts";
 import { Program } from "../support/peers/program.ts";
 import { binary, type Server, siproc } from "../support/peers/siproc.ts";
-import { loudness, part, pitch, readWav } from "../support/peers/sound.ts";
+import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
 
 const domain = "phones.example";
@@ -93,7 +93,7 @@ scripts: { allow: { dial: ["*@*"] } }`,
     await caller.event("CALL_CLOSED");
     const heard = readWav(caller.heard()[0] ?? "");
     expect(pitch(part(heard, 700, 1300))).toBe(700);
-    expect(loudness(part(heard, 700, 1300), 700)).toBeWithin(0.2, 0.4);
+    expect(amplitude(part(heard, 700, 1300), 700)).toBeWithin(0.2, 0.4);
   });
 
   /** What caller and callee hear, called through DIAL. */

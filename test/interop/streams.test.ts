@@ -7,7 +7,7 @@ import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresi
 import { temporaryFolder } from "../support/peers/folder.ts";
 import { Program } from "../support/peers/program.ts";
 import { repository, type Server, siproc } from "../support/peers/siproc.ts";
-import { duration, loudness, part, pitch, readWav, sine, writeWav } from "../support/peers/sound.ts";
+import { amplitude, duration, part, pitch, readWav, sine, writeWav } from "../support/peers/sound.ts";
 
 const read = (file: string) => readFileSync(resolve(repository, file), "utf8");
 
@@ -81,7 +81,7 @@ scripts: { allow: { read: [scripts/sounds], net: ["127.0.0.1:${listening}"] } }`
       const from = sound.findIndex((sample) => Math.abs(sample) > 0.1);
       const middle = sound.subarray(from + 1600, from + 6400);
       expect(pitch(middle)).toBe(700);
-      expect(loudness(middle, 700)).toBeWithin(0.27, 0.33);
+      expect(amplitude(middle, 700)).toBeWithin(0.27, 0.33);
     },
   );
 
@@ -106,9 +106,11 @@ scripts: { allow: { read: [scripts/sounds], net: ["127.0.0.1:${listening}"] } }`
     await phone.press("9");
     await phone.event("CALL_CLOSED");
     expect(await echo.line(/^key /)).toBe("key 9");
-    const middle = heard(phone).subarray(8000, 14_000);
-    expect(pitch(middle)).toBe(620);
-    expect(loudness(middle, 620)).toBeWithin(0.28, 0.35);
+    const sound = heard(phone);
+    expect(pitch(sound.subarray(8000, 14_000))).toBe(620);
+    // A frame that comes late puts the tone out of step with itself: some 0.75 s of it are without that.
+    const stretches = [4000, 6000, 8000, 10_000].map((from) => sound.subarray(from, from + 6000));
+    expect(Math.max(...stretches.map((stretch) => amplitude(stretch, 620)))).toBeWithin(0.28, 0.35);
   });
 
   test("a script that may not reach a host is told so", async () => {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { has } from "../support/peers/available.ts";
 import { Baresip, type BaresipOptions, phoneHost } from "../support/peers/baresip.ts";
 import { type Server, siproc } from "../support/peers/siproc.ts";
-import { loudness, part, pitch, readWav } from "../support/peers/sound.ts";
+import { amplitude, part, pitch, readWav } from "../support/peers/sound.ts";
 import { until } from "../support/peers/until.ts";
 
 describe.skipIf(!has("baresip", "sox"))("baresip calls", () => {
@@ -51,7 +51,7 @@ scripts: { allow: { write: [recordings] } }`,
     const heard = readWav(phone.heard()[0] ?? "");
     const echoed = part(heard, 800, 1400);
     expect(pitch(echoed, heard.rate, 5000, 6000)).toBe(5500);
-    expect(loudness(echoed, 5500, heard.rate)).toBeWithin(0.25, 0.36);
+    expect(amplitude(echoed, 5500, heard.rate)).toBeWithin(0.25, 0.36);
     const file = `${server.folder}/recordings/${user}.wav`;
     await until("recording", () => Bun.file(file).size > 100);
     const recorded = readWav(file);

@@ -76,19 +76,6 @@ export function amplitude(samples: Float64Array, hertz: number, rate = 8000): nu
 }
 
 /**
- * The amplitude of a tone: that of the median of its windows of 50 ms, since one that a busy machine cut somewhere goes on out of
- * step with itself.
- */
-export function loudness(samples: Float64Array, hertz: number, rate = 8000): number {
-  const window = rate / 20;
-  const count = Math.floor(samples.length / window);
-  const all = Array.from({ length: count }, (_, i) =>
-    amplitude(samples.subarray(i * window, (i + 1) * window), hertz, rate),
-  );
-  return all.sort((a, b) => a - b)[count >> 1] ?? 0;
-}
-
-/**
  * The strongest frequency in Hz between `from` and `to`, to 20 Hz, over the longest 50 ms windows that are not silent: a tone
  * that a busy machine cut somewhere is still the one of all windows without a cut. Undefined in silence.
  */
