@@ -80,8 +80,7 @@ export class TerminalScreen implements Screen {
 
   print(line: string): void {
     if (this.#closed) return;
-    this.#output.write(`\r\x1b[K${line.replaceAll("\n", "\r\n")}\r\n`);
-    this.#draw();
+    this.#draw(`\r\x1b[K${line.replaceAll("\n", "\r\n")}\r\n`);
   }
 
   status(text: string): void {
@@ -96,13 +95,14 @@ export class TerminalScreen implements Screen {
     this.#closed = true;
   }
 
-  #draw(): void {
+  /** Draws the last line, and `above` before it in the same write: at no moment is what is being typed not seen. */
+  #draw(above = ""): void {
     if (this.#closed) return;
     const width = (this.#output.columns ?? 80) - 1;
     const status = this.#status === "" ? "" : `[${this.#status}] `;
     const room = Math.max(10, width - status.length - 2);
     const typed = [...this.#typed].slice(-room).join("");
-    this.#output.write(`\r\x1b[K${status}> ${typed}`.slice(0, width + 4));
+    this.#output.write(`${above}\r${`${status}> ${typed}`.slice(0, width)}\x1b[K`);
   }
 }
 

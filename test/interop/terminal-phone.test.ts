@@ -321,6 +321,7 @@ describe.skipIf(!has("tmux"))("at a terminal", () => {
     tmux.type("alice", "/answer");
     await tmux.shows("bob", /\[connected alice@127\.0\.0\.1 0:0\d PCMU.*\] >/);
     tmux.type("bob", "half typ", "");
+    await tmux.shows("bob", /> half typ$/);
     tmux.type("alice", "hello bob");
     expect(await tmux.shows("bob", /^<<< hello bob$/m)).toMatch(/> half typ$/);
     tmux.type("bob", "ed");
