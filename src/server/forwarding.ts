@@ -2,6 +2,7 @@
 import type { ProxySettings, RouteAction } from "../config/config.ts";
 import {
   expandGroups,
+  type ForwardOptions,
   type Incoming,
   isDirect,
   isHopByHop,
@@ -28,6 +29,7 @@ export class Forwarding {
   readonly #parts: ForwardingParts;
   /** What the URIs of the routes say, once they were read; those in which groups are put are read each time. */
   readonly #hops = new Map<string, SipUri | undefined>();
+  readonly #options = new WeakMap<ProxySettings, ForwardOptions>();
 
   constructor(parts: ForwardingParts) {
     this.#parts = parts;
@@ -95,12 +97,23 @@ export class Forwarding {
     return hop;
   }
 
+  /** The same for all that a route forwards, some of which is kept for long. */
+  #optionsOf(settings: ProxySettings): ForwardOptions {
+    let options = this.#options.get(settings);
+    if (options === undefined) {
+      const { relay: nat, media, recordRoute } = settings;
+      options = { nat, media, recordRoute };
+      this.#options.set(settings, options);
+    }
+    return options;
+  }
+
   #send(incoming: Incoming, targets: readonly ProxyTarget[], settings: ProxySettings): void {
-    const { mode, relay: nat, media, recordRoute, rewriteContact } = settings;
+    const { mode, relay: nat, recordRoute, rewriteContact } = settings;
     const [first] = targets;
     if (mode === "stateless" && first !== undefined)
       this.#parts.stateless.forward(incoming, first, { nat, recordRoute, rewriteContact });
-    else this.#parts.stateful.forward(incoming, targets, { nat, media, recordRoute });
+    else this.#parts.stateful.forward(incoming, targets, this.#optionsOf(settings));
   }
 }
 

@@ -3,7 +3,7 @@
  * Four levels of 128 slots, 10 ms per tick, reach beyond 2^31 ms; setting and cancelling are O(1). One system timer is
  * armed only while wheel timers wait.
  */
-import type { Clock, Timer } from "../sip/clock.ts";
+import { type Alarm, type Clock, ring, type Timer } from "../sip/clock.ts";
 
 const tick = 10;
 const bits = 7;
@@ -27,10 +27,10 @@ export interface SystemClockOptions {
 class Entry implements Timer {
   previous: Entry = this;
   next: Entry = this;
-  fire: (() => void) | undefined;
+  fire: Alarm | undefined;
   readonly due: number;
 
-  constructor(due: number, fire: (() => void) | undefined) {
+  constructor(due: number, fire: Alarm | undefined) {
     this.due = due;
     this.fire = fire;
   }
@@ -109,7 +109,7 @@ export class SystemClock implements Clock {
   }
 
   /** `ms` is clamped to 0 … 2^31-1. */
-  after(ms: number, fire: () => void): Timer {
+  after(ms: number, fire: Alarm): Timer {
     const now = this.now();
     const delay = ms > 0 ? Math.min(ms, longest) : 0;
     // An idle wheel has not been turned for a while: nothing is on it before `#armed`, so it may be set to now.
@@ -199,7 +199,7 @@ export class SystemClock implements Clock {
       const fire = entry.fire;
       entry.fire = undefined;
       try {
-        fire?.();
+        if (fire !== undefined) ring(fire);
       } catch (error) {
         this.#onError(error);
       }

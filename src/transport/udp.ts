@@ -10,6 +10,8 @@ import { responseTarget } from "./response-target.ts";
 
 /** The most that UDP over IPv4 carries. */
 const largestDatagram = 65_507;
+/** A power of two. */
+const knownWays = 1024;
 /** Datagrams that wait for the socket's buffer; more are refused. */
 const maxBacklog = 1_000;
 /** Bursts of SIP are small datagrams by the thousand: what the kernel keeps while the loop is busy. */
@@ -34,6 +36,8 @@ export class UdpTransport {
     drop: (sources) => this.#socket.drop(sources),
   });
   readonly #socket: UdpSocket;
+  /** Ways to those that were heard or meant lately, at a place that their address gives. */
+  readonly #known: (UdpFlow | undefined)[] = new Array<UdpFlow | undefined>(knownWays).fill(undefined);
   #backlog: Waiting[] = [];
   #closed = false;
 
@@ -60,12 +64,25 @@ export class UdpTransport {
   }
 
   /** A flow to `remote`, whose host is a canonical IP literal. */
-  flow(remote: Address): Flow {
-    return new UdpFlow(this, remote, remote);
+  flow({ host, port }: Address): Flow {
+    return this.#flowTo(host, port);
+  }
+
+  /** One for all messages of a peer that is talked to much: what is kept for a call holds no address of its own. */
+  #flowTo(host: string, port: number): UdpFlow {
+    let place = port;
+    for (let at = 0; at < host.length; at++) place = (31 * place + host.charCodeAt(at)) & (knownWays - 1);
+    const known = this.#known[place];
+    if (known !== undefined && known.remote.port === port && known.remote.host === host) return known;
+    const remote = { host, port };
+    const flow = new UdpFlow(this, remote, remote);
+    this.#known[place] = flow;
+    return flow;
   }
 
   #receive(datagram: Uint8Array, port: number, kernelHost: string): void {
-    const source = { host: kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port };
+    const back = this.#flowTo(kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port);
+    const source = back.remote;
     if (!this.context.admit(source.host)) return;
     if (isKeepAlive(datagram)) {
       if (isPing(datagram)) this.send(pong, source, undefined);
@@ -83,7 +100,7 @@ export class UdpTransport {
           this.context.deliver.message(message, new UdpFlow(this, source, message));
           return;
         case "response":
-          this.context.deliver.message(message, this.flow(source));
+          this.context.deliver.message(message, back);
           return;
         case "failure": {
           const { request } = message;
@@ -92,7 +109,7 @@ export class UdpTransport {
         }
       }
     } catch (error) {
-      this.context.deliver.threw(error, this.flow(source));
+      this.context.deliver.threw(error, back);
     }
   }
 

@@ -21,11 +21,12 @@ type State = "finding" | "calling" | "proceeding" | "cancelled" | "finished";
 
 const noHops: readonly Hop[] = [];
 const noFlows: readonly ProxyTarget[] = [];
+const noTarget: ProxyTarget = { uri: "" };
 
 export class Branch implements ClientUser {
   readonly breadth: number;
-  /** Its place in the record of the call. */
-  readonly attempt: Try | undefined;
+  /** Its place in the record of the call, until it has its status. */
+  attempt: Try | undefined;
   readonly #context: ResponseContext;
   #target: ProxyTarget;
   #state: State = "finding";
@@ -227,10 +228,14 @@ export class Branch implements ClientUser {
     this.#endMedia(undefined);
   }
 
+  /** It lives on with its transaction, for 2xx that come once more: without what it was sent by. */
   #end(): void {
     this.#disarm();
-    this.#course = undefined;
     this.#state = "finished";
+    this.#course = undefined;
+    this.#target = noTarget;
+    this.#hops = noHops;
+    this.#flows = noFlows;
   }
 
   #endMedia(response: Response | undefined): void {

@@ -68,6 +68,11 @@ export class Calls {
     };
   }
 
+  /** Another branch of a call that is up answered, too, or the same one again. */
+  answeredAgain(response: Response): void {
+    this.#answered.get(keyOf(response.callId, response.from.tag ?? ""))?.answeredAgain(response);
+  }
+
   /** To the end of the order: the first one is always the one that was silent for longest. */
   #heard(call: CallInProgress): void {
     if (this.#answered.get(call.key) !== call) return;

@@ -22,11 +22,13 @@ type State = "trying" | "refused" | "cancelled" | "answered" | "finished";
 export interface ContextOwner {
   /** Called once, when no final response is to be sent any more but further 2xx. */
   over(context: ResponseContext): void;
+  /** A 2xx after the first one, as it came. */
+  answeredAgain(received: Response): void;
 }
 
 export class ResponseContext {
   readonly forwarding: Forwarding;
-  readonly #call: CallInProgress | undefined;
+  #call: CallInProgress | undefined;
   readonly #owner: ContextOwner;
   #state: State = "trying";
   #groups: (readonly ProxyTarget[])[] = noGroups;
@@ -34,7 +36,7 @@ export class ResponseContext {
   #known: Set<string> | undefined;
   #made = 0;
   /** Branches without a final response. */
-  #open: Branch[] = [];
+  #open = noBranches;
   /** Those of the open ones that lower targets wait for. */
   #awaited = 0;
   #best: BestResponse | undefined;
@@ -109,7 +111,7 @@ export class ResponseContext {
       case "answered":
         // The server transaction would let it pass (RFC 6026 §7.1); for all others but INVITE, one is enough.
         if (this.forwarding.isInvite) this.forwarding.pass(response);
-        this.#call?.answeredAgain(received);
+        this.#owner.answeredAgain(received);
         return;
       case "finished":
         return;
@@ -145,9 +147,11 @@ export class ResponseContext {
   #close(branch: Branch, status: number): void {
     const at = this.#open.indexOf(branch);
     if (at < 0) return;
-    this.#open.splice(at, 1);
+    if (this.#open.length === 1) this.#open = noBranches;
+    else this.#open.splice(at, 1);
     if (!branch.passedOver) this.#awaited--;
     if (branch.attempt !== undefined) branch.attempt.status = status;
+    branch.attempt = undefined;
   }
 
   #stopSeeking(state: "refused" | "cancelled" | "answered", reasons: HeaderList): void {
@@ -167,7 +171,8 @@ export class ResponseContext {
   }
 
   #startNext(): void {
-    const group = this.#groups.shift() ?? noGroup;
+    const [group = noGroup, ...others] = this.#groups;
+    this.#groups = others.length === 0 ? noGroups : others;
     const { options, breadth, around } = this.forwarding;
     let left = breadth;
     // What is cancelled makes no branches further down.
@@ -183,7 +188,8 @@ export class ResponseContext {
       branches.push(new Branch(this, target, shareOf(left, count, branches.length), this.#call?.tries(target.uri)));
     this.#made += count;
     this.#awaited += count;
-    this.#open = this.#open.length === 0 ? [...branches] : [...this.#open, ...branches];
+    // One alone is never taken out of its array.
+    this.#open = this.#open.length === 0 && count === 1 ? branches : [...this.#open, ...branches];
     this.#noAnswer?.cancel();
     this.#noAnswer = undefined;
     if (options.noAnswer !== undefined && this.forwarding.isInvite && this.#groups.length > 0)
@@ -221,11 +227,13 @@ export class ResponseContext {
     this.forwarding.done(status);
     this.#best = undefined;
     this.#known = undefined;
+    this.#call = undefined;
   }
 }
 
 const noGroup: readonly ProxyTarget[] = [];
 /** Never added to: what is left of none is none. */
+const noBranches: Branch[] = [];
 const noGroups: (readonly ProxyTarget[])[] = [];
 
 /** Why a branch is cancelled (RFC 3326). */

@@ -37,7 +37,7 @@ export class Forwarding {
   /** How many branches it may have at once. */
   readonly breadth: number;
   readonly #passage: Passage;
-  readonly #loopMark: string;
+  #loopMark: string;
   readonly #ended: ((status: number) => void) | undefined;
   #incoming: Incoming | undefined;
   #tx: ServerTransaction | undefined;
@@ -241,6 +241,7 @@ export class Forwarding {
   done(status: number): void {
     this.#ended?.(status);
     this.#tx = undefined;
+    this.#loopMark = "";
     // What carries the media names what it is told to end by its request.
     if (this.#relay === undefined && !this.#converts) this.#incoming = undefined;
   }

@@ -38,6 +38,7 @@ export class StatefulProxy {
       this.#octets -= request?.bytes().length ?? 0;
       if (tx !== undefined) this.#invites.delete(tx);
     },
+    answeredAgain: (received) => this.#calls?.answeredAgain(received),
   };
 
   constructor(options: StatefulProxyOptions) {

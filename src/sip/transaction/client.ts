@@ -33,6 +33,8 @@ export abstract class ClientMachine<
   #request: Request | undefined;
   #user: ClientUser | undefined;
   #unsent: string | undefined;
+  /** Made once for all that is sent, and let go of when nothing more is expected to be. */
+  #failed: ((reason: string) => void) | undefined;
   #started = false;
   /** When the request was sent; undefined: nobody wants to know how long it takes, or was told. */
   #since: number | undefined;
@@ -74,6 +76,10 @@ export abstract class ClientMachine<
   }
 
   protected send(bytes: Uint8Array): void {
+    this.#failed ??= (reason) => {
+      if (this.#started) this.fail(reason);
+      else this.#unsent = reason;
+    };
     this.flow.send(bytes, this.#failed);
   }
 
@@ -96,10 +102,11 @@ export abstract class ClientMachine<
 
   protected forgetRequest(): void {
     this.#request = undefined;
+    this.#failed = undefined;
   }
 
   protected forget(): void {
-    this.#request = undefined;
+    this.forgetRequest();
     this.#user = undefined;
   }
 
@@ -108,9 +115,4 @@ export abstract class ClientMachine<
     this.around.observer?.completed(this.method, status, this.around.clock.now() - this.#since);
     this.#since = undefined;
   }
-
-  readonly #failed = (reason: string) => {
-    if (this.#started) this.fail(reason);
-    else this.#unsent = reason;
-  };
 }

@@ -53,7 +53,7 @@ export abstract class Machine<State extends string, Input extends string, Action
       // By the type of Figure, all that follows the state in an arrow is actions.
       this.act(arrow[at] as Action, cause, reason);
     }
-    if (this.#elapsed) this.#fire();
+    if (this.#elapsed) this.ring();
     return true;
   }
 
@@ -62,7 +62,7 @@ export abstract class Machine<State extends string, Input extends string, Action
     this.disarm();
     this.#armed = input;
     if (ms <= 0) this.#elapsed = true;
-    else this.#timer = this.#clock.after(ms, this.#fire);
+    else this.#timer = this.#clock.after(ms, this);
   }
 
   /** Arms `input` in `ms` milliseconds, or `last` at the time `end` when that comes first. */
@@ -85,11 +85,12 @@ export abstract class Machine<State extends string, Input extends string, Action
     this.#elapsed = false;
   }
 
-  readonly #fire = () => {
+  /** The timer's time has come. */
+  ring(): void {
     const input = this.#armed;
     this.#timer = undefined;
     this.#armed = undefined;
     this.#elapsed = false;
     if (input !== undefined) this.take(input);
-  };
+  }
 }
