@@ -7,9 +7,9 @@ const name = "BUN_JSC_thresholdForFTLOptimizeAfterWarmUp";
 export const engineSettings: Readonly<Record<string, string>> = {
   // The compiler's top tier takes seconds of a core, soon after the start, for code that is a fifth faster at best than
   // what the tier below it makes within a second; where there is one core, calls wait for that. So it gets what has run
-  // some fifteen times as often as by default: loops over samples within seconds, what handles messages after some
+  // some sixty times as often as by default: loops over samples within a minute, what handles messages after some
   // hundred thousand of them, one function after the other.
-  [name]: "1000000",
+  [name]: "4000000",
   // While garbage is collected, what it leaves of a core to calls: by default 0.6, less than a loaded server needs.
   // Beyond 0.8 it is late, and stops everything to catch up.
   BUN_JSC_maximumMutatorUtilization: "0.8",
