@@ -59,6 +59,8 @@ export interface UdpSocket {
    * buffer). `context` comes back with `onUnsent`.
    */
   send(datagram: Uint8Array, port: number, host: string, context?: unknown): boolean;
+  /** Does this work. What is sent meanwhile may go out in batches, the last one at its end. */
+  gather(work: () => void): void;
   /** From now on the kernel drops what comes from these sources, and from no others. Linux; elsewhere nothing happens. */
   drop(sources: Dropped): void;
   close(): void;
@@ -131,6 +133,7 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
     host: socket.hostname,
     port: socket.port,
     send: (datagram, port, host, context) => batched?.send(datagram, port, host, context) || now(datagram, port, host),
+    gather: (work) => (batched === undefined ? work() : batched.gather(work)),
     drop: (sources) => filter(socket, sources),
     close: () => {
       guard?.close();
@@ -152,10 +155,20 @@ function joinBursts(
   const batch = new UdpBatch(of, { descriptor, take, unsent, zone: interfaceName });
   const member = own.join(descriptor, batch, busy);
   if (member === undefined) return undefined;
+  let gathering = false;
   return {
     came: member.came,
+    gather(work: () => void) {
+      gathering = true;
+      try {
+        work();
+      } finally {
+        gathering = false;
+        batch.flush();
+      }
+    },
     send: (datagram: Uint8Array, port: number, host: string, context: unknown) =>
-      own.inTurn ? batch.push(datagram, port, host, context) : batch.sendNow(datagram, port, host),
+      own.inTurn || gathering ? batch.push(datagram, port, host, context) : batch.sendNow(datagram, port, host),
     close: () => {
       member.leave();
       batch.close();

@@ -109,6 +109,37 @@ describe("a socket in a burst", () => {
     },
   );
 
+  test.skipIf(process.platform !== "linux")(
+    "sends together, and in order, what is gathered outside of its turns",
+    async () => {
+      const of = libc();
+      if (of === undefined) throw new RangeError("no libc");
+      const unsent: unknown[] = [];
+      const socket = await bind({
+        host: "127.0.0.1",
+        onUnsent: (_octets, _port, _host, context) => unsent.push(context),
+      });
+      const came: number[] = [];
+      const other = await bind({ host: "127.0.0.1", onPacket: (octets) => came.push(numberOf(octets)) });
+      const sent = spyOn(of, "sendmmsg");
+      expect(() =>
+        socket.gather(() => {
+          for (let i = 0; i < 40; i++) socket.send(datagram(i), other.port, "127.0.0.1");
+          socket.send(datagram(40), other.port, "192.0.2.1.", "nowhere");
+          expect(sent).toHaveBeenCalledTimes(0);
+          throw new RangeError("what was sent before goes out all the same");
+        }),
+      ).toThrow("all the same");
+      expect(sent).toHaveBeenCalledTimes(1);
+      socket.send(datagram(41), other.port, "127.0.0.1");
+      expect(sent).toHaveBeenCalledTimes(2);
+      sent.mockRestore();
+      await until(() => came.length === 41);
+      expect(came).toEqual([...Array.from({ length: 40 }, (_, i) => i), 41]);
+      expect(unsent).toEqual([]);
+    },
+  );
+
   test("takes datagrams of all sizes", async () => {
     const server = await bind({
       host: "127.0.0.1",

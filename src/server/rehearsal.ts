@@ -134,7 +134,7 @@ class Stage implements World {
   async bindUdp(options: UdpOptions): Promise<UdpSocket> {
     this.#receive = options.onPacket;
     const send = (octets: Uint8Array) => this.#sent.push(octets) > 0;
-    return { host: options.host, port: options.port, send, drop() {}, close() {} };
+    return { host: options.host, port: options.port, send, gather: (work) => work(), drop() {}, close() {} };
   }
 
   async media() {

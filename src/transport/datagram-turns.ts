@@ -94,6 +94,8 @@ export interface DatagramTurnsOptions {
   take(octets: Uint8Array, port: number, host: string): void;
   /** Lets the kernel drop what comes from these sources, and from no others. */
   drop: (sources: Dropped) => void;
+  /** Does what a turn has to do; what is sent meanwhile may be sent together. */
+  gather?: (work: () => void) => void;
   /** Milliseconds since a fixed point; `performance.now` by default. */
   now?: () => number;
   /** Calls back at the loop's next turn; `setImmediate` by default. */
@@ -109,6 +111,7 @@ export class DatagramTurns {
   waited = 0;
   readonly #take: DatagramTurnsOptions["take"];
   readonly #drop: DatagramTurnsOptions["drop"];
+  readonly #gather: (work: () => void) => void;
   readonly #now: () => number;
   readonly #later: (go: () => void) => void;
   /** By host; the first is the next to be taken from. None is empty. */
@@ -129,6 +132,7 @@ export class DatagramTurns {
   constructor(options: DatagramTurnsOptions) {
     this.#take = options.take;
     this.#drop = options.drop;
+    this.#gather = options.gather ?? ((work) => work());
     this.#now = options.now ?? (() => performance.now());
     this.#later = options.later ?? setImmediate;
     this.#mostFree = options.free ?? usualFree;
@@ -200,7 +204,7 @@ export class DatagramTurns {
     if (this.#waiting > 0) {
       const now = this.#now();
       this.#begin(now);
-      this.#work(now);
+      this.#gather(() => this.#work(now));
     }
     this.#readAgain();
   };

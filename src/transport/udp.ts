@@ -34,6 +34,7 @@ export class UdpTransport {
   readonly turns = new DatagramTurns({
     take: (datagram, port, host) => this.#receive(datagram, port, host),
     drop: (sources) => this.#socket.drop(sources),
+    gather: (work) => this.#socket.gather(work),
   });
   readonly #socket: UdpSocket;
   /** Ways to those that were heard or meant lately, at a place that their address gives. */

@@ -200,3 +200,34 @@ test("what is forgotten is not taken", () => {
   while (turns.length > 0) turn();
   expect(taken).toEqual([1]);
 });
+
+test("what has waited is handled together, so that what is sent in answer can be sent together", () => {
+  const turns: (() => void)[] = [];
+  const seen: [port: number, together: boolean][] = [];
+  let together = false;
+  let now = 0;
+  const queue = new DatagramTurns({
+    take: (_octets, port) => {
+      seen.push([port, together]);
+      now += 6;
+    },
+    gather: (work) => {
+      together = true;
+      work();
+      together = false;
+    },
+    drop: () => {},
+    now: () => now,
+    later: (go) => turns.push(go),
+    free: 0,
+  });
+  for (let port = 1; port <= 5; port++) queue.push(new Uint8Array(1), port, "192.0.2.1");
+  for (let go = turns.shift(); go !== undefined; go = turns.shift()) go();
+  expect(seen).toEqual([
+    [1, false],
+    [2, false],
+    [3, true],
+    [4, true],
+    [5, true],
+  ]);
+});
