@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { has } from "../support/peers/available.ts";
 import { phoneHost } from "../support/peers/baresip.ts";
 import { temporaryFolder } from "../support/peers/folder.ts";
-import { freePort, untilBound } from "../support/peers/ports.ts";
+import { freePort, mediaPorts, untilBound } from "../support/peers/ports.ts";
 import { Program } from "../support/peers/program.ts";
 import { startSipp } from "../support/peers/sipp.ts";
 import { sine, writeWav } from "../support/peers/sound.ts";
@@ -48,6 +48,9 @@ export async function* bridgeBench(): AsyncIterable<Row> {
   yield { bench: "bridge", subject: `a member of a conference of ${calls}`, result: shown(await own(scene, meet)) };
 }
 
+/** The first of the ports for the sound of all calls that a SIPp has. */
+const soundPort = async () => (await mediaPorts(4 * calls))[0];
+
 const shown = (cost: number) => `${cost.toFixed(1)} ms of CPU a second`;
 
 /** The cost of one call in our binary, which runs `script`; callees, if any, speak `codec`. */
@@ -76,7 +79,7 @@ async function measured(scene: Scene, pid: number, remote: string, codec: Codec 
       ...common,
       scenario: "uas-talks",
       values: talks(codec),
-      args: ["-p", `${scene.callees}`, "-mp", "42000"],
+      args: ["-p", `${scene.callees}`, "-mp", `${await soundPort()}`],
     }));
   if (callees !== undefined) await untilBound(scene.callees, "udp", 5000);
   const callers = await startSipp({
@@ -85,7 +88,7 @@ async function measured(scene: Scene, pid: number, remote: string, codec: Codec 
     values: { ...talks("PCMU"), pause },
     service: "bench",
     remote,
-    args: ["-mp", "44000"],
+    args: ["-mp", `${await soundPort()}`],
   });
   await Bun.sleep(rampMs);
   const before = cpu(pid);
@@ -100,6 +103,7 @@ async function measured(scene: Scene, pid: number, remote: string, codec: Codec 
 
 async function baresip(scene: Scene): Promise<number> {
   const port = await freePort();
+  const sound = await mediaPorts(12 * calls);
   const target = `${phoneHost}:${scene.callees}`;
   const folder = temporaryFolder("b2bua", {
     accounts: [
@@ -114,7 +118,7 @@ async function baresip(scene: Scene): Promise<number> {
       "call_max_calls 1000",
       ...["player", "source", "alert"].map((way) => `audio_${way} aubridge,bench`),
       ...["ausrc_srate 8000", "auplay_srate 8000", "ausrc_channels 1", "auplay_channels 1"],
-      ...["audio_buffer 20-160", "jitter_buffer_delay 1-10", "rtp_ports 46000-47999"],
+      ...["audio_buffer 20-160", "jitter_buffer_delay 1-10", `rtp_ports ${sound.join("-")}`],
       ...["module_path /usr/lib/baresip/modules", "module g711.so", "module aubridge.so", "module_tmp uuid.so"],
       ...["module_tmp account.so", "module_app menu.so", "module_app b2bua.so", "menu_bell no"],
       "ringback_disabled yes",
