@@ -4,7 +4,7 @@
  * Bun reads a UDP socket itself: eight datagrams a system call, an object and a text for each, and one system call for
  * each that is sent. While datagrams come faster than one a millisecond, the sockets that joined are therefore taken out
  * of what Bun waits for (their descriptors stay in its epoll, with no events asked for) and each turn of the loop reads and
- * answers them in batches. Between two turns it waits for up to five milliseconds, less the faster they come and when Bun's
+ * answers them in batches. Between two turns it waits for up to eight milliseconds, less the faster they come and when Bun's
  * epoll has something, so that more have come by then; timers and other sockets are served as ever. When the burst is over,
  * Bun has them back.
  *
@@ -22,9 +22,9 @@ const start = 20;
  * Datagrams that a turn waits for: each system call, each round of Bun's loop, and what it takes to have code and data in
  * the caches again, is shared by all that came. Where so many came at once it does not wait: there are more by now.
  */
-const plenty = 16;
+const plenty = 24;
 /** ms that it waits at most. */
-const longest = 5;
+const longest = 8;
 /** ms of reading in one turn, after which the loop has its say: longer than what a flood is dropped after (datagram-turns.ts). */
 const longestReading = 30;
 
