@@ -42,6 +42,9 @@ $say->('CALL');
 $ua->loop($seconds);
 $call->reinvite(call_on_hold => 1, cb_final => $final);
 $say->('HOLD');
+# Silent while it holds. A packet of the old stream that came right behind the ACK for RESUME would be the first of the new one
+# to the callee, and Net::SIP drops what has a lower sequence number than that.
+$call->rtp_cleanup;
 $ua->loop($seconds);
 # Without clear_sdp it would offer what it offered last, held.
 $call->reinvite(clear_sdp => 1, cb_final => $final);
