@@ -45,6 +45,8 @@ interface Watch {
 export class Bursts {
   readonly #libc: Libc;
   readonly #members = new Set<Member>();
+  /** Of all that joined, and have not left: also of those that stay with Bun. */
+  readonly #batches = new Set<UdpBatch>();
   #poll = memory(8);
   #polled = 0;
   /** Datagrams of this span. */
@@ -54,7 +56,7 @@ export class Bursts {
   #wait = longest;
   #scheduled = false;
   #active = false;
-  #inTurn = false;
+  #gathering = false;
 
   constructor(of: Libc) {
     this.#libc = of;
@@ -65,9 +67,20 @@ export class Bursts {
     return this.#active;
   }
 
-  /** Whether a turn is under way, at whose end all batches are flushed. */
-  get inTurn(): boolean {
-    return this.#inTurn;
+  /** Whether what is pushed into a batch now is flushed soon. */
+  get gathering(): boolean {
+    return this.#gathering;
+  }
+
+  /** Does this work. What the sockets that joined send meanwhile goes out in batches, the last ones at its end. */
+  gather(work: () => void): void {
+    this.#gathering = true;
+    try {
+      work();
+    } finally {
+      this.#gathering = false;
+      for (const batch of this.#batches) batch.flush();
+    }
   }
 
   /**
@@ -81,11 +94,13 @@ export class Bursts {
     const member: Member = { descriptor, batch, watch, busy };
     if (this.#active) this.#watch(member, false);
     this.#members.add(member);
+    this.#batches.add(batch);
     this.#arrange();
     return {
       came: () => this.#came(),
       leave: () => {
         if (this.#active) this.#watch(member, true);
+        this.#batches.delete(batch);
         this.#members.delete(member);
         if (this.#members.size === 0) this.#active = false;
         this.#arrange();
@@ -125,14 +140,9 @@ export class Bursts {
     if (!this.#active) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
-    this.#inTurn = true;
-    try {
-      const count = this.#receive(now);
-      this.#count += count;
-      if (count < plenty && !this.#busy()) this.#libc.poll(this.#poll.at, this.#polled, this.#wait);
-    } finally {
-      this.#inTurn = false;
-    }
+    const before = this.#count;
+    this.gather(() => this.#receive(now));
+    if (this.#count - before < plenty && !this.#busy()) this.#libc.poll(this.#poll.at, this.#polled, this.#wait);
   };
 
   #busy(): boolean {
@@ -140,18 +150,14 @@ export class Bursts {
     return false;
   }
 
-  #receive(began: number): number {
-    let all = 0;
+  #receive(began: number): void {
     for (const { batch } of this.#members) {
       let count: number;
       do {
         count = batch.receive();
-        if (count > 0) all += count;
+        if (count > 0) this.#count += count;
       } while (count === batchSize && performance.now() < began + longestReading);
     }
-    // Those that have nothing new may have been sent on by those that have.
-    for (const { batch } of this.#members) batch.flush();
-    return all;
   }
 
   #judge(count: number): void {

@@ -155,20 +155,11 @@ function joinBursts(
   const batch = new UdpBatch(of, { descriptor, take, unsent, zone: interfaceName });
   const member = own.join(descriptor, batch, busy);
   if (member === undefined) return undefined;
-  let gathering = false;
   return {
     came: member.came,
-    gather(work: () => void) {
-      gathering = true;
-      try {
-        work();
-      } finally {
-        gathering = false;
-        batch.flush();
-      }
-    },
+    gather: (work: () => void) => own.gather(work),
     send: (datagram: Uint8Array, port: number, host: string, context: unknown) =>
-      own.inTurn || gathering ? batch.push(datagram, port, host, context) : batch.sendNow(datagram, port, host),
+      own.gathering ? batch.push(datagram, port, host, context) : batch.sendNow(datagram, port, host),
     close: () => {
       member.leave();
       batch.close();

@@ -119,23 +119,27 @@ describe("a socket in a burst", () => {
         host: "127.0.0.1",
         onUnsent: (_octets, _port, _host, context) => unsent.push(context),
       });
+      const second = await bind({ host: "127.0.0.1", onUnsent: () => {} });
       const came: number[] = [];
       const other = await bind({ host: "127.0.0.1", onPacket: (octets) => came.push(numberOf(octets)) });
       const sent = spyOn(of, "sendmmsg");
       expect(() =>
         socket.gather(() => {
           for (let i = 0; i < 40; i++) socket.send(datagram(i), other.port, "127.0.0.1");
-          socket.send(datagram(40), other.port, "192.0.2.1.", "nowhere");
+          expect(socket.send(datagram(40), other.port, "192.0.2.1.", "nowhere")).toBe(false);
+          second.send(datagram(100), other.port, "127.0.0.1");
+          second.send(datagram(101), other.port, "127.0.0.1");
           expect(sent).toHaveBeenCalledTimes(0);
           throw new RangeError("what was sent before goes out all the same");
         }),
       ).toThrow("all the same");
-      expect(sent).toHaveBeenCalledTimes(1);
-      socket.send(datagram(41), other.port, "127.0.0.1");
+      // A batch for each socket.
       expect(sent).toHaveBeenCalledTimes(2);
+      socket.send(datagram(41), other.port, "127.0.0.1");
+      expect(sent).toHaveBeenCalledTimes(3);
       sent.mockRestore();
-      await until(() => came.length === 41);
-      expect(came).toEqual([...Array.from({ length: 40 }, (_, i) => i), 41]);
+      await until(() => came.length === 43);
+      expect(came).toEqual([...Array.from({ length: 40 }, (_, i) => i), 100, 101, 41]);
       expect(unsent).toEqual([]);
     },
   );
@@ -197,7 +201,7 @@ describe("a socket in a burst", () => {
     const server = await bind({
       host: "127.0.0.1",
       onPacket: (octets, port, from) => {
-        const refused = bursts()?.inTurn === true;
+        const refused = bursts()?.gathering === true;
         // A socket that is bound to loopback cannot reach other networks.
         if (server.send(octets, 5060, "192.0.2.1", numberOf(octets)) !== refused) unsent.push("not told");
         server.send(octets, port, from);
@@ -219,7 +223,7 @@ describe("a socket in a burst", () => {
       host: "127.0.0.1",
       onPacket: () => {
         if (closed) heard++;
-        if (bursts()?.inTurn && !closed) {
+        if (bursts()?.gathering && !closed) {
           closed = true;
           server.close();
         }

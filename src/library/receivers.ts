@@ -199,8 +199,9 @@ export class Receivers {
    */
   createStatefulProxy(options: ProxyOptions = {}): Receiver {
     const { recordRoute, nat } = options;
+    const settings = { recordRoute, nat };
     const { stateful } = this.#server.services;
-    return this.#proxy(options, (incoming, targets) => stateful.forward(incoming, targets, { recordRoute, nat }));
+    return this.#proxy(options, (incoming, targets) => stateful.forward(incoming, targets, settings));
   }
 
   /** A receiver behind the authorizer that its options ask for: who sends what it takes is asked for a password. */

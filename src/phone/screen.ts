@@ -79,7 +79,6 @@ export class TerminalScreen implements Screen {
   }
 
   print(line: string): void {
-    if (this.#closed) return;
     this.#draw(`\r\x1b[K${line.replaceAll("\n", "\r\n")}\r\n`);
   }
 

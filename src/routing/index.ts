@@ -41,7 +41,7 @@ export type { MediaRelay, RelayBackend, RelayCount } from "./media-relay-seam.ts
 export { Networks } from "./networks.ts";
 export { compilePattern, expandGroups, type Pattern, type PatternMatch } from "./pattern.ts";
 export { type ForwardOptions, StatefulProxy } from "./proxy-stateful/index.ts";
-export { StatelessProxy } from "./proxy-stateless/index.ts";
+export { type StatelessForwardOptions, StatelessProxy } from "./proxy-stateless/index.ts";
 export { RecordRoute } from "./record-route.ts";
 export { type Conditions, matches, route, userAtHost, userOf } from "./routes.ts";
 export type { ProxyTarget } from "./target.ts";

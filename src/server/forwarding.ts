@@ -9,6 +9,7 @@ import {
   type PatternMatch,
   type ProxyTarget,
   type StatefulProxy,
+  type StatelessForwardOptions,
   type StatelessProxy,
 } from "../routing/index.ts";
 import { absence, type LocateOptions, locate, redirect, targetsOf } from "../routing/registrar/index.ts";
@@ -25,17 +26,26 @@ export interface ForwardingParts extends LocateOptions {
   nobody(source: string, proved: boolean): void;
 }
 
+export type ForwardingAction = RouteAction & { type: "location" | "proxy" };
+
+/** What one route does. */
 export class Forwarding {
   readonly #parts: ForwardingParts;
   /** What the URIs of the routes say, once they were read; those in which groups are put are read each time. */
   readonly #hops = new Map<string, SipUri | undefined>();
-  readonly #options = new WeakMap<ProxySettings, ForwardOptions>();
+  readonly #action: ForwardingAction;
+  /** The same for all that is forwarded: some of it is kept for long. */
+  readonly #options: ForwardOptions & StatelessForwardOptions;
 
-  constructor(parts: ForwardingParts) {
+  constructor(parts: ForwardingParts, action: ForwardingAction) {
     this.#parts = parts;
+    this.#action = action;
+    const { relay: nat, media, recordRoute, rewriteContact } = action;
+    this.#options = { nat, media, recordRoute, rewriteContact };
   }
 
-  forward(incoming: Incoming, groups: PatternMatch, action: RouteAction & { type: "location" | "proxy" }): void {
+  forward(incoming: Incoming, groups: PatternMatch): void {
+    const action = this.#action;
     if (action.type === "location") this.#toUser(incoming, action);
     else this.#toServer(incoming, groups, action);
   }
@@ -53,7 +63,7 @@ export class Forwarding {
     const { aor, bindings, invalidGruu } =
       target !== undefined && isSipUri(target) ? locate(target, parts) : { aor: undefined, bindings: [] };
     const targets = targetsOf(bindings, parts.ways);
-    if (targets.length > 0) return this.#send(incoming, targets, settings);
+    if (targets.length > 0) return this.#send(incoming, targets);
     if (isHopByHop(request)) return refuse(incoming, 481);
     const status = invalidGruu === true ? 404 : absence(aor, parts.known);
     // People misdial: of those who have shown a password, or whom a provider's proxy has sent here, it is no attack.
@@ -68,7 +78,7 @@ export class Forwarding {
     const { uris } = action;
     const targets: ProxyTarget[] = [];
     for (const uri of uris) targets.push(this.#targetOf(request.uri, uri, groups, 1 - targets.length / uris.length));
-    if (action.mode !== "redirect") this.#send(incoming, targets, action);
+    if (action.mode !== "redirect") this.#send(incoming, targets);
     else this.#redirect(incoming, targets, uris);
   }
 
@@ -97,23 +107,11 @@ export class Forwarding {
     return hop;
   }
 
-  /** The same for all that a route forwards, some of which is kept for long. */
-  #optionsOf(settings: ProxySettings): ForwardOptions {
-    let options = this.#options.get(settings);
-    if (options === undefined) {
-      const { relay: nat, media, recordRoute } = settings;
-      options = { nat, media, recordRoute };
-      this.#options.set(settings, options);
-    }
-    return options;
-  }
-
-  #send(incoming: Incoming, targets: readonly ProxyTarget[], settings: ProxySettings): void {
-    const { mode, relay: nat, recordRoute, rewriteContact } = settings;
+  #send(incoming: Incoming, targets: readonly ProxyTarget[]): void {
     const [first] = targets;
-    if (mode === "stateless" && first !== undefined)
-      this.#parts.stateless.forward(incoming, first, { nat, recordRoute, rewriteContact });
-    else this.#parts.stateful.forward(incoming, targets, this.#optionsOf(settings));
+    if (this.#action.mode === "stateless" && first !== undefined)
+      this.#parts.stateless.forward(incoming, first, this.#options);
+    else this.#parts.stateful.forward(incoming, targets, this.#options);
   }
 }
 

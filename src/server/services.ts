@@ -1,6 +1,6 @@
 /** What phones are served with: accounts, registrar, proxies, the guard against abuse; made once, set anew on a reload. */
 import { type AccountStore, type Accounts, AccountTable, allAccounts, StoredAccounts } from "../accounts/index.ts";
-import type { Config, Route, RouteAction } from "../config/config.ts";
+import type { Config, Route } from "../config/config.ts";
 import type { Feed } from "../control/feed.ts";
 import type { StatusRelay } from "../control/status.ts";
 import { hash } from "../hash.ts";
@@ -46,7 +46,7 @@ import type { Store } from "../store/index.ts";
 import type { TransportLayer } from "../transport/index.ts";
 import type { Resolver } from "../transport/resolve/index.ts";
 import type { OnPath } from "./dispatch.ts";
-import { Forwarding } from "./forwarding.ts";
+import { Forwarding, type ForwardingAction, type ForwardingParts } from "./forwarding.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Relay } from "./relay.ts";
 import { turnHeaders } from "./turn.ts";
@@ -226,9 +226,9 @@ export class Services implements OnPath {
   }
 
   /** Sends on what a route matches. */
-  proxy(action: RouteAction & { type: "location" | "proxy" }): (incoming: Incoming, groups: PatternMatch) => void {
+  proxy(action: ForwardingAction): (incoming: Incoming, groups: PatternMatch) => void {
     const { transport } = this.#parts;
-    const forwarding = new Forwarding({
+    const parts: ForwardingParts = {
       ways: transport,
       location: this.location,
       domainOf: this.#domainOf,
@@ -240,8 +240,9 @@ export class Services implements OnPath {
       stateless: this.stateless,
       stateful: this.stateful,
       nobody: (source, proved) => this.guard.failed(source, "calls to nobody", proved),
-    });
-    return (incoming, groups) => forwarding.forward(incoming, groups, action);
+    };
+    const forwarding = new Forwarding(parts, action);
+    return (incoming, groups) => forwarding.forward(incoming, groups);
   }
 
   /** Where a user of ours is registered, the ways in the order to try them. */

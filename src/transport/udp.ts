@@ -64,25 +64,23 @@ export class UdpTransport {
     this.local = { host, port: socket.port };
   }
 
-  /** A flow to `remote`, whose host is a canonical IP literal. */
-  flow({ host, port }: Address): Flow {
-    return this.#flowTo(host, port);
-  }
-
-  /** One for all messages of a peer that is talked to much: what is kept for a call holds no address of its own. */
-  #flowTo(host: string, port: number): UdpFlow {
+  /**
+   * A flow to `remote`, whose host is a canonical IP literal. The same for all messages of a peer that is talked to much:
+   * what is kept for a call holds no address of its own.
+   */
+  flow(remote: Address): Flow {
+    const { host, port } = remote;
     let place = port;
     for (let at = 0; at < host.length; at++) place = (31 * place + host.charCodeAt(at)) & (knownWays - 1);
     const known = this.#known[place];
     if (known !== undefined && known.remote.port === port && known.remote.host === host) return known;
-    const remote = { host, port };
     const flow = new UdpFlow(this, remote, remote);
     this.#known[place] = flow;
     return flow;
   }
 
   #receive(datagram: Uint8Array, port: number, kernelHost: string): void {
-    const back = this.#flowTo(kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port);
+    const back = this.flow({ host: kernelHost.includes(":") ? socketHost(kernelHost) : kernelHost, port });
     const source = back.remote;
     if (!this.context.admit(source.host)) return;
     if (isKeepAlive(datagram)) {

@@ -31,12 +31,12 @@ export class ResponseContext {
   #call: CallInProgress | undefined;
   readonly #owner: ContextOwner;
   #state: State = "trying";
-  #groups: (readonly ProxyTarget[])[] = noGroups;
+  #groups: readonly (readonly ProxyTarget[])[] = noGroups;
   /** The URIs that were or will be tried, where a redirection may name them again. */
   #known: Set<string> | undefined;
   #made = 0;
   /** Branches without a final response. */
-  #open = noBranches;
+  #open: readonly Branch[] = noBranches;
   /** Those of the open ones that lower targets wait for. */
   #awaited = 0;
   #best: BestResponse | undefined;
@@ -145,10 +145,8 @@ export class ResponseContext {
   }
 
   #close(branch: Branch, status: number): void {
-    const at = this.#open.indexOf(branch);
-    if (at < 0) return;
-    if (this.#open.length === 1) this.#open = noBranches;
-    else this.#open.splice(at, 1);
+    if (!this.#open.includes(branch)) return;
+    this.#open = this.#open.length === 1 ? noBranches : this.#open.filter((each) => each !== branch);
     if (!branch.passedOver) this.#awaited--;
     if (branch.attempt !== undefined) branch.attempt.status = status;
     branch.attempt = undefined;
@@ -160,7 +158,7 @@ export class ResponseContext {
     this.#noAnswer?.cancel();
     this.#noAnswer = undefined;
     if (this.#open.length === 0) return;
-    for (const branch of [...this.#open]) branch.cancel(reasons);
+    for (const branch of this.#open) branch.cancel(reasons);
   }
 
   /** The next targets, when nobody is left to wait for; the final response, when nothing is left to come. */
@@ -188,8 +186,7 @@ export class ResponseContext {
       branches.push(new Branch(this, target, shareOf(left, count, branches.length), this.#call?.tries(target.uri)));
     this.#made += count;
     this.#awaited += count;
-    // One alone is never taken out of its array.
-    this.#open = this.#open.length === 0 && count === 1 ? branches : [...this.#open, ...branches];
+    this.#open = this.#open.length === 0 ? branches : [...this.#open, ...branches];
     this.#noAnswer?.cancel();
     this.#noAnswer = undefined;
     if (options.noAnswer !== undefined && this.forwarding.isInvite && this.#groups.length > 0)
@@ -232,9 +229,8 @@ export class ResponseContext {
 }
 
 const noGroup: readonly ProxyTarget[] = [];
-/** Never added to: what is left of none is none. */
-const noBranches: Branch[] = [];
-const noGroups: (readonly ProxyTarget[])[] = [];
+const noBranches: readonly Branch[] = [];
+const noGroups: readonly (readonly ProxyTarget[])[] = [];
 
 /** Why a branch is cancelled (RFC 3326). */
 function because(status: number, text: string): HeaderList {
